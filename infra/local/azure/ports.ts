@@ -1,0 +1,48 @@
+/** What the emulated services need of each other: who signs in (Entra), who may (authorization), what is stored. */
+
+/** Claims of an access token that this Entra signed. Further claims may be there. */
+export type AccessTokenClaims = {
+  readonly aud: string;
+  readonly iss: string;
+  readonly tid: string;
+  /** Object id of the principal. */
+  readonly oid: string;
+  /** Client id of the application that asked (v1 `appid`, v2 `azp`). */
+  readonly appid?: string;
+  readonly azp?: string;
+  readonly groups?: readonly string[];
+  readonly exp: number;
+};
+
+/** Why a token is refused; each service maps it to its own answer. */
+export type TokenRefusal = "malformed" | "signature" | "expired" | "issuer" | "audience";
+
+/** Checks the access tokens of the local Entra. */
+export type AccessTokens = {
+  /** `audiences`: those the service takes, compared without regard to a trailing slash. */
+  verify(
+    token: string,
+    audiences: readonly string[],
+  ): Promise<{ ok: true; claims: AccessTokenClaims } | { ok: false; reason: TokenRefusal }>;
+};
+
+/** A principal as role assignments know it: its object id and those of its groups. */
+export type Principal = { readonly objectId: string; readonly groups: readonly string[] };
+
+/** Azure RBAC over the role assignments of the seed file. */
+export type Authorization = {
+  /**
+   * @param plane `actions` for ARM, `dataActions` for a service's data plane
+   * @param operation e.g. `Microsoft.Storage/storageAccounts/read`; compared without regard to case
+   * @param scope ARM id; an assignment at this scope or above it counts
+   */
+  allows(principal: Principal, plane: "actions" | "dataActions", operation: string, scope: string): boolean;
+};
+
+/** A blob container as ARM shows it. */
+export type StoredContainer = { readonly name: string; readonly etag: string; readonly lastModified: Date };
+
+/** The containers that really are in Azurite. */
+export type ContainerDirectory = {
+  list(account: string): Promise<readonly StoredContainer[]>;
+};

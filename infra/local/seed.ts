@@ -1,0 +1,91 @@
+/** Reads seed.yaml: the tenant of the local Azure. Names are resolved to ids here, so that services see ids only. */
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+import { z } from "zod";
+
+const guid = z.guid();
+const storageAccount = z.strictObject({
+  name: z.string().regex(/^[a-z0-9]{3,24}$/),
+  containers: z.array(z.string()),
+  sharedKeyAccess: z.boolean().default(false),
+  key: z.base64().optional(),
+});
+const keyVault = z.strictObject({
+  name: z.string().regex(/^[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]$/),
+  secrets: z.record(z.string(), z.string()),
+});
+const schema = z.strictObject({
+  tenant: z.strictObject({ id: guid, name: z.string(), domain: z.string() }),
+  applications: z.array(
+    z.strictObject({
+      name: z.string(),
+      clientId: guid,
+      objectId: guid,
+      secret: z.string().optional(),
+      identifierUris: z.array(z.string()).default([]),
+      accessTokenVersion: z.union([z.literal(1), z.literal(2)]).default(1),
+      groupClaims: z.boolean().default(false),
+      appRoles: z
+        .array(z.strictObject({ id: guid, value: z.string(), memberTypes: z.array(z.enum(["User", "Application"])) }))
+        .default([]),
+    }),
+  ),
+  groups: z.array(z.strictObject({ id: guid, name: z.string() })),
+  users: z.array(
+    z.strictObject({ name: z.string(), objectId: guid, password: z.string(), groups: z.array(z.string()) }),
+  ),
+  appRoleAssignments: z.array(z.strictObject({ principal: z.string(), role: z.string() })),
+  subscriptions: z.array(
+    z.strictObject({
+      id: guid,
+      name: z.string(),
+      resourceGroups: z.array(
+        z.strictObject({
+          name: z.string(),
+          location: z.string(),
+          storageAccounts: z.array(storageAccount).default([]),
+          keyVaults: z.array(keyVault).default([]),
+        }),
+      ),
+    }),
+  ),
+  roleAssignments: z.array(z.strictObject({ principal: z.string(), role: z.string(), scope: z.string() })),
+});
+
+/** The tenant as the file has it, every default filled in. */
+export type Seed = z.infer<typeof schema>;
+/** A storage account with the ARM id of where it stands. */
+export type SeedStorageAccount = Seed["subscriptions"][number]["resourceGroups"][number]["storageAccounts"][number];
+
+/** @throws ZodError when the file does not fit its schema: the local system must not start half-made. */
+export function loadSeed(file: URL | string = new URL("./seed.yaml", import.meta.url)): Seed {
+  return schema.parse(parse(readFileSync(file, "utf8")));
+}
+
+/** Every storage account of the seed with its ARM id, resource group and subscription. */
+export function storageAccountsOf(seed: Seed) {
+  return seed.subscriptions.flatMap((subscription) =>
+    subscription.resourceGroups.flatMap((group) =>
+      group.storageAccounts.map((account) => ({
+        account,
+        group,
+        subscription,
+        id: `/subscriptions/${subscription.id}/resourceGroups/${group.name}/providers/Microsoft.Storage/storageAccounts/${account.name}`,
+      })),
+    ),
+  );
+}
+
+/** Every key vault of the seed with its ARM id, resource group and subscription. */
+export function keyVaultsOf(seed: Seed) {
+  return seed.subscriptions.flatMap((subscription) =>
+    subscription.resourceGroups.flatMap((group) =>
+      group.keyVaults.map((vault) => ({
+        vault,
+        group,
+        subscription,
+        id: `/subscriptions/${subscription.id}/resourceGroups/${group.name}/providers/Microsoft.KeyVault/vaults/${vault.name}`,
+      })),
+    ),
+  );
+}
