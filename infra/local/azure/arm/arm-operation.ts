@@ -1,0 +1,32 @@
+/** What an operation of the emulated Azure Resource Manager is; arm.ts runs them, the files per resource make them. */
+import type { ArmCaller } from "./arm-caller.ts";
+
+/** A request after ARM's own checks: known subscription, known api-version, signed-in caller. */
+export type ArmRequest = {
+  /** The request id of the answer. */
+  readonly id: string;
+  readonly caller: ArmCaller;
+  readonly apiVersion: string;
+  /** Path as it was asked, without the query. */
+  readonly path: string;
+  /** A part of the path by the name that the operation gives it. */
+  param(name: string): string;
+  /** A query option; names are compared without regard to case. */
+  query(name: string): string | undefined;
+};
+
+/** What an operation answers; a refusal is thrown as an ArmError. */
+export type ArmAnswer = {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+};
+
+/** One operation of the emulated ARM. `type` marks those of a resource provider, without its namespace. */
+export type ArmOperation = {
+  readonly method: "GET" | "HEAD";
+  readonly path: string;
+  readonly apiVersions: readonly string[];
+  readonly type?: string;
+  answer(request: ArmRequest): ArmAnswer | Promise<ArmAnswer>;
+};

@@ -1,0 +1,183 @@
+/** Azure Resource Manager (management.azure.com), read-only over the seed. Wired by system.ts. */
+import { randomUUID } from "node:crypto";
+import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import type { Seed } from "../../seed.ts";
+import type { Service } from "../../service.ts";
+import type { AccessTokens, Authorization, ContainerDirectory } from "../ports.ts";
+import { type ArmCaller, identifyCaller } from "./arm-caller.ts";
+import {
+  ArmError,
+  armErrorBody,
+  invalidApiVersion,
+  invalidSubscriptionId,
+  missingApiVersion,
+  noRegisteredProvider,
+  operationNotImplemented,
+  subscriptionNotFound,
+} from "./arm-errors.ts";
+import { createArmRights } from "./arm-rights.ts";
+import { blobContainerOperations } from "./blob-containers.ts";
+import { storageAccountOperations } from "./storage-accounts.ts";
+import { subscriptionOperations } from "./subscriptions.ts";
+
+/** Reads left in the bucket of a new caller. Source: "Understand how Azure Resource Manager throttles requests". */
+const READS_LEFT = { subscription: "1099", global: "16499" };
+const GUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+/** What the storage resource provider calls itself in its answers. */
+const STORAGE_SERVER = "Microsoft-Azure-Storage-Resource-Provider/1.0,Microsoft-HTTPAPI/2.0 Microsoft-HTTPAPI/2.0";
+
+/** @throws Error when a role assignment of the seed names what is not there */
+export async function createArm(deps: {
+  readonly seed: Seed;
+  readonly tokens: AccessTokens;
+  readonly authorization: Authorization;
+  readonly containers: ContainerDirectory;
+  readonly now: () => Date;
+}): Promise<Service> {
+  const { seed, tokens, now } = deps;
+  const rights = createArmRights(seed, deps.authorization);
+  const location = seed.subscriptions[0]?.resourceGroups[0]?.location ?? "westeurope";
+  const app = fastify({
+    exposeHeadRoutes: false,
+    genReqId: () => randomUUID(),
+    routerOptions: { caseSensitive: false, ignoreDuplicateSlashes: true, ignoreTrailingSlash: true },
+    frameworkErrors: (_error, request, reply) => {
+      setHeaders(request, reply);
+      refuse(reply, new ArmError(400, "BadRequest", "The request URI is malformed."));
+    },
+  });
+  const setHeaders = (request: { readonly id: string }, reply: FastifyReply) => {
+    const stamp = now()
+      .toISOString()
+      .replace(/[-:]|\.\d+/g, "");
+    reply.headers({
+      "cache-control": "no-cache",
+      pragma: "no-cache",
+      expires: "-1",
+      "x-ms-request-id": request.id,
+      "x-ms-correlation-request-id": request.id,
+      "x-ms-routing-request-id": `${location.toUpperCase()}:${stamp}:${request.id}`,
+      "strict-transport-security": "max-age=31536000; includeSubDomains",
+      "x-content-type-options": "nosniff",
+    });
+  };
+
+  app.addHook("onRequest", async (request, reply) => setHeaders(request, reply));
+  app.setErrorHandler((error, _request, reply) => {
+    const refusal =
+      error instanceof ArmError
+        ? error
+        : new ArmError(500, "InternalServerError", "The local Azure Resource Manager failed.", { gateway: false });
+    return refuse(reply, refusal);
+  });
+  app.setNotFoundHandler(async (request) => {
+    await admit(request, { seed, tokens, now });
+    throw operationNotImplemented(`${request.method} ${pathShape(pathOf(request))}`);
+  });
+  const operations = [
+    ...subscriptionOperations({ seed, rights }),
+    ...storageAccountOperations({ seed, rights }),
+    ...blobContainerOperations({ seed, rights, containers: deps.containers, now }),
+  ];
+  for (const operation of operations) {
+    app.route({
+      method: operation.method,
+      url: operation.path,
+      handler: async (request, reply) => {
+        const { caller, apiVersion } = await admit(request, { seed, tokens, now });
+        if (!operation.apiVersions.includes(apiVersion)) {
+          throw operation.type
+            ? noRegisteredProvider(apiVersion, operation.type, location, operation.apiVersions)
+            : invalidApiVersion(apiVersion, operation.apiVersions);
+        }
+        const answer = await operation.answer({
+          id: request.id,
+          caller,
+          apiVersion,
+          path: pathOf(request),
+          param: (name) => paramOf(request, name),
+          query: (name) => queryOf(request, name),
+        });
+        const isTenantLevel = !operation.path.includes(":subscription");
+        if (isTenantLevel) reply.header("x-ms-ratelimit-remaining-tenant-reads", READS_LEFT.subscription);
+        else {
+          reply.header("x-ms-ratelimit-remaining-subscription-reads", READS_LEFT.subscription);
+          reply.header("x-ms-ratelimit-remaining-subscription-global-reads", READS_LEFT.global);
+        }
+        if (operation.type) reply.header("server", STORAGE_SERVER);
+        reply.code(answer.status).headers(answer.headers ?? {});
+        if (answer.body === undefined) return reply.send();
+        reply.header("content-type", operation.type ? "application/json" : "application/json; charset=utf-8");
+        return reply.send(JSON.stringify(answer.body));
+      },
+    });
+  }
+  await app.ready();
+  return {
+    name: "arm",
+    hosts: /^management\.azure\.com$/,
+    handle: (request, response) => app.routing(request, response),
+    errorBody: (error) => ({ contentType: "application/json; charset=utf-8", body: armErrorBody(error) }),
+    close: async () => app.close(),
+  };
+}
+
+/** ARM's own checks in its order: api-version there, subscription known, token good. */
+async function admit(
+  request: FastifyRequest,
+  deps: { readonly seed: Seed; readonly tokens: AccessTokens; readonly now: () => Date },
+): Promise<{ readonly caller: ArmCaller; readonly apiVersion: string }> {
+  const apiVersion = queryOf(request, "api-version");
+  if (!apiVersion) throw missingApiVersion();
+  const [, subscription] = /^\/subscriptions\/([^/]+)/i.exec(pathOf(request)) ?? [];
+  if (subscription !== undefined) {
+    if (!GUID.test(subscription)) throw invalidSubscriptionId(subscription);
+    const known = deps.seed.subscriptions.some(({ id }) => id.toLowerCase() === subscription.toLowerCase());
+    if (!known) throw subscriptionNotFound(subscription);
+  }
+  const tenantId = deps.seed.tenant.id;
+  const caller = await identifyCaller(request.headers.authorization, { tokens: deps.tokens, tenantId, now: deps.now });
+  return { caller, apiVersion };
+}
+
+function refuse(reply: FastifyReply, error: ArmError) {
+  if (error.gateway && error.status < 500) reply.header("x-ms-failure-cause", "gateway");
+  if (error.challenge) reply.header("www-authenticate", error.challenge);
+  return reply.code(error.status).header("content-type", "application/json; charset=utf-8").send(armErrorBody(error));
+}
+
+function pathOf(request: FastifyRequest): string {
+  return (request.raw.url ?? "/").replace(/\?.*$/s, "").replace(/\/{2,}/g, "/");
+}
+
+function paramOf(request: FastifyRequest, name: string): string {
+  const params: unknown = request.params;
+  const value = typeof params === "object" && params !== null ? Reflect.get(params, name) : undefined;
+  return typeof value === "string" ? value : "";
+}
+
+function queryOf(request: FastifyRequest, name: string): string | undefined {
+  const query: unknown = request.query;
+  if (typeof query !== "object" || query === null) return undefined;
+  const entry = Object.entries(query).find(([key]) => key.toLowerCase() === name.toLowerCase());
+  const value: unknown = Array.isArray(entry?.[1]) ? entry[1][0] : entry?.[1];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** The path with its names taken out: `/subscriptions/{}/providers/Microsoft.Storage/storageAccounts`. */
+export function pathShape(path: string): string {
+  let expectsName = false;
+  return path
+    .split("/")
+    .map((segment, index, all) => {
+      if (segment === "") return "";
+      if (segment.toLowerCase() === "providers" || all[index - 1]?.toLowerCase() === "providers") {
+        expectsName = false;
+        return segment;
+      }
+      const shown = expectsName ? "{}" : segment;
+      expectsName = !expectsName;
+      return shown;
+    })
+    .join("/");
+}

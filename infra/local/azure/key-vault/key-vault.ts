@@ -1,0 +1,181 @@
+/** Key Vault data plane (VAULT.vault.azure.net), secrets only. Wired by system.ts. */
+import { randomUUID } from "node:crypto";
+import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import { keyVaultsOf, type Seed } from "../../seed.ts";
+import type { Service } from "../../service.ts";
+import type { Document, StateStore } from "../../state.ts";
+import type { AccessTokens, Authorization } from "../ports.ts";
+import { type SecretAnswer, type SecretRequest, secretOperations } from "./secret-operations.ts";
+import { setSecret, type VaultState } from "./secret-store.ts";
+import { demandVaultRight, identifyVaultCaller, type VaultIdentity } from "./vault-caller.ts";
+import { badParameter, VaultError, vaultErrorBody } from "./vault-errors.ts";
+import { VAULT_API_VERSIONS } from "./vault-limits.ts";
+
+/**
+ * How long a deletion or recovery takes to show, in milliseconds. The real service takes about 4 s; this is long
+ * enough that a client which does not poll fails, and short enough to test with.
+ */
+export const DEFAULT_SETTLE_MS = 500;
+/** Build of the service that the recordings of 2025 show. */
+const SERVICE_VERSION = "1.9.2784.1";
+
+type Vault = VaultIdentity & { readonly document: Document<VaultState> };
+
+/** Each vault of the seed has one state document, `key-vault-NAME`. */
+export async function createKeyVault(deps: {
+  readonly seed: Seed;
+  readonly state: StateStore;
+  readonly tokens: AccessTokens;
+  readonly authorization: Authorization;
+  readonly now: () => Date;
+  /** Milliseconds, at least 0. */
+  readonly settleMs?: number;
+  /** Id of a new version: 32 hex digits. */
+  readonly newVersion?: () => string;
+}): Promise<Service> {
+  const { seed, now } = deps;
+  const newVersion = deps.newVersion ?? (() => randomUUID().replaceAll("-", ""));
+  const vaults = new Map<string, Vault>(
+    keyVaultsOf(seed).map((entry) => {
+      const initial = () => seededState(entry.vault.secrets, now(), newVersion);
+      const document = deps.state.document(`key-vault-${entry.vault.name.toLowerCase()}`, initial);
+      const vault: Vault = { name: entry.vault.name, location: entry.group.location, id: entry.id, document };
+      return [`${entry.vault.name.toLowerCase()}.vault.azure.net`, vault] as const;
+    }),
+  );
+  const vaultOf = (request: { readonly headers: { readonly host?: string | undefined } }) => {
+    const vault = vaults.get(hostOf(request.headers.host));
+    if (!vault) throw new VaultError(404, "VaultNotFound", "This name is no vault of the local Azure.");
+    return vault;
+  };
+  const app = fastify({
+    exposeHeadRoutes: false,
+    genReqId: () => randomUUID(),
+    routerOptions: { caseSensitive: false, ignoreDuplicateSlashes: true, ignoreTrailingSlash: true },
+    frameworkErrors: (_error, request, reply) => {
+      setHeaders(request, reply);
+      refuse(reply, badParameter("The request URI is malformed."));
+    },
+  });
+  const setHeaders = (request: FastifyRequest, reply: FastifyReply) => {
+    const clientId = request.headers["x-ms-client-request-id"];
+    if (typeof clientId === "string") reply.header("x-ms-client-request-id", clientId);
+    reply.headers({
+      "cache-control": "no-cache",
+      pragma: "no-cache",
+      expires: "-1",
+      "x-ms-keyvault-region": vaults.get(hostOf(request.headers.host))?.location ?? "westeurope",
+      "x-ms-request-id": request.id,
+      "x-ms-keyvault-service-version": SERVICE_VERSION,
+      "x-ms-keyvault-network-info": "conn_type=Ipv4;addr=127.0.0.1;act_addr_fam=InterNetwork;",
+      "strict-transport-security": "max-age=31536000;includeSubDomains",
+      "x-content-type-options": "nosniff",
+    });
+  };
+
+  // The body is parsed by the operation: a client without a token sends none, and has to get its challenge.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
+  const callers = new WeakMap<FastifyRequest, Awaited<ReturnType<typeof identifyVaultCaller>>>();
+  app.addHook("onRequest", async (request, reply) => {
+    setHeaders(request, reply);
+    vaultOf(request);
+    const tenantId = seed.tenant.id;
+    const caller = await identifyVaultCaller(request.headers.authorization, { tokens: deps.tokens, tenantId });
+    callers.set(request, caller);
+    checkApiVersion(queryOf(request, "api-version"));
+  });
+  app.setErrorHandler((error, _request, reply) => refuse(reply, refusalOf(error)));
+  app.setNotFoundHandler((request) => {
+    const shape = pathOf(request).replace(/^(\/[^/]+\/)[^/]+/, "$1{}");
+    throw new VaultError(501, "NotImplemented", `The local Key Vault has no operation ${request.method} ${shape}.`);
+  });
+  for (const operation of secretOperations({ now, newVersion, settleMs: deps.settleMs ?? DEFAULT_SETTLE_MS })) {
+    app.route({
+      method: operation.method,
+      url: operation.path,
+      handler: (request, reply) => {
+        const vault = vaultOf(request);
+        const caller = callers.get(request);
+        const asked: SecretRequest = {
+          vaultUrl: `https://${hostOf(request.headers.host)}`,
+          apiVersion: queryOf(request, "api-version") ?? "",
+          path: pathOf(request),
+          body: typeof request.body === "string" ? request.body : "",
+          document: vault.document,
+          param: (name) => paramOf(request, name),
+          query: (name) => queryOf(request, name),
+          demand(action, secret) {
+            if (caller) demandVaultRight(caller, action, secret, { authorization: deps.authorization, vault });
+          },
+        };
+        return answerWith(reply, operation.answer(asked));
+      },
+    });
+  }
+  await app.ready();
+  const names = [...vaults.keys()].map((host) => host.replaceAll(".", "\\."));
+  return {
+    name: "key-vault",
+    hosts: new RegExp(`^(${names.join("|")})$`),
+    handle: (request, response) => app.routing(request, response),
+    errorBody: (error) => ({ contentType: "application/json; charset=utf-8", body: vaultErrorBody(error) }),
+    close: async () => app.close(),
+  };
+}
+
+function seededState(secrets: Readonly<Record<string, string>>, now: Date, newVersion: () => string): VaultState {
+  const state: VaultState = { secrets: [] };
+  for (const [name, value] of Object.entries(secrets))
+    setSecret(state, name, { value }, { now, version: newVersion() });
+  return state;
+}
+
+function checkApiVersion(version: string | undefined): void {
+  if (!version) throw badParameter("api-version must be specified");
+  if (VAULT_API_VERSIONS.includes(version)) return;
+  const latest = VAULT_API_VERSIONS.at(-1);
+  throw badParameter(
+    `The specified version (${version}) is not recognized. Consider using the latest supported version (${latest}).`,
+  );
+}
+
+function answerWith(reply: FastifyReply, answer: SecretAnswer) {
+  reply.code(answer.status);
+  if (answer.body === undefined) return reply.send();
+  return reply.header("content-type", "application/json; charset=utf-8").send(JSON.stringify(answer.body));
+}
+
+function refusalOf(error: unknown): VaultError {
+  if (error instanceof VaultError) return error;
+  const status = typeof error === "object" && error !== null ? Reflect.get(error, "statusCode") : undefined;
+  if (status === 413) return new VaultError(413, "RequestEntityTooLarge", "The request body is too large.");
+  if (typeof status === "number" && status < 500) return badParameter("The request cannot be read.");
+  return new VaultError(500, "InternalServerError", "The local Key Vault failed.");
+}
+
+function refuse(reply: FastifyReply, error: VaultError) {
+  if (error.challenge) reply.header("www-authenticate", error.challenge);
+  return reply.code(error.status).header("content-type", "application/json; charset=utf-8").send(vaultErrorBody(error));
+}
+
+function hostOf(header: string | undefined): string {
+  return (header ?? "").replace(/:\d+$/, "").toLowerCase();
+}
+
+function pathOf(request: FastifyRequest): string {
+  return (request.raw.url ?? "/").replace(/\?.*$/s, "").replace(/\/{2,}/g, "/");
+}
+
+function paramOf(request: FastifyRequest, name: string): string {
+  const params: unknown = request.params;
+  const value = typeof params === "object" && params !== null ? Reflect.get(params, name) : undefined;
+  return typeof value === "string" ? value : "";
+}
+
+function queryOf(request: FastifyRequest, name: string): string | undefined {
+  const query: unknown = request.query;
+  if (typeof query !== "object" || query === null) return undefined;
+  const entry = Object.entries(query).find(([key]) => key.toLowerCase() === name.toLowerCase());
+  return typeof entry?.[1] === "string" ? entry[1] : undefined;
+}
