@@ -66,10 +66,7 @@ export function refuse(error: unknown, request: FastifyRequest, reply: FastifyRe
     }
     return reply.code(error.status).send(errorBody(error, stamp));
   }
-  const [status, code, sentence] =
-    error instanceof NotEmulated
-      ? [501, "not_implemented", `${operationOf(request)}${error.message} is not part of the local Entra.`]
-      : [500, "server_error", "The local Entra failed."];
+  const { status, code, sentence } = otherFailure(error, request);
   return reply.code(status).header("content-type", JSON_TYPE).send({
     error: code,
     error_description: sentence,
@@ -77,6 +74,18 @@ export function refuse(error: unknown, request: FastifyRequest, reply: FastifyRe
     trace_id: stamp.traceId,
     correlation_id: stamp.correlationId,
   });
+}
+
+/** What Entra has no code for: an operation that is not here, a request that is not HTTP as it should be, our own mistake. */
+function otherFailure(error: unknown, request: FastifyRequest) {
+  if (error instanceof NotEmulated) {
+    const sentence = `${operationOf(request)}${error.message} is not part of the local Entra.`;
+    return { status: 501, code: "not_implemented", sentence };
+  }
+  const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
+  return status < 500
+    ? { status, code: "invalid_request", sentence: "The request is malformed." }
+    : { status: 500, code: "server_error", sentence: "The local Entra failed." };
 }
 
 /** Method and path with names of tenants and ids taken out. */

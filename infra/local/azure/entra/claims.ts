@@ -10,10 +10,13 @@ export const BACK_DATED_SECONDS = 300;
 /** The one delegated permission that every resource offers; Azure's own services have no other. */
 export const DELEGATED_PERMISSION = "user_impersonation";
 
-/** Who a token is for. `authenticated`: the client proved itself with a secret. */
+/** Who a token is for. */
 export type Subject = {
   readonly client: Client;
+  /** The client proved itself with a secret. */
   readonly authenticated: boolean;
+  /** The client declared that it understands continuous access evaluation (client capability `cp1`). */
+  readonly understandsRevocation: boolean;
   readonly user: User | undefined;
 };
 
@@ -53,7 +56,7 @@ export function idTokenClaims(seed: Seed, client: Client, user: User, lifetime: 
 function versionOne(
   seed: Seed,
   resource: Resource,
-  { client, authenticated, user }: Subject,
+  { client, authenticated, understandsRevocation, user }: Subject,
   lifetime: Lifetime,
 ): Claims {
   return {
@@ -81,13 +84,14 @@ function versionOne(
     upn: user?.name,
     uti: uniqueTokenId(),
     ver: "1.0",
+    xms_cc: understandsRevocation ? ["cp1"] : undefined,
   };
 }
 
 function versionTwo(
   seed: Seed,
   resource: Resource,
-  { client, authenticated, user }: Subject,
+  { client, authenticated, understandsRevocation, user }: Subject,
   lifetime: Lifetime,
 ): Claims {
   return {
@@ -109,6 +113,7 @@ function versionTwo(
     tid: seed.tenant.id,
     uti: uniqueTokenId(),
     ver: "2.0",
+    xms_cc: understandsRevocation ? ["cp1"] : undefined,
   };
 }
 

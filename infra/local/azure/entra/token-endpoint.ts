@@ -10,7 +10,7 @@ import {
   requireParameter,
   sharedEndpointAllowed,
 } from "./client-request.ts";
-import { findUser, findUserById, sameSecret, type User } from "./directory.ts";
+import { type Client, findUser, findUserById, sameSecret, type User } from "./directory.ts";
 import {
   consentMissing,
   grantTypeUnsupported,
@@ -72,7 +72,7 @@ export async function tokenV1(deps: TokenDeps, request: ClientRequest) {
   const asked = request.form.get("resource") || V1_DEFAULT_RESOURCE;
   const resource = requireResource(deps.seed, asked);
   const lifetime = { issuedAt: deps.now(), seconds: APP_TOKEN_SECONDS };
-  const claims = accessTokenClaims(deps.seed, resource, { client, authenticated: true, user: undefined }, lifetime);
+  const claims = accessTokenClaims(deps.seed, resource, application(client, request), lifetime);
   return {
     token_type: "Bearer",
     expires_in: String(lifetime.seconds - 1),
@@ -89,12 +89,13 @@ async function clientCredentialsV2({ seed, key, now }: TokenDeps, request: Clien
   const scope = requireParameter(request, "scope");
   sharedEndpointAllowed(request, false);
   const [asked, ...more] = resourceScopes(scope).map(splitScope);
-  if (asked?.permission !== ".default" || more.length > 0) throw scopeNotDefault(scope);
+  if (!asked?.resource || asked.permission !== ".default" || more.length > 0) throw scopeNotDefault(scope);
   authenticateClient(client, request, "client_credentials");
   const resource = requireResource(seed, asked.resource);
-  const seconds = understandsRevocation(request) ? LONG_APP_TOKEN_SECONDS : APP_TOKEN_SECONDS;
+  const subject = application(client, request);
+  const seconds = subject.understandsRevocation ? LONG_APP_TOKEN_SECONDS : APP_TOKEN_SECONDS;
   const lifetime = { issuedAt: now(), seconds };
-  return tokenAnswer({ seed, key }, resource, { client, authenticated: true, user: undefined }, lifetime);
+  return tokenAnswer({ seed, key }, resource, subject, lifetime);
 }
 
 async function userTokenV2(deps: TokenDeps, request: ClientRequest, grantType: "password" | "refresh_token") {
@@ -108,7 +109,7 @@ async function userTokenV2(deps: TokenDeps, request: ClientRequest, grantType: "
   const scopes = scope.split(/\s+/).filter(Boolean);
   const permissions = resourceScopes(scope).map(splitScope);
   const [first] = permissions;
-  if (first === undefined || permissions.some((one) => one.resource !== first.resource)) throw scopeInvalid(scope);
+  if (!first?.resource || permissions.some((one) => one.resource !== first.resource)) throw scopeInvalid(scope);
   const resource = requireResource(seed, first.resource);
   if (permissions.some((one) => one.permission !== ".default" && one.permission !== DELEGATED_PERMISSION)) {
     throw consentMissing(client.clientId, client.name);
@@ -118,7 +119,7 @@ async function userTokenV2(deps: TokenDeps, request: ClientRequest, grantType: "
   const answer = await tokenAnswer(
     { seed, key },
     resource,
-    { client, authenticated, user },
+    { client, authenticated, understandsRevocation: understandsRevocation(request), user },
     lifetime,
     [...granted].join(" "),
   );
@@ -179,6 +180,13 @@ function splitScope(scope: string) {
   const slash = scope.lastIndexOf("/");
   return { resource: scope.slice(0, Math.max(slash, 0)), permission: scope.slice(slash + 1) };
 }
+
+const application = (client: Client, request: ClientRequest): Subject => ({
+  client,
+  authenticated: true,
+  understandsRevocation: understandsRevocation(request),
+  user: undefined,
+});
 
 /** Whether the claims request declares the client capability `cp1`. */
 function understandsRevocation(request: ClientRequest): boolean {
