@@ -1,0 +1,30 @@
+/** The emulated Azure services, wired to each other. Called by system.ts. */
+import { createArm } from "./azure/arm/arm.ts";
+import { createAuthorization } from "./azure/authorization.ts";
+import { createEntra } from "./azure/entra/entra.ts";
+import { createKeyVault } from "./azure/key-vault/key-vault.ts";
+import { createStorage } from "./azure/storage/storage.ts";
+import type { Azurite } from "./azurite.ts";
+import type { Seed } from "./seed.ts";
+import type { Service } from "./service.ts";
+import type { StateStore } from "./state.ts";
+
+/** @param deps.ca PEM text of the authority behind Azurite's certificate */
+export async function createServices(deps: {
+  readonly seed: Seed;
+  readonly state: StateStore;
+  readonly azurite: Azurite;
+  readonly ca: string;
+  readonly now: () => Date;
+}): Promise<readonly Service[]> {
+  const { seed, state, ca, now } = deps;
+  const { blobPort, queuePort, tablePort } = deps.azurite;
+  const authorization = createAuthorization(seed);
+  const { service: entra, tokens } = await createEntra({ seed, state, now });
+  const azurite = { blobPort, queuePort, tablePort, ca };
+  const storage = await createStorage({ seed, tokens, authorization, azurite, now });
+  await storage.seedContainers();
+  const arm = await createArm({ seed, tokens, authorization, containers: storage.containers, now });
+  const keyVault = await createKeyVault({ seed, state, tokens, authorization, now });
+  return [entra, arm, keyVault, storage.service];
+}
