@@ -1,0 +1,70 @@
+/** Composition root: environment → clients → routes. The only file that reads the environment. */
+import { randomBytes, randomUUID } from "node:crypto";
+import { app } from "@azure/functions";
+import packageJson from "../package.json" with { type: "json" };
+import { createAuditTrail } from "../shared/audit/chain.ts";
+import { createOpenAzure } from "../shared/azure/arm-resources.ts";
+import { createBlobSas } from "../shared/azure/blob-sas.ts";
+import { createCallerVerifier } from "../shared/azure/caller-token.ts";
+import { createConnectorIdentities, ownIdentity } from "../shared/azure/identity.ts";
+import { createCredentialMac, createSecretStore, createVault } from "../shared/azure/key-vault.ts";
+import { accountUrl, cloudOf } from "../shared/cloud.ts";
+import { readConfig } from "../shared/config.ts";
+import { openContainer } from "../shared/connectors/use.ts";
+import { createAuditStore } from "../shared/store/audit-records.ts";
+import { openJsonBlobs } from "../shared/store/blobs.ts";
+import { createConnectorStore, createVerificationStore } from "../shared/store/connector-records.ts";
+import { createLeaseStore } from "../shared/store/lease-records.ts";
+import { openTable } from "../shared/store/tables.ts";
+import { connectorRoutes } from "./connectors.ts";
+import { credentialRoutes } from "./credentials.ts";
+import { describeApi } from "./openapi.ts";
+import { type Route, registerRoutes } from "./route.ts";
+import { statusRoutes } from "./status.ts";
+
+const config = readConfig(process.env);
+const now = () => new Date();
+const cloud = cloudOf(config.cloud);
+const identity = ownIdentity();
+
+const tablesUrl = accountUrl(config.stateAccount, cloud.tableSuffix);
+const table = (name: string, unavailable: "STATE_UNAVAILABLE" | "AUDIT_UNAVAILABLE") =>
+  openTable({ url: tablesUrl, name, identity, unavailable });
+const blobs = openJsonBlobs({ url: accountUrl(config.stateAccount, cloud.blobSuffix), identity });
+const vault = createVault(accountUrl(config.keyVault, cloud.keyVaultSuffix), identity);
+
+// A new chain for every process: nobody else writes under this name.
+const trail = createAuditTrail({
+  store: createAuditStore(table("Audit", "AUDIT_UNAVAILABLE")),
+  writerId: randomUUID(),
+  now,
+});
+const identities = createConnectorIdentities();
+const connectors = {
+  store: createConnectorStore(table("Connectors", "STATE_UNAVAILABLE")),
+  verifications: createVerificationStore(blobs),
+  secrets: createSecretStore(vault),
+  appendAudit: trail.append,
+  openAzure: createOpenAzure(identities),
+  now,
+  newId: randomUUID,
+};
+
+const routes: Route[] = [
+  ...connectorRoutes(connectors),
+  ...credentialRoutes({
+    openContainer: (connector, resourceId) => openContainer(connectors, connector, resourceId),
+    issueBlobSas: createBlobSas({ identities, now }),
+    leases: createLeaseStore(table("Leases", "STATE_UNAVAILABLE")),
+    appendAudit: trail.append,
+    computeMac: createCredentialMac(vault, randomBytes),
+    now,
+    randomBytes,
+  }),
+  ...statusRoutes(() => describeApi(routes, packageJson.version)),
+];
+registerRoutes(app, routes, {
+  verifyCaller: createCallerVerifier({ cloud: config.cloud, callers: config.callers, fetch, now }),
+  now,
+  newId: randomUUID,
+});

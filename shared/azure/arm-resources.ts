@@ -1,0 +1,100 @@
+/** Azure's resources as one sign-in sees them through ARM. Implements AzureView of the connectors. */
+import type { StorageManagementClient } from "@azure/arm-storage";
+import { cloudOf } from "../cloud.ts";
+import type { AzureView, OpenAzure, SignIn, StorageAccount } from "../connectors/ports.ts";
+import type { BlobContainerId } from "../connectors/resource-name.ts";
+import { lazy } from "../lazy.ts";
+import type { ConnectorIdentities } from "./identity.ts";
+import { CLIENT_OPTIONS, callAsConnector, failureOf } from "./upstream.ts";
+
+const READER = "Grant the connector's identity the role Reader there.";
+const ACCOUNT_ID =
+  /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/providers\/Microsoft\.Storage\/storageAccounts\/([^/]+)$/i;
+
+/** @param identities gives the credential of a sign-in */
+export function createOpenAzure(identities: ConnectorIdentities): OpenAzure {
+  return (signIn) => openView(signIn, identities);
+}
+
+function openView(signIn: SignIn, identities: ConnectorIdentities): AzureView {
+  const credential = identities(signIn);
+  const { resourceManager } = cloudOf(signIn.cloud);
+  const options = { ...CLIENT_OPTIONS, endpoint: resourceManager };
+  const storageModule = lazy(() => import("@azure/arm-storage"));
+  const storageOf = async (subscriptionId: string): Promise<StorageManagementClient> => {
+    const { StorageManagementClient } = await storageModule();
+    return new StorageManagementClient(credential, subscriptionId, options);
+  };
+
+  return {
+    signIn: () =>
+      callAsConnector("sign in", "Check the connector's configuration.", async (abortSignal) => {
+        await credential.getToken(`${resourceManager}/.default`, { abortSignal });
+      }),
+
+    subscriptionIds: () =>
+      callAsConnector("list the subscriptions", READER, async (abortSignal) => {
+        const { SubscriptionClient } = await import("@azure/arm-resources-subscriptions");
+        const client = new SubscriptionClient(credential, options);
+        const ids: string[] = [];
+        for await (const { subscriptionId } of client.subscriptions.list({ abortSignal })) {
+          if (subscriptionId !== undefined) ids.push(subscriptionId.toLowerCase());
+        }
+        return ids;
+      }),
+
+    storageAccounts: (subscriptionId, resourceGroup) =>
+      callAsConnector(`list the storage accounts of subscription ${subscriptionId}`, READER, async (abortSignal) => {
+        const { storageAccounts } = await storageOf(subscriptionId);
+        const listing =
+          resourceGroup === null
+            ? storageAccounts.list({ abortSignal })
+            : storageAccounts.listByResourceGroup(resourceGroup, { abortSignal });
+        const accounts: StorageAccount[] = [];
+        try {
+          for await (const { id } of listing) {
+            const account = readAccountId(id);
+            if (account !== null) accounts.push(account);
+          }
+        } catch (error) {
+          if (failureOf(error).status !== 404) throw error;
+        }
+        return accounts;
+      }),
+
+    containers: ({ subscriptionId, resourceGroup, account }) =>
+      callAsConnector(`list the containers of ${account}`, READER, async (abortSignal) => {
+        const { blobContainers } = await storageOf(subscriptionId);
+        const names: string[] = [];
+        for await (const { name } of blobContainers.list(resourceGroup, account, { abortSignal })) {
+          if (name !== undefined) names.push(name);
+        }
+        return names;
+      }),
+
+    container: (id) =>
+      callAsConnector(`read the container ${id.container} of ${id.account}`, READER, async (abortSignal) => {
+        const { blobContainers } = await storageOf(id.subscriptionId);
+        try {
+          const found = await blobContainers.get(id.resourceGroup, id.account, id.container, { abortSignal });
+          return readContainerId(found.id) ?? id;
+        } catch (error) {
+          if (failureOf(error).status === 404) return null;
+          throw error;
+        }
+      }),
+  };
+}
+
+function readAccountId(id: string | undefined): StorageAccount | null {
+  const [, subscriptionId, resourceGroup, account] = ACCOUNT_ID.exec(id ?? "") ?? [];
+  if (subscriptionId === undefined || resourceGroup === undefined || account === undefined) return null;
+  return { subscriptionId: subscriptionId.toLowerCase(), resourceGroup, account };
+}
+
+/** ARM's own case of the resource group counts, whatever the caller wrote. */
+function readContainerId(id: string | undefined): BlobContainerId | null {
+  const [, accountId, container] = /^(.*)\/blobServices\/default\/containers\/([^/]+)$/i.exec(id ?? "") ?? [];
+  const account = readAccountId(accountId);
+  return account === null || container === undefined ? null : { ...account, container };
+}

@@ -1,0 +1,60 @@
+/** Sign-in with the official identity library, loaded at first use: the app's own identity, and connectors'. */
+import type { AccessToken, GetTokenOptions, TokenCredential } from "@azure/identity";
+import { cloudOf } from "../cloud.ts";
+import type { SignIn } from "../connectors/ports.ts";
+import { lazy } from "../lazy.ts";
+import { CLIENT_OPTIONS } from "./upstream.ts";
+
+/** Connectors whose sign-in is kept in memory with its tokens; the least recently used goes first. */
+const MAX_KEPT_SIGN_INS = 500;
+
+/**
+ * The app's own identity: on Azure its managed identity, elsewhere what the environment holds.
+ * `AZURE_TOKEN_CREDENTIALS` pins one kind.
+ */
+export function ownIdentity(): TokenCredential {
+  return lateCredential(async () => {
+    const { DefaultAzureCredential } = await import("@azure/identity");
+    return new DefaultAzureCredential(CLIENT_OPTIONS);
+  });
+}
+
+/** Gives the credential of a sign-in; equal keys share one, and with it its cached tokens. */
+export type ConnectorIdentities = (signIn: SignIn) => TokenCredential;
+
+/** Keeps credentials in memory of this process only. */
+export function createConnectorIdentities(): ConnectorIdentities {
+  const kept = new Map<string, TokenCredential>();
+  return (signIn) => {
+    const known = signIn.key === null ? undefined : kept.get(signIn.key);
+    const credential = known ?? servicePrincipal(signIn);
+    if (signIn.key !== null) {
+      kept.delete(signIn.key);
+      kept.set(signIn.key, credential);
+      const [oldest] = kept.keys();
+      if (kept.size > MAX_KEPT_SIGN_INS && oldest !== undefined) kept.delete(oldest);
+    }
+    return credential;
+  };
+}
+
+function servicePrincipal(signIn: SignIn): TokenCredential {
+  return lateCredential(async () => {
+    const [{ ClientSecretCredential }, secret] = await Promise.all([import("@azure/identity"), signIn.clientSecret()]);
+    const { tenantId, clientId } = signIn.configuration;
+    return new ClientSecretCredential(tenantId, clientId, secret, {
+      ...CLIENT_OPTIONS,
+      authorityHost: cloudOf(signIn.cloud).authorityHost,
+    });
+  });
+}
+
+/** A credential that is made when its first token is asked for. */
+function lateCredential(make: () => Promise<TokenCredential>): TokenCredential {
+  const made = lazy(make);
+  return {
+    async getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken | null> {
+      return (await made()).getToken(scopes, options);
+    },
+  };
+}

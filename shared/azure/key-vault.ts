@@ -1,0 +1,71 @@
+/** The app's own key vault: connectors' secrets, and the key of the credential MAC in the audit trail. */
+import { createHmac } from "node:crypto";
+import type { TokenCredential } from "@azure/identity";
+import type { SecretClient } from "@azure/keyvault-secrets";
+import type { SecretStore } from "../connectors/ports.ts";
+import type { ComputeMac } from "../credentials/ports.ts";
+import type { RandomBytes } from "../ids.ts";
+import { lazy } from "../lazy.ts";
+import { CLIENT_OPTIONS, callOwn, failureOf } from "./upstream.ts";
+
+/** Name of the secret that keys the credential MAC. */
+const MAC_SECRET = "audit-credential-mac";
+/** Length of the HMAC-SHA-256 key: that of its output. */
+const MAC_KEY_BYTES = 32;
+
+/** Opens the vault at first use. @param vaultUrl e.g. `https://NAME.vault.azure.net` */
+export function createVault(vaultUrl: string, identity: TokenCredential): () => Promise<SecretClient> {
+  return lazy(async () => {
+    const { SecretClient } = await import("@azure/keyvault-secrets");
+    return new SecretClient(vaultUrl, identity, CLIENT_OPTIONS);
+  });
+}
+
+/** Connectors' secrets; every value stays a version of its own. */
+export function createSecretStore(vault: () => Promise<SecretClient>): SecretStore {
+  return {
+    put: (name, value) =>
+      callOwn("VAULT_UNAVAILABLE", async (abortSignal) => {
+        const { properties } = await (await vault()).setSecret(name, value, { abortSignal });
+        if (properties.version === undefined) throw new Error("the vault named no version");
+        return properties.version;
+      }),
+    get: (name, version) =>
+      callOwn("VAULT_UNAVAILABLE", async (abortSignal) => {
+        const { value } = await (await vault()).getSecret(name, { version, abortSignal });
+        if (value === undefined) throw new Error("the vault gave no value");
+        return value;
+      }),
+    remove: (name) =>
+      callOwn("VAULT_UNAVAILABLE", async (abortSignal) => {
+        try {
+          // Soft delete: the name is unique, so nobody waits for the end of the deletion.
+          await (await vault()).beginDeleteSecret(name, { abortSignal });
+        } catch (error) {
+          if (failureOf(error).status !== 404) throw error;
+        }
+      }),
+  };
+}
+
+/** `<key version>:<64 hex digits>`: HMAC-SHA-256 under a key that is made at the first use ever; records name the key's version, so it can be changed. */
+export function createCredentialMac(vault: () => Promise<SecretClient>, randomBytes: RandomBytes): ComputeMac {
+  const key = lazy(() => callOwn("VAULT_UNAVAILABLE", (abortSignal) => openMacKey(vault, randomBytes, abortSignal)));
+  return async (credential) => {
+    const { version, bytes } = await key();
+    return `${version}:${createHmac("sha256", bytes).update(credential).digest("hex")}`;
+  };
+}
+
+async function openMacKey(vault: () => Promise<SecretClient>, randomBytes: RandomBytes, abortSignal: AbortSignal) {
+  const client = await vault();
+  const secret = await client.getSecret(MAC_SECRET, { abortSignal }).catch((error: unknown) => {
+    if (failureOf(error).status !== 404) throw error;
+    // Two processes that start at once make two versions; each names its own in what it records.
+    const value = Buffer.from(randomBytes(MAC_KEY_BYTES)).toString("base64");
+    return client.setSecret(MAC_SECRET, value, { abortSignal });
+  });
+  const { version } = secret.properties;
+  if (secret.value === undefined || version === undefined) throw new Error("the vault gave no key");
+  return { version, bytes: Buffer.from(secret.value, "base64") };
+}

@@ -1,0 +1,128 @@
+/** One way to call Azure: a time limit, bounded retries, and errors that say what failed without carrying it along. */
+import { InputError, LatchkeyError, type UpstreamCode, UpstreamError } from "../errors.ts";
+
+/** Longest wait for one operation with its retries; a caller's HTTP client usually gives up after 30 s. */
+export const UPSTREAM_TIMEOUT_MS = 15_000;
+/** Options for every SDK client: two short retries, since the whole operation is bounded above. */
+export const CLIENT_OPTIONS = { retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 2_000 } };
+/** A code of Azure's that is safe to repeat: a bare word. */
+const CODE = /^\w{1,80}$/;
+
+/** What an SDK error says, without its request: that would carry the token. */
+export type Failure = {
+  readonly name: string;
+  /** HTTP status; null when no answer came. */
+  readonly status: number | null;
+  /** The service's own error code. */
+  readonly code: string | null;
+  readonly retryAfterSeconds: number | null;
+};
+
+/** Runs a call to a service of the app's own (vault, state); any failure is `unavailable`, 503. */
+export async function callOwn<T>(
+  unavailable: "VAULT_UNAVAILABLE" | "STATE_UNAVAILABLE" | "AUDIT_UNAVAILABLE",
+  call: (abortSignal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  try {
+    return await call(AbortSignal.timeout(UPSTREAM_TIMEOUT_MS));
+  } catch (error) {
+    if (error instanceof LatchkeyError) throw error;
+    const failure = failureOf(error);
+    throw new UpstreamError(
+      unavailable,
+      `${OWN_SERVICE[unavailable]} did not do its part${statusText(failure)}. Nothing was changed; try again.`,
+      {
+        retryable: true,
+        retryAfterSeconds: failure.retryAfterSeconds,
+        failure,
+      },
+    );
+  }
+}
+const OWN_SERVICE = {
+  VAULT_UNAVAILABLE: "The service's key vault",
+  STATE_UNAVAILABLE: "The service's state storage",
+  AUDIT_UNAVAILABLE: "The audit trail",
+} as const;
+
+/**
+ * Runs a call with a connector's sign-in.
+ * @param what what was tried, for the message: `list the storage accounts`
+ * @param remedy what to do when Azure refuses: the missing role and where
+ * @throws InputError SIGN_IN_FAILED, UpstreamError UPSTREAM_REFUSED UPSTREAM_TIMEOUT
+ */
+export async function callAsConnector<T>(
+  what: string,
+  remedy: string,
+  call: (abortSignal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  try {
+    return await call(AbortSignal.timeout(UPSTREAM_TIMEOUT_MS));
+  } catch (error) {
+    if (error instanceof LatchkeyError) throw error;
+    throw signInError(error) ?? upstreamError(what, remedy, failureOf(error));
+  }
+}
+
+function upstreamError(what: string, remedy: string, failure: Failure): UpstreamError {
+  const code: UpstreamCode = failure.status === null ? "UPSTREAM_TIMEOUT" : "UPSTREAM_REFUSED";
+  const retryable = failure.status === null || failure.status === 429 || failure.status >= 500;
+  const text =
+    failure.status === null
+      ? `Azure gave no answer in time to the attempt to ${what}. Try again.`
+      : `Azure refused to ${what}${statusText(failure)}. ${retryable ? "Try again later." : remedy}`;
+  return new UpstreamError(code, text, { retryable, retryAfterSeconds: failure.retryAfterSeconds, failure });
+}
+
+function statusText({ status, code }: Failure): string {
+  return status === null ? "" : ` (${[status, code].filter((part) => part !== null).join(" ")})`;
+}
+
+/** Reads the fields that the Azure SDKs' errors share. */
+export function failureOf(error: unknown): Failure {
+  const fields = asRecord(error);
+  const details = asRecord(fields.details);
+  const code = [fields.code, details.errorCode, details.code].find(
+    (value) => typeof value === "string" && CODE.test(value),
+  );
+  const retryAfter = Number(headerOf(asRecord(fields.response).headers, "retry-after"));
+  return {
+    name: typeof fields.name === "string" ? fields.name : "Error",
+    status: typeof fields.statusCode === "number" ? fields.statusCode : null,
+    code: typeof code === "string" ? code : null,
+    retryAfterSeconds: Number.isInteger(retryAfter) && retryAfter > 0 ? retryAfter : null,
+  };
+}
+
+/** AADSTS numbers whose cause a connector's owner can mend, with what to do. Source: Entra's error code reference. */
+const SIGN_IN_REMEDIES: Readonly<Record<string, string>> = {
+  "7000215": "The client secret is wrong. Give the secret's value, not its id.",
+  "7000222": "The client secret has expired. Create a new one for the app registration.",
+  "700016": "The tenant has no application with this client id. Check clientId and tenantId.",
+  "90002": "There is no tenant with this id. Check tenantId.",
+  "7000112": "The application is disabled. Enable it in the tenant.",
+};
+
+/**
+ * The sign-in library wraps Entra's answer: an error whose cause is its `ServerError` with Entra's number.
+ * Null when the failure is not Entra refusing the connector's own identity.
+ */
+function signInError(error: unknown): InputError | null {
+  const server = [error, asRecord(error).cause].map(asRecord).find(({ name }) => name === "ServerError");
+  if (server === undefined) return null;
+  const status = typeof server.status === "number" ? server.status : 400;
+  if (status === 429 || status >= 500) return null;
+  const number = String(server.errorNo ?? "");
+  const remedy = SIGN_IN_REMEDIES[number] ?? "Check tenantId, clientId and the secret.";
+  const name = /^\d{1,8}$/.test(number) ? ` (AADSTS${number})` : "";
+  return new InputError("SIGN_IN_FAILED", `Microsoft Entra refused the connector's sign-in${name}. ${remedy}`);
+}
+
+function asRecord(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function headerOf(headers: unknown, name: string): unknown {
+  const get = asRecord(headers).get;
+  return typeof get === "function" ? get.call(headers, name) : undefined;
+}

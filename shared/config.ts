@@ -1,0 +1,71 @@
+/** The app's settings: environment → typed Config. Read once by functions/main.ts; a wrong setting stops the start. */
+import { z } from "zod";
+import { CLOUD_NAMES, type CloudName, KEY_VAULT_NAME, STORAGE_ACCOUNT_NAME } from "./cloud.ts";
+
+const commaList = <I extends z.ZodType<string, string>>(item: I) =>
+  z
+    .string()
+    .transform((text) =>
+      text
+        .split(",")
+        .map((part) => part.trim())
+        .filter((part) => part !== ""),
+    )
+    .pipe(z.array(item));
+
+/** One entry per setting; README lists them with their defaults. */
+export const settingsSchema = z.object({
+  LATCHKEY_CLOUD: z.enum(CLOUD_NAMES).default("public").describe("Azure cloud of the app and its connectors"),
+  LATCHKEY_STATE_ACCOUNT: z
+    .string()
+    .regex(STORAGE_ACCOUNT_NAME, "expected a storage account name")
+    .describe("storage account of the app's own tables and blobs"),
+  LATCHKEY_KEY_VAULT: z
+    .string()
+    .max(24)
+    .regex(KEY_VAULT_NAME, "expected a key vault name")
+    .describe("key vault that holds the connectors' secrets"),
+  LATCHKEY_TENANT_IDS: commaList(z.guid())
+    .refine((ids) => ids.length > 0, "expected at least one tenant id")
+    .describe("tenants whose callers may sign in, comma separated"),
+  LATCHKEY_API_CLIENT_ID: z.guid().describe("client id of the app registration that callers ask tokens for"),
+  LATCHKEY_V1_AUDIENCES: commaList(z.url())
+    .default([])
+    .describe("App ID URIs taken as audience of v1 tokens, comma separated"),
+});
+
+/** Settings in the form that the app uses. */
+export type Config = {
+  readonly cloud: CloudName;
+  readonly stateAccount: string;
+  readonly keyVault: string;
+  readonly callers: {
+    readonly tenantIds: readonly string[];
+    readonly apiClientId: string;
+    readonly v1Audiences: readonly string[];
+  };
+};
+
+/**
+ * @param environment an empty value counts as absent: the Functions host leaves both
+ * @throws Error naming every wrong setting at once, never a value
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const result = settingsSchema.safeParse(present);
+  if (!result.success) {
+    const problems = result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    throw new Error(`Settings are missing or wrong:\n  ${problems.join("\n  ")}`);
+  }
+  const settings = result.data;
+  return {
+    cloud: settings.LATCHKEY_CLOUD,
+    stateAccount: settings.LATCHKEY_STATE_ACCOUNT,
+    keyVault: settings.LATCHKEY_KEY_VAULT,
+    callers: {
+      tenantIds: settings.LATCHKEY_TENANT_IDS.map((id) => id.toLowerCase()),
+      apiClientId: settings.LATCHKEY_API_CLIENT_ID.toLowerCase(),
+      v1Audiences: settings.LATCHKEY_V1_AUDIENCES,
+    },
+  };
+}

@@ -1,0 +1,107 @@
+/** What a connector can reach: its storage accounts and containers within its limits. Used by verify and use. */
+import pMap from "p-map";
+import { ConflictError, DeniedError, LatchkeyError, NotFoundError, UpstreamError } from "../errors.ts";
+import type { ConnectorConfiguration } from "./connector.ts";
+import type { AzureView, StorageAccount } from "./ports.ts";
+import { type BlobContainerId, blobContainerArmId, parseBlobContainerName, sameText } from "./resource-name.ts";
+
+/** Listing calls under way at once; Azure's storage provider takes 100 in 5 minutes. */
+const LIST_CONCURRENCY = 8;
+
+/** The limits of a connector that decide which containers it reaches. */
+export type Limits = { readonly configuration: ConnectorConfiguration; readonly resourceId: string | null };
+
+/** Containers that were found, and accounts whose containers could not be listed. */
+export type ContainerInventory = {
+  readonly containers: readonly BlobContainerId[];
+  readonly unread: readonly { readonly account: string; readonly error: LatchkeyError }[];
+};
+
+/**
+ * Lists all containers within the limits. One account that cannot be read does not hide the others.
+ * @throws what AzureView throws when subscriptions or accounts cannot be listed
+ */
+export async function listBlobContainers(view: AzureView, limits: Limits): Promise<ContainerInventory> {
+  const accounts = await listAccounts(view, limits.configuration);
+  const containers: BlobContainerId[] = [];
+  const unread: { account: string; error: LatchkeyError }[] = [];
+  const readAccount = async (account: StorageAccount) => {
+    try {
+      for (const container of await view.containers(account)) containers.push({ ...account, container });
+    } catch (error) {
+      if (!(error instanceof LatchkeyError) || error.code === "SIGN_IN_FAILED") throw error;
+      unread.push({ account: account.account, error });
+    }
+  };
+  await pMap(accounts, readAccount, { concurrency: LIST_CONCURRENCY });
+  const within = containers.filter((id) => isWithin(id, limits));
+  within.sort((left, right) => (blobContainerArmId(left) < blobContainerArmId(right) ? -1 : 1));
+  return { containers: within, unread };
+}
+
+/** Order of precedence: a named storage account, else a resource group, else everything that is visible. */
+async function listAccounts(view: AzureView, configuration: ConnectorConfiguration): Promise<StorageAccount[]> {
+  const subscriptions =
+    configuration.subscriptionId === null ? await view.subscriptionIds() : [configuration.subscriptionId];
+  const { storageAccount, resourceGroup } = configuration;
+  const list = (subscription: string) =>
+    view.storageAccounts(subscription, storageAccount === null ? resourceGroup : null);
+  const accounts = (await pMap(subscriptions, list, { concurrency: LIST_CONCURRENCY })).flat();
+  return storageAccount === null ? accounts : accounts.filter(({ account }) => sameText(account, storageAccount));
+}
+
+/** Whether the connector may be used for this container at all. */
+function isWithin(id: BlobContainerId, { configuration, resourceId }: Limits): boolean {
+  if (resourceId !== null && !sameText(resourceId, blobContainerArmId(id))) return false;
+  if (configuration.subscriptionId !== null && !sameText(configuration.subscriptionId, id.subscriptionId)) return false;
+  if (configuration.storageAccount !== null) return sameText(configuration.storageAccount, id.account);
+  return configuration.resourceGroup === null || sameText(configuration.resourceGroup, id.resourceGroup);
+}
+
+/**
+ * Finds the one container that a name means inside a connector.
+ * @throws InputError INVALID_REQUEST, DeniedError DENIED (outside the limits), NotFoundError RESOURCE_NOT_FOUND,
+ * ConflictError AMBIGUOUS_RESOURCE, and what AzureView throws
+ */
+export async function resolveBlobContainer(view: AzureView, limits: Limits, text: string): Promise<BlobContainerId> {
+  const name = parseBlobContainerName(text);
+  if (name.kind === "id") {
+    // Decided before Azure is asked: what is outside must not even be looked up with the connector's rights.
+    if (!isWithin(name.id, limits)) {
+      throw new DeniedError(
+        "DENIED",
+        "This container is outside the limits of the connector. Use a connector that covers it; GET /api/connectors shows the limits of each.",
+      );
+    }
+    const found = await view.container(name.id);
+    if (found === null) throw notFound();
+    return found;
+  }
+  const { containers, unread } = await listBlobContainers(view, limits);
+  const matches = containers.filter((id) => id.container === name.container);
+  const [first] = matches;
+  if (matches.length > 1) {
+    throw new ConflictError(
+      "AMBIGUOUS_RESOURCE",
+      "Several containers within the connector have this name. Give the ARM id of the one that you mean.",
+      { candidates: matches.map(blobContainerArmId) },
+    );
+  }
+  if (unread.length > 0) {
+    // A container of the same name could be in an account that was not read: guessing could grant the wrong one.
+    throw new UpstreamError(
+      "UPSTREAM_REFUSED",
+      `The storage accounts ${unread.map(({ account }) => account).join(", ")} could not be listed, so the name may be ambiguous. Give the ARM id of the container, or grant the connector's identity Reader on them.`,
+      { retryable: unread.some(({ error }) => error instanceof UpstreamError && error.retryable) },
+    );
+  }
+  if (first === undefined) throw notFound();
+  return first;
+}
+
+function notFound(): NotFoundError {
+  return new NotFoundError(
+    "RESOURCE_NOT_FOUND",
+    "No such blob container within the connector, or its identity may not see it. Check the name; listing needs the role Reader on the storage account.",
+  );
+}

@@ -1,0 +1,73 @@
+/** What connectors need from outside: secrets, records, the directory's sign-in, and a view of Azure's resources. */
+import type { AuditEvent } from "../audit/record.ts";
+import type { Connector, ConnectorConfiguration, Verification } from "./connector.ts";
+import type { BlobContainerId } from "./resource-name.ts";
+
+/** Everything that is needed to sign in as a connector. */
+export type SignIn = {
+  /** Equal keys sign in equally, so tokens may be shared; null = one use, keep nothing. */
+  readonly key: string | null;
+  readonly cloud: Connector["cloud"];
+  readonly configuration: ConnectorConfiguration;
+  /** Reads the secret only when a new sign-in needs it. @throws UpstreamError VAULT_UNAVAILABLE */
+  readonly clientSecret: () => Promise<string>;
+};
+
+/** Secrets of connectors, in the app's key vault. */
+export type SecretStore = {
+  /** Stores a new version and returns its id. @throws UpstreamError VAULT_UNAVAILABLE */
+  put(name: string, value: string): Promise<string>;
+  /** @throws UpstreamError VAULT_UNAVAILABLE */
+  get(name: string, version: string): Promise<string>;
+  /** Deletes the secret with all its versions; one that is not there is no error. @throws UpstreamError VAULT_UNAVAILABLE */
+  remove(name: string): Promise<void>;
+};
+
+/** Page of a listing; `continuationToken` is null at the end. */
+export type Page<T> = { readonly items: readonly T[]; readonly continuationToken: string | null };
+
+/** Stored connectors. Every call: @throws UpstreamError STATE_UNAVAILABLE */
+export type ConnectorStore = {
+  /** @throws ConflictError NAME_TAKEN */
+  insert(connector: Connector): Promise<{ etag: string }>;
+  /** By name or id; null when there is none. */
+  find(nameOrId: string): Promise<{ connector: Connector; etag: string } | null>;
+  /** By name. @throws InputError INVALID_REQUEST for a continuation token that this store did not make */
+  list(page: { limit: number; continuationToken: string | null }): Promise<Page<Connector>>;
+  /** Takes back an insert whose registration failed afterwards. */
+  remove(connector: Connector): Promise<void>;
+};
+
+/** What the last verification of each connector found. Every call: @throws UpstreamError STATE_UNAVAILABLE */
+export type VerificationStore = {
+  put(connectorId: string, verification: Verification): Promise<void>;
+  get(connectorId: string): Promise<Verification | null>;
+};
+
+/** A storage account that a sign-in can see. */
+export type StorageAccount = {
+  readonly subscriptionId: string;
+  readonly resourceGroup: string;
+  readonly account: string;
+};
+
+/**
+ * Azure as one sign-in sees it. Every call: @throws InputError SIGN_IN_FAILED,
+ * UpstreamError UPSTREAM_REFUSED or UPSTREAM_TIMEOUT
+ */
+export type AzureView = {
+  /** Proves that the sign-in works: gets a token and throws it away. */
+  signIn(): Promise<void>;
+  subscriptionIds(): Promise<readonly string[]>;
+  /** All accounts of a subscription, or of one resource group in it; an unknown group has none. */
+  storageAccounts(subscriptionId: string, resourceGroup: string | null): Promise<readonly StorageAccount[]>;
+  containers(account: StorageAccount): Promise<readonly string[]>;
+  /** The container in ARM's own case; null when it does not exist. */
+  container(id: BlobContainerId): Promise<BlobContainerId | null>;
+};
+
+/** Opens a view for a sign-in. */
+export type OpenAzure = (signIn: SignIn) => AzureView;
+
+/** Makes an audit record durable. @throws UpstreamError AUDIT_UNAVAILABLE */
+export type AppendAudit = (event: AuditEvent) => Promise<void>;

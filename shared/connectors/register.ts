@@ -1,0 +1,138 @@
+/** Registers a connector: sign in, verify, keep the secret in the vault, then the record, then the audit. */
+import { ConflictError, InputError } from "../errors.ts";
+import { type Principal, principalId } from "../principal.ts";
+import type { Connector, ConnectorRequest, Verification } from "./connector.ts";
+import { resolveBlobContainer } from "./inventory.ts";
+import type { AppendAudit, ConnectorStore, OpenAzure, SecretStore, SignIn, VerificationStore } from "./ports.ts";
+import { blobContainerArmId, parseBlobContainerName } from "./resource-name.ts";
+import { verifyConnector } from "./verify.ts";
+
+/** What registering needs; `newId` gives a random UUID. */
+export type RegisterDeps = {
+  readonly store: ConnectorStore;
+  readonly secrets: SecretStore;
+  readonly verifications: VerificationStore;
+  readonly appendAudit: AppendAudit;
+  readonly openAzure: OpenAzure;
+  readonly now: () => Date;
+  readonly newId: () => string;
+};
+/** A stored connector with what its verification found; null when none was asked for. */
+export type Registered = {
+  readonly connector: Connector;
+  readonly etag: string;
+  readonly verification: Verification | null;
+};
+
+/**
+ * Nothing is kept when any step fails.
+ * @param options.rule what allowed it, for the audit trail
+ * @param options.verify false: store without looking at Azure; then `resourceId` must be an ARM id
+ * @throws InputError SIGN_IN_FAILED INVALID_REQUEST, ConflictError NAME_TAKEN, DeniedError DENIED,
+ * NotFoundError RESOURCE_NOT_FOUND, UpstreamError
+ */
+export async function registerConnector(
+  deps: RegisterDeps,
+  request: ConnectorRequest,
+  by: Principal,
+  options: { verify: boolean; rule: string; correlationId: string },
+): Promise<Registered> {
+  const now = deps.now();
+  if (request.expiresAt !== null && new Date(request.expiresAt) <= now) {
+    const problems = [{ path: "/expiresAt", expected: "a time in the future" }];
+    throw new InputError("INVALID_REQUEST", "expiresAt is in the past. Give a time in the future, or null.", {
+      problems,
+    });
+  }
+  // The insert decides who gets the name; this spares everybody else the sign-in.
+  if ((await deps.store.find(request.name)) !== null) throw nameTaken();
+
+  const { secrets, ...kept } = request;
+  const looked = options.verify
+    ? await lookAtAzure(deps, request, now)
+    : { resourceId: unverifiedResourceId(request.resourceId), verification: null };
+  const id = deps.newId();
+  const secretName = `connector-${id}`;
+  const secretVersion = await deps.secrets.put(secretName, secrets.clientSecret);
+  const connector: Connector = {
+    ...kept,
+    id,
+    secretName,
+    secretVersion,
+    resourceId: looked.resourceId,
+    owner: principalId(by),
+    state: looked.verification?.state ?? "unverified",
+    checkedAt: looked.verification?.checkedAt ?? null,
+    createdAt: now.toISOString(),
+    updatedAt: now.toISOString(),
+  };
+  try {
+    if (looked.verification !== null) await deps.verifications.put(id, looked.verification);
+    const { etag } = await deps.store.insert(connector);
+    await deps.appendAudit({
+      event: "connector.registered",
+      outcome: "ok",
+      principalId: connector.owner,
+      issuer: by.issuer,
+      tenantId: by.tenantId,
+      resourceId: id,
+      leaseId: null,
+      rule: options.rule,
+      correlationId: options.correlationId,
+      detail: { name: connector.name, authMethod: connector.authMethod, clientId: connector.configuration.clientId },
+      credentialMac: null,
+    });
+    return { connector, etag, verification: looked.verification };
+  } catch (error) {
+    // The row goes first: a record must never point to a secret that is gone. What cannot be taken back now is
+    // reported by the error that stopped us; a secret that stays behind is in the vault, where it is safe.
+    await deps.store
+      .remove(connector)
+      .then(
+        () => deps.secrets.remove(secretName),
+        () => undefined,
+      )
+      .catch(() => undefined);
+    throw error;
+  }
+}
+
+async function lookAtAzure(deps: RegisterDeps, request: ConnectorRequest, now: Date) {
+  const signIn: SignIn = {
+    key: null,
+    cloud: request.cloud,
+    configuration: request.configuration,
+    clientSecret: async () => request.secrets.clientSecret,
+  };
+  const view = deps.openAzure(signIn);
+  await view.signIn();
+  const resourceId =
+    request.resourceId === null
+      ? null
+      : blobContainerArmId(
+          await resolveBlobContainer(
+            view,
+            { configuration: request.configuration, resourceId: null },
+            request.resourceId,
+          ),
+        );
+  const limits = { configuration: request.configuration, resourceId, resourceTypes: request.resourceTypes };
+  return { resourceId, verification: await verifyConnector(view, limits, now) };
+}
+
+function unverifiedResourceId(text: string | null): string | null {
+  if (text === null) return null;
+  const name = parseBlobContainerName(text);
+  if (name.kind === "id") return blobContainerArmId(name.id);
+  throw new InputError(
+    "INVALID_REQUEST",
+    "Without verification the resourceId must be an ARM id: other names are looked up in Azure.",
+    {
+      problems: [{ path: "/resourceId", expected: "an ARM id" }],
+    },
+  );
+}
+
+function nameTaken(): ConflictError {
+  return new ConflictError("NAME_TAKEN", "A connector with this name exists. Choose another name.");
+}

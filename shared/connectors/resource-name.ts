@@ -1,0 +1,65 @@
+/** Names of resources: every accepted form → what is meant. Pure; says nothing about whether it exists. */
+import { InputError } from "../errors.ts";
+
+/** A blob container by its place in ARM. */
+export type BlobContainerId = {
+  readonly subscriptionId: string;
+  readonly resourceGroup: string;
+  readonly account: string;
+  readonly container: string;
+};
+/** What a name says: one container for certain, or every container of that name within the connector. */
+export type BlobContainerName =
+  | { readonly kind: "id"; readonly id: BlobContainerId }
+  | { readonly kind: "alias"; readonly container: string };
+
+const ARM_ID =
+  /^\/subscriptions\/([0-9a-f-]{36})\/resourceGroups\/([-\w.()]{1,90})\/providers\/Microsoft\.Storage\/storageAccounts\/([a-z0-9]{3,24})\/blobServices\/default\/containers\/([^/]{1,63})$/i;
+/** `az://c`, `abfs://c` or `c`. */
+const ALIAS = /^(?:(?:az|abfs):\/\/)?([^/]{3,63})$/;
+/** Azure's grammar: 3 to 63 of a-z, 0-9 and single hyphens; letters or digits at both ends. */
+const CONTAINER = /^[a-z0-9](?:-?[a-z0-9]){2,62}$/;
+
+/**
+ * Reads an ARM id (compared without case), `az://c`, `abfs://c` or `c`.
+ * @throws InputError INVALID_REQUEST
+ */
+export function parseBlobContainerName(text: string): BlobContainerName {
+  const arm = ARM_ID.exec(text);
+  if (arm !== null) {
+    const [, subscriptionId = "", resourceGroup = "", account = "", container = ""] = arm;
+    const id = {
+      subscriptionId: subscriptionId.toLowerCase(),
+      resourceGroup,
+      account: account.toLowerCase(),
+      container: container.toLowerCase(),
+    };
+    if (isContainerName(id.container)) return { kind: "id", id };
+  }
+  const alias = ALIAS.exec(text)?.[1];
+  if (alias !== undefined && isContainerName(alias)) return { kind: "alias", container: alias };
+  throw new InputError(
+    "INVALID_REQUEST",
+    "The resourceId is not the name of a blob container. Give its ARM id (/subscriptions/…/blobServices/default/containers/NAME), az://NAME, abfs://NAME or NAME.",
+    { problems: [{ path: "/resourceId", expected: "an ARM id, az://NAME, abfs://NAME or NAME" }] },
+  );
+}
+
+function isContainerName(text: string): boolean {
+  return text.length <= 63 && CONTAINER.test(text);
+}
+
+/** The canonical id, in ARM's own case. */
+export function blobContainerArmId(id: BlobContainerId): string {
+  return `/subscriptions/${id.subscriptionId}/resourceGroups/${id.resourceGroup}/providers/Microsoft.Storage/storageAccounts/${id.account}/blobServices/default/containers/${id.container}`;
+}
+
+/** The name that people see. */
+export function blobContainerDisplayName(id: Pick<BlobContainerId, "container">): string {
+  return `az://${id.container}`;
+}
+
+/** ARM compares resource ids and their parts without case. */
+export function sameText(left: string, right: string): boolean {
+  return left.toLowerCase() === right.toLowerCase();
+}

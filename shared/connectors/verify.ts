@@ -1,0 +1,69 @@
+/** Looks at what a connector really reaches, by resource type. Used by register. */
+import { LatchkeyError } from "../errors.ts";
+import { type ResourceType, resourceTypesOf, type Verification } from "./connector.ts";
+import { type Limits, listBlobContainers, resolveBlobContainer } from "./inventory.ts";
+import type { AzureView } from "./ports.ts";
+import { blobContainerDisplayName } from "./resource-name.ts";
+
+type TypeResult = Verification["resourceTypes"][number];
+
+/**
+ * The caller has proved the sign-in already; here a type that fails is reported and does not stop the others.
+ * @throws InputError SIGN_IN_FAILED when the sign-in fails for a resource all the same
+ */
+export async function verifyConnector(
+  view: AzureView,
+  connector: Limits & { readonly resourceTypes: readonly ResourceType[] },
+  now: Date,
+): Promise<Verification> {
+  const resourceTypes = await Promise.all(
+    resourceTypesOf({ resourceTypes: [...connector.resourceTypes] }).map((type) => verifyType(type, view, connector)),
+  );
+  const failed = resourceTypes.filter(({ state }) => state === "error").length;
+  const state = failed === 0 ? "healthy" : failed === resourceTypes.length ? "failed" : "degraded";
+  return { checkedAt: now.toISOString(), state, resourceTypes };
+}
+
+async function verifyType(resourceType: ResourceType, view: AzureView, limits: Limits): Promise<TypeResult> {
+  try {
+    if (limits.resourceId !== null) {
+      const id = await resolveBlobContainer(view, limits, limits.resourceId);
+      return { resourceType, state: "ok", resources: [blobContainerDisplayName(id)], error: null };
+    }
+    const { containers, unread } = await listBlobContainers(view, limits);
+    const resources = [...new Set(containers.map(blobContainerDisplayName))];
+    if (unread.length > 0) {
+      return {
+        resourceType,
+        state: "error",
+        resources,
+        error: {
+          code: unread[0]?.error.code ?? "UPSTREAM_REFUSED",
+          message: `the containers of ${unread.map(({ account }) => account).join(", ")} could not be listed`,
+          remedy: unread[0]?.error.message ?? "",
+        },
+      };
+    }
+    if (resources.length === 0) {
+      return {
+        resourceType,
+        state: "error",
+        resources,
+        error: {
+          code: "RESOURCE_NOT_FOUND",
+          message: "the sign-in works, but no blob container is visible within the connector's limits",
+          remedy: "Grant the connector's identity the role Reader on the storage accounts, or widen the limits.",
+        },
+      };
+    }
+    return { resourceType, state: "ok", resources, error: null };
+  } catch (error) {
+    if (!(error instanceof LatchkeyError) || error.code === "SIGN_IN_FAILED") throw error;
+    return {
+      resourceType,
+      state: "error",
+      resources: [],
+      error: { code: error.code, message: "the blob containers could not be listed", remedy: error.message },
+    };
+  }
+}

@@ -1,0 +1,60 @@
+/** Audit rows in the table `Audit`: one partition per day and writer. Implements AuditStore. */
+import type { AuditStore } from "../audit/ports.ts";
+import type { AuditRow } from "../audit/record.ts";
+import { LatchkeyError, UpstreamError } from "../errors.ts";
+import type { Row, Table } from "./tables.ts";
+
+/** @param table opened with AUDIT_UNAVAILABLE */
+export function createAuditStore(table: Table): AuditStore {
+  const hashAt = async (row: AuditRow): Promise<string | null> => {
+    const stored = await table.get(partitionOf(row), rowKeyOf(row));
+    return typeof stored?.hash === "string" ? stored.hash : null;
+  };
+  return {
+    async insert(row) {
+      try {
+        if ((await table.insert(toRow(row))) !== null) return { kind: "written" };
+      } catch (error) {
+        // The row may have arrived although its reply did not: only the table knows.
+        if (!(error instanceof LatchkeyError) || (await hashAt(row)) !== row.hash) throw error;
+        return { kind: "written" };
+      }
+      const hash = await hashAt(row);
+      if (hash === row.hash) return { kind: "written" };
+      if (hash !== null) return { kind: "conflict", hash };
+      throw new UpstreamError("AUDIT_UNAVAILABLE", "The audit trail did not keep a record. Try again.", {
+        retryable: true,
+      });
+    },
+  };
+}
+
+function partitionOf(row: AuditRow): string {
+  return `${row.at.slice(0, 10).replaceAll("-", "")}~${row.writerId}`;
+}
+
+/** 8 digits, so that rows sort by sequence. */
+function rowKeyOf(row: AuditRow): string {
+  return String(row.sequence).padStart(8, "0");
+}
+
+function toRow(row: AuditRow): Row {
+  return {
+    partitionKey: partitionOf(row),
+    rowKey: rowKeyOf(row),
+    at: row.at,
+    event: row.event,
+    outcome: row.outcome,
+    principalId: row.principalId,
+    issuer: row.issuer,
+    tenantId: row.tenantId,
+    resourceId: row.resourceId,
+    leaseId: row.leaseId ?? undefined,
+    rule: row.rule,
+    correlationId: row.correlationId,
+    detailJson: JSON.stringify(row.detail),
+    credentialMac: row.credentialMac ?? undefined,
+    prevHash: row.prevHash,
+    hash: row.hash,
+  };
+}

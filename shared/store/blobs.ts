@@ -1,0 +1,52 @@
+/** JSON blobs of the app's state, in its container `latchkey`. */
+import type { TokenCredential } from "@azure/identity";
+import { CLIENT_OPTIONS, callOwn, failureOf } from "../azure/upstream.ts";
+import { lazy } from "../lazy.ts";
+
+const CONTAINER = "latchkey";
+
+/** Every call: @throws UpstreamError STATE_UNAVAILABLE */
+export type JsonBlobs = {
+  put(name: string, value: unknown): Promise<void>;
+  /** Null when there is no such blob. */
+  get(name: string): Promise<unknown>;
+};
+
+/** Opens the container at its first use and makes it at the first write. @param url of the account's blob service */
+export function openJsonBlobs(options: { url: string; identity: TokenCredential }): JsonBlobs {
+  const container = lazy(async () => {
+    const { BlobServiceClient } = await import("@azure/storage-blob");
+    return new BlobServiceClient(options.url, options.identity, CLIENT_OPTIONS).getContainerClient(CONTAINER);
+  });
+  return {
+    put: (name, value) =>
+      callOwn("STATE_UNAVAILABLE", async (abortSignal) => {
+        const client = await container();
+        const text = JSON.stringify(value);
+        const upload = () =>
+          client.getBlockBlobClient(name).upload(text, Buffer.byteLength(text), {
+            abortSignal,
+            blobHTTPHeaders: { blobContentType: "application/json" },
+          });
+        try {
+          await upload();
+        } catch (error) {
+          if (failureOf(error).code !== "ContainerNotFound") throw error;
+          await client.createIfNotExists({ abortSignal });
+          await upload();
+        }
+      }),
+    get: (name) =>
+      callOwn("STATE_UNAVAILABLE", async (abortSignal) => {
+        try {
+          const buffer = await (await container())
+            .getBlobClient(name)
+            .downloadToBuffer(undefined, undefined, { abortSignal });
+          return JSON.parse(buffer.toString("utf8"));
+        } catch (error) {
+          if (failureOf(error).status === 404) return null;
+          throw error;
+        }
+      }),
+  };
+}

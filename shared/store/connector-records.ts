@@ -1,0 +1,168 @@
+/** Connectors in the table `Connectors`, and their verifications in blobs. Implements the stores of connectors. */
+import { z } from "zod";
+import { CLOUD_NAMES } from "../cloud.ts";
+import {
+  CONNECTOR_STATES,
+  type Connector,
+  connectorRequestSchema,
+  verificationSchema,
+} from "../connectors/connector.ts";
+import type { ConnectorStore, VerificationStore } from "../connectors/ports.ts";
+import { ConflictError, InputError } from "../errors.ts";
+import type { JsonBlobs } from "./blobs.ts";
+import type { Row, StoredRow, Table } from "./tables.ts";
+
+const PARTITION = "c";
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** Row keys of names lie between these: DEL follows `~`. */
+const NAMES = { first: "n~", end: "n\u007f" };
+const { configuration, labels, resourceTypes, users } = connectorRequestSchema.shape;
+
+/** A row as we wrote it: anything else is a damaged record, and must not be used. */
+const rowSchema = z.object({
+  rowKey: z.string(),
+  id: z.uuid(),
+  authMethod: z.literal("service-principal"),
+  cloud: z.enum(CLOUD_NAMES),
+  configurationJson: jsonText(configuration),
+  secretName: z.string(),
+  secretVersion: z.string(),
+  resourceTypesJson: jsonText(resourceTypes),
+  resourceId: z.string().nullish(),
+  labelsJson: jsonText(labels),
+  owner: z.string(),
+  visibility: z.enum(["private", "shared"]),
+  usersJson: jsonText(users),
+  state: z.enum(CONNECTOR_STATES),
+  checkedAt: z.string().nullish(),
+  expiresAt: z.string().nullish(),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+});
+
+/** @param table opened with STATE_UNAVAILABLE */
+export function createConnectorStore(table: Table): ConnectorStore {
+  const findByName = async (name: string) => {
+    const row = await table.get(PARTITION, `n~${name}`);
+    return row === null ? null : { connector: fromRow(row), etag: row.etag };
+  };
+  return {
+    async insert(connector) {
+      const rows = [toRow(connector), { partitionKey: PARTITION, rowKey: `i~${connector.id}`, name: connector.name }];
+      await table.insertAll(rows);
+      // Read back for the ETag; it also tells our own row, whose reply was lost and repeated, from another's.
+      const found = await findByName(connector.name);
+      if (found?.connector.id !== connector.id) {
+        throw new ConflictError("NAME_TAKEN", "A connector with this name exists. Choose another name.");
+      }
+      return { etag: found.etag };
+    },
+    async find(nameOrId) {
+      // A name may look like an id, and then it goes first: it is what its owner wrote.
+      const byName = await findByName(nameOrId);
+      if (byName !== null || !UUID.test(nameOrId)) return byName;
+      const pointer = await table.get(PARTITION, `i~${nameOrId.toLowerCase()}`);
+      return typeof pointer?.name === "string" ? findByName(pointer.name) : null;
+    },
+    async list({ limit, continuationToken }) {
+      const after = continuationToken === null ? NAMES.first : `n~${decodeToken(continuationToken)}`;
+      const rows = await table.range({ partitionKey: PARTITION, after, before: NAMES.end, limit: limit + 1 });
+      const items = rows.slice(0, limit).map(fromRow);
+      const last = items.at(-1);
+      return { items, continuationToken: rows.length > limit && last !== undefined ? encodeToken(last.name) : null };
+    },
+    async remove(connector) {
+      // Only our own row: the name may be another's, and then our insert wrote nothing at all.
+      const found = await findByName(connector.name);
+      if (found?.connector.id === connector.id) {
+        await table.remove(PARTITION, [`n~${connector.name}`, `i~${connector.id}`]);
+      }
+    },
+  };
+}
+
+/** Verifications by connector id, at `verification/<id>.json`. */
+export function createVerificationStore(blobs: JsonBlobs): VerificationStore {
+  const nameOf = (connectorId: string) => `verification/${connectorId}.json`;
+  return {
+    put: (connectorId, verification) => blobs.put(nameOf(connectorId), verification),
+    get: async (connectorId) => verificationSchema.nullable().parse(await blobs.get(nameOf(connectorId))),
+  };
+}
+
+function toRow(connector: Connector): Row {
+  return {
+    partitionKey: PARTITION,
+    rowKey: `n~${connector.name}`,
+    id: connector.id,
+    authMethod: connector.authMethod,
+    cloud: connector.cloud,
+    configurationJson: JSON.stringify(connector.configuration),
+    secretName: connector.secretName,
+    secretVersion: connector.secretVersion,
+    resourceTypesJson: JSON.stringify(connector.resourceTypes),
+    resourceId: connector.resourceId ?? undefined,
+    labelsJson: JSON.stringify(connector.labels),
+    owner: connector.owner,
+    visibility: connector.visibility,
+    usersJson: JSON.stringify(connector.users),
+    state: connector.state,
+    checkedAt: connector.checkedAt ?? undefined,
+    verificationBlob: connector.checkedAt === null ? undefined : `verification/${connector.id}.json`,
+    expiresAt: connector.expiresAt ?? undefined,
+    createdAt: connector.createdAt,
+    updatedAt: connector.updatedAt,
+  };
+}
+
+function fromRow(stored: StoredRow): Connector {
+  const row = rowSchema.parse(stored);
+  return {
+    name: row.rowKey.slice(NAMES.first.length),
+    id: row.id,
+    authMethod: row.authMethod,
+    cloud: row.cloud,
+    configuration: row.configurationJson,
+    secretName: row.secretName,
+    secretVersion: row.secretVersion,
+    resourceTypes: row.resourceTypesJson,
+    resourceId: row.resourceId ?? null,
+    labels: row.labelsJson,
+    owner: row.owner,
+    visibility: row.visibility,
+    users: row.usersJson,
+    state: row.state,
+    checkedAt: row.checkedAt ?? null,
+    expiresAt: row.expiresAt ?? null,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  };
+}
+
+/** A column that holds JSON text of the given shape. */
+function jsonText<S extends z.ZodType>(shape: S) {
+  return z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue({ code: "custom", message: "not JSON" });
+        return z.NEVER;
+      }
+    })
+    .pipe(shape);
+}
+
+/** Opaque to callers; it holds the last name only, so it can reach nothing that the list does not. */
+function encodeToken(name: string): string {
+  return Buffer.from(name).toString("base64url");
+}
+
+function decodeToken(token: string): string {
+  const name = Buffer.from(token, "base64url").toString("utf8");
+  if (encodeToken(name) === token && /^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) return name;
+  throw new InputError("INVALID_REQUEST", "The continuationToken is not one that this list gave. Start without it.", {
+    problems: [{ path: "/continuationToken", expected: "a token of this list" }],
+  });
+}

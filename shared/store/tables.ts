@@ -1,0 +1,109 @@
+/** One table of the app's state: bounded calls, codes instead of SDK errors, made when it is first written. */
+
+import type { GetTableEntityResponse, TableEntity, TransactionAction } from "@azure/data-tables";
+import type { TokenCredential } from "@azure/identity";
+import { CLIENT_OPTIONS, callOwn, failureOf } from "../azure/upstream.ts";
+import { lazy } from "../lazy.ts";
+
+/** Columns that we write: Table Storage has no null, so an absent value is an absent column. */
+export type Row = TableEntity<Record<string, string | number | boolean | undefined>>;
+/** A row as it is read, with its ETag. */
+export type StoredRow = GetTableEntityResponse<Record<string, unknown>>;
+
+/** Every call: @throws UpstreamError with the code that the table was opened with. */
+export type Table = {
+  get(partitionKey: string, rowKey: string): Promise<StoredRow | null>;
+  /** False when a row with these keys is there already. */
+  insert(row: Row): Promise<{ etag: string } | null>;
+  /** All or nothing, in one partition; false when a row is in the way. */
+  insertAll(rows: readonly Row[]): Promise<boolean>;
+  /** Rows that are not there are no error. */
+  remove(partitionKey: string, rowKeys: readonly string[]): Promise<void>;
+  /** At most `limit` rows with `after` < RowKey < `before`, in order. */
+  range(query: { partitionKey: string; after: string; before: string; limit: number }): Promise<StoredRow[]>;
+};
+
+/** Opens a table at its first use. @param url of the account's table service */
+export function openTable(options: {
+  url: string;
+  name: string;
+  identity: TokenCredential;
+  unavailable: "STATE_UNAVAILABLE" | "AUDIT_UNAVAILABLE";
+}): Table {
+  const sdk = lazy(() => import("@azure/data-tables"));
+  const client = lazy(async () => {
+    const { TableClient } = await sdk();
+    return new TableClient(options.url, options.name, options.identity, CLIENT_OPTIONS);
+  });
+  type Client = Awaited<ReturnType<typeof client>>;
+  const call = <T>(work: (table: Client, abortSignal: AbortSignal) => Promise<T>) =>
+    callOwn(options.unavailable, async (abortSignal) => work(await client(), abortSignal));
+
+  /** The first write to a new installation makes the table. */
+  const write = <T>(work: (table: Client, abortSignal: AbortSignal) => Promise<T>) =>
+    call(async (table, abortSignal) => {
+      try {
+        return await work(table, abortSignal);
+      } catch (error) {
+        if (failureOf(error).code !== "TableNotFound") throw error;
+        await table.createTable({ abortSignal });
+        return work(table, abortSignal);
+      }
+    });
+
+  return {
+    get: (partitionKey, rowKey) =>
+      call((table, abortSignal) =>
+        orNull(404, table.getEntity<Record<string, unknown>>(partitionKey, rowKey, { abortSignal })),
+      ),
+    insert: (row) =>
+      write((table, abortSignal) =>
+        orNull(
+          409,
+          table.createEntity(row, { abortSignal }).then(({ etag }) => ({ etag: etag ?? "" })),
+        ),
+      ),
+    insertAll: (rows) =>
+      write(async (table, abortSignal) => {
+        const actions = rows.map((row): TransactionAction => ["create", row]);
+        return (await orNull(409, table.submitTransaction(actions, { abortSignal }))) !== null;
+      }),
+    remove: (partitionKey, rowKeys) =>
+      call(async (table, abortSignal) => {
+        await Promise.all(
+          rowKeys.map((rowKey) => orNull(404, table.deleteEntity(partitionKey, rowKey, { abortSignal }))),
+        );
+      }),
+    range: ({ partitionKey, after, before, limit }) =>
+      call(async (table, abortSignal) => {
+        const { odata } = await sdk();
+        const filter = odata`PartitionKey eq ${partitionKey} and RowKey gt ${after} and RowKey lt ${before}`;
+        const rows: StoredRow[] = [];
+        const pages = table
+          .listEntities<Record<string, unknown>>({ queryOptions: { filter }, abortSignal })
+          .byPage({ maxPageSize: limit });
+        const readAll = async () => {
+          for await (const page of pages) {
+            rows.push(...page);
+            if (rows.length >= limit) break;
+          }
+        };
+        // A table that nobody has written to yet is an empty one.
+        await orNull(404, readAll());
+        return rows.slice(0, limit);
+      }),
+  };
+}
+
+/** The expected refusal as null: a row that is not there (404) or in the way (409). */
+async function orNull<T>(status: 404 | 409, work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    const failure = failureOf(error);
+    if (failure.status !== status) throw error;
+    // Inserting into a table that is being deleted is a 409 too, and a missing table a 404 when written to.
+    if (failure.code === "TableBeingDeleted") throw error;
+    return null;
+  }
+}
