@@ -30,10 +30,11 @@ export async function startAzurite(deps: {
   readonly state: StateStore;
   readonly stateDir: string;
   readonly certificates: Certificates;
+  readonly logFile: string;
 }): Promise<Azurite> {
   const location = join(deps.stateDir, "azurite");
   mkdirSync(location, { recursive: true });
-  const logFile = join(deps.stateDir, "azurite.log");
+  const { logFile } = deps;
   const ports = new Map<string, number>();
   let report = () => {};
   const listening = new Promise<void>((resolve) => {

@@ -117,8 +117,9 @@ export function createFaults(deps: { readonly log: RequestLog; readonly now: () 
           pass();
         }
       };
-      if (rule.latencyMs) setTimeout(act, rule.latencyMs);
-      else act();
+      if (!rule.latencyMs) return act();
+      const timer = setTimeout(act, rule.latencyMs);
+      response.once("close", () => clearTimeout(timer));
     },
   };
 }

@@ -43,7 +43,6 @@ export function createFront(
     find,
     server,
     async close() {
-      server.closeAllConnections();
       await Promise.all(services.map((service) => service.close?.()));
     },
   };

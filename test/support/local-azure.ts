@@ -3,40 +3,24 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
-import type { Seed } from "../../infra/local/seed.ts";
-import { startLocalSystem } from "../../infra/local/system.ts";
+import { type EmulatedAzure, startEmulatedAzure } from "../../infra/local/emulated-azure.ts";
 
 /** A local Azure without the Functions host, on free ports. */
-export type LocalAzure = {
-  readonly seed: Seed;
-  readonly proxyUrl: string;
-  readonly controlUrl: string;
-  readonly caFile: string;
-  /** For clients that are other programs (curl, az, Python). */
-  readonly clientEnv: Readonly<Record<string, string>>;
-  readonly stateDir: string;
-  stop(): Promise<void>;
-};
-
+export type LocalAzure = EmulatedAzure;
 /**
  * One a test file: it sets `HTTPS_PROXY` and the trusted certificates of this process.
  * @param options.stateDir kept after `stop`; without it, a temporary folder that `stop` removes
  */
 export async function startLocalAzure(options: { readonly stateDir?: string } = {}): Promise<LocalAzure> {
   const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), "latchkey-azure-"));
-  const system = await startLocalSystem({ stateDir, withHost: false });
+  const system = await startEmulatedAzure({ stateDir });
   const trustedBefore = getCACertificates("default");
   const envBefore = { HTTPS_PROXY: process.env.HTTPS_PROXY, NO_PROXY: process.env.NO_PROXY };
   process.env.HTTPS_PROXY = system.clientEnv.HTTPS_PROXY;
   process.env.NO_PROXY = system.clientEnv.NO_PROXY;
   setDefaultCACertificates([...trustedBefore, system.ca]);
   return {
-    seed: system.seed,
-    proxyUrl: system.proxyUrl,
-    controlUrl: system.controlUrl,
-    caFile: system.caFile,
-    clientEnv: system.clientEnv,
-    stateDir,
+    ...system,
     async stop() {
       await system.stop();
       setDefaultCACertificates(trustedBefore);
