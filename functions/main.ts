@@ -46,6 +46,7 @@ const connectors = {
   secrets: createSecretStore(vault),
   appendAudit: trail.append,
   openAzure: createOpenAzure(identities),
+  ownAccount: config.stateAccount,
   now,
   newId: randomUUID,
 };

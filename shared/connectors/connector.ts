@@ -147,6 +147,6 @@ export function viewOf(connector: Connector): ConnectorView {
 }
 
 /** Resource types that a connector serves: those it is limited to, else all. */
-export function resourceTypesOf(connector: Pick<Connector, "resourceTypes">): readonly ResourceType[] {
-  return connector.resourceTypes.length === 0 ? RESOURCE_TYPES : connector.resourceTypes;
+export function resourceTypesOf(limitedTo: readonly ResourceType[]): readonly ResourceType[] {
+  return limitedTo.length === 0 ? RESOURCE_TYPES : limitedTo;
 }

@@ -8,8 +8,14 @@ import { type BlobContainerId, blobContainerArmId, parseBlobContainerName, sameT
 /** Listing calls under way at once; Azure's storage provider takes 100 in 5 minutes. */
 const LIST_CONCURRENCY = 8;
 
-/** The limits of a connector that decide which containers it reaches. */
-export type Limits = { readonly configuration: ConnectorConfiguration; readonly resourceId: string | null };
+/** The limits that decide which containers a connector reaches. */
+export type Limits = {
+  readonly configuration: ConnectorConfiguration;
+  /** The only resource, or null. */
+  readonly resourceId: string | null;
+  /** The service's own state account: nobody is ever lent a credential for it. */
+  readonly ownAccount: string;
+};
 
 /** Containers that were found, and accounts whose containers could not be listed. */
 export type ContainerInventory = {
@@ -22,7 +28,7 @@ export type ContainerInventory = {
  * @throws what AzureView throws when subscriptions or accounts cannot be listed
  */
 export async function listBlobContainers(view: AzureView, limits: Limits): Promise<ContainerInventory> {
-  const accounts = await listAccounts(view, limits.configuration);
+  const accounts = await listAccounts(view, limits);
   const containers: BlobContainerId[] = [];
   const unread: { account: string; error: LatchkeyError }[] = [];
   const readAccount = async (account: StorageAccount) => {
@@ -40,18 +46,21 @@ export async function listBlobContainers(view: AzureView, limits: Limits): Promi
 }
 
 /** Order of precedence: a named storage account, else a resource group, else everything that is visible. */
-async function listAccounts(view: AzureView, configuration: ConnectorConfiguration): Promise<StorageAccount[]> {
+async function listAccounts(view: AzureView, { configuration, ownAccount }: Limits): Promise<StorageAccount[]> {
   const subscriptions =
     configuration.subscriptionId === null ? await view.subscriptionIds() : [configuration.subscriptionId];
   const { storageAccount, resourceGroup } = configuration;
   const list = (subscription: string) =>
     view.storageAccounts(subscription, storageAccount === null ? resourceGroup : null);
   const accounts = (await pMap(subscriptions, list, { concurrency: LIST_CONCURRENCY })).flat();
-  return storageAccount === null ? accounts : accounts.filter(({ account }) => sameText(account, storageAccount));
+  return accounts.filter(
+    ({ account }) => !sameText(account, ownAccount) && (storageAccount === null || sameText(account, storageAccount)),
+  );
 }
 
 /** Whether the connector may be used for this container at all. */
-function isWithin(id: BlobContainerId, { configuration, resourceId }: Limits): boolean {
+function isWithin(id: BlobContainerId, { configuration, resourceId, ownAccount }: Limits): boolean {
+  if (sameText(ownAccount, id.account)) return false;
   if (resourceId !== null && !sameText(resourceId, blobContainerArmId(id))) return false;
   if (configuration.subscriptionId !== null && !sameText(configuration.subscriptionId, id.subscriptionId)) return false;
   if (configuration.storageAccount !== null) return sameText(configuration.storageAccount, id.account);

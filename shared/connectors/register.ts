@@ -16,6 +16,8 @@ export type RegisterDeps = {
   readonly openAzure: OpenAzure;
   readonly now: () => Date;
   readonly newId: () => string;
+  /** The service's own state account, which no connector may reach. */
+  readonly ownAccount: string;
 };
 /** A stored connector with what its verification found; null when none was asked for. */
 export type Registered = {
@@ -106,18 +108,13 @@ async function lookAtAzure(deps: RegisterDeps, request: ConnectorRequest, now: D
   };
   const view = deps.openAzure(signIn);
   await view.signIn();
+  const whole = { configuration: request.configuration, ownAccount: deps.ownAccount, resourceId: null };
   const resourceId =
     request.resourceId === null
       ? null
-      : blobContainerArmId(
-          await resolveBlobContainer(
-            view,
-            { configuration: request.configuration, resourceId: null },
-            request.resourceId,
-          ),
-        );
-  const limits = { configuration: request.configuration, resourceId, resourceTypes: request.resourceTypes };
-  return { resourceId, verification: await verifyConnector(view, limits, now) };
+      : blobContainerArmId(await resolveBlobContainer(view, whole, request.resourceId));
+  const limits = { ...whole, resourceId };
+  return { resourceId, verification: await verifyConnector(view, limits, request.resourceTypes, now) };
 }
 
 function unverifiedResourceId(text: string | null): string | null {

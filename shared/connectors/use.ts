@@ -11,6 +11,8 @@ export type UseDeps = {
   readonly secrets: SecretStore;
   readonly openAzure: OpenAzure;
   readonly now: () => Date;
+  /** The service's own state account, which no connector may reach. */
+  readonly ownAccount: string;
 };
 /** A container that a usable connector reaches, and how to sign in for it. */
 export type OpenedContainer = {
@@ -39,7 +41,11 @@ export async function openContainer(deps: UseDeps, nameOrId: string, resourceId:
   const { connector } = await findConnector(deps.store, nameOrId);
   refuseUnusable(connector, deps.now());
   const signIn = signInOf(deps.secrets, connector);
-  const container = await resolveBlobContainer(deps.openAzure(signIn), connector, resourceId);
+  const container = await resolveBlobContainer(
+    deps.openAzure(signIn),
+    { ...connector, ownAccount: deps.ownAccount },
+    resourceId,
+  );
   return {
     connector: { id: connector.id, name: connector.name },
     resourceId: blobContainerArmId(container),

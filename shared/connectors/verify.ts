@@ -8,17 +8,17 @@ import { blobContainerDisplayName } from "./resource-name.ts";
 type TypeResult = Verification["resourceTypes"][number];
 
 /**
+ * @param types those that the connector is limited to; none = all
  * The caller has proved the sign-in already; here a type that fails is reported and does not stop the others.
  * @throws InputError SIGN_IN_FAILED when the sign-in fails for a resource all the same
  */
 export async function verifyConnector(
   view: AzureView,
-  connector: Limits & { readonly resourceTypes: readonly ResourceType[] },
+  limits: Limits,
+  types: readonly ResourceType[],
   now: Date,
 ): Promise<Verification> {
-  const resourceTypes = await Promise.all(
-    resourceTypesOf({ resourceTypes: [...connector.resourceTypes] }).map((type) => verifyType(type, view, connector)),
-  );
+  const resourceTypes = await Promise.all(resourceTypesOf(types).map((type) => verifyType(type, view, limits)));
   const failed = resourceTypes.filter(({ state }) => state === "error").length;
   const state = failed === 0 ? "healthy" : failed === resourceTypes.length ? "failed" : "degraded";
   return { checkedAt: now.toISOString(), state, resourceTypes };

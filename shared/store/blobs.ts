@@ -1,6 +1,6 @@
 /** JSON blobs of the app's state, in its container `latchkey`. */
 import type { TokenCredential } from "@azure/identity";
-import { CLIENT_OPTIONS, callOwn, failureOf } from "../azure/upstream.ts";
+import { CLIENT_OPTIONS, callOwn, failureOf, UPSTREAM_TIMEOUT_MS } from "../azure/upstream.ts";
 import { lazy } from "../lazy.ts";
 
 const CONTAINER = "latchkey";
@@ -12,29 +12,26 @@ export type JsonBlobs = {
   get(name: string): Promise<unknown>;
 };
 
-/** Opens the container at its first use and makes it at the first write. @param url of the account's blob service */
+/** Opens the container at its first use. @param url of the account's blob service */
 export function openJsonBlobs(options: { url: string; identity: TokenCredential }): JsonBlobs {
   const container = lazy(async () => {
     const { BlobServiceClient } = await import("@azure/storage-blob");
     return new BlobServiceClient(options.url, options.identity, CLIENT_OPTIONS).getContainerClient(CONTAINER);
   });
+  /** A new installation has no container; once per process, the first write makes sure of it. */
+  const made = lazy(async () => {
+    const client = await container();
+    await client.createIfNotExists({ abortSignal: AbortSignal.timeout(UPSTREAM_TIMEOUT_MS) });
+    return client;
+  });
   return {
     put: (name, value) =>
       callOwn("STATE_UNAVAILABLE", async (abortSignal) => {
-        const client = await container();
         const text = JSON.stringify(value);
-        const upload = () =>
-          client.getBlockBlobClient(name).upload(text, Buffer.byteLength(text), {
-            abortSignal,
-            blobHTTPHeaders: { blobContentType: "application/json" },
-          });
-        try {
-          await upload();
-        } catch (error) {
-          if (failureOf(error).code !== "ContainerNotFound") throw error;
-          await client.createIfNotExists({ abortSignal });
-          await upload();
-        }
+        await (await made()).getBlockBlobClient(name).upload(text, Buffer.byteLength(text), {
+          abortSignal,
+          blobHTTPHeaders: { blobContentType: "application/json" },
+        });
       }),
     get: (name) =>
       callOwn("STATE_UNAVAILABLE", async (abortSignal) => {

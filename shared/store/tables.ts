@@ -1,4 +1,4 @@
-/** One table of the app's state: bounded calls, codes instead of SDK errors, made when it is first written. */
+/** One table of the app's state: bounded calls, codes instead of SDK errors, made at the first write. */
 
 import type { GetTableEntityResponse, TableEntity, TransactionAction } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
@@ -39,17 +39,12 @@ export function openTable(options: {
   const call = <T>(work: (table: Client, abortSignal: AbortSignal) => Promise<T>) =>
     callOwn(options.unavailable, async (abortSignal) => work(await client(), abortSignal));
 
-  /** The first write to a new installation makes the table. */
-  const write = <T>(work: (table: Client, abortSignal: AbortSignal) => Promise<T>) =>
-    call(async (table, abortSignal) => {
-      try {
-        return await work(table, abortSignal);
-      } catch (error) {
-        if (failureOf(error).code !== "TableNotFound") throw error;
-        await table.createTable({ abortSignal });
-        return work(table, abortSignal);
-      }
-    });
+  /** A new installation has no tables; once per process, the first write makes sure of its own. */
+  const made = lazy(() => call((table, abortSignal) => table.createTable({ abortSignal })));
+  const write = async <T>(work: (table: Client, abortSignal: AbortSignal) => Promise<T>) => {
+    await made();
+    return call(work);
+  };
 
   return {
     get: (partitionKey, rowKey) =>

@@ -108,7 +108,8 @@ export async function createArm(deps: {
         reply.code(answer.status).headers(answer.headers ?? {});
         if (answer.body === undefined) return reply.send();
         reply.header("content-type", operation.type ? "application/json" : "application/json; charset=utf-8");
-        return reply.send(JSON.stringify(answer.body));
+        // Bytes, not text: fastify would add a charset, which the storage resource provider does not send.
+        return reply.send(Buffer.from(JSON.stringify(answer.body)));
       },
     });
   }
