@@ -1,0 +1,137 @@
+/** Key Vault of the local Azure with the official SDK. Its answers on the wire: key-vault-wire.test.ts. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SecretClient } from "@azure/keyvault-secrets";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { credentialOf } from "../support/application-tokens.ts";
+import { type LocalAzure, startLocalAzure } from "../support/local-azure.ts";
+
+const VAULT = "https://latchkey-vault.vault.azure.net";
+const VERSION = /^[0-9a-f]{32}$/;
+
+let azure: LocalAzure;
+let client: SecretClient;
+const stateDir = mkdtempSync(join(tmpdir(), "latchkey-vault-"));
+
+async function start() {
+  azure = await startLocalAzure({ stateDir });
+  client = new SecretClient(VAULT, credentialOf(azure, "latchkey-service"));
+}
+
+beforeAll(start);
+afterAll(async () => {
+  await azure?.stop();
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+async function collect<T>(pages: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of pages) all.push(item);
+  return all;
+}
+
+describe("keyvault-secrets SDK", () => {
+  test("setSecret: makes a new version each time, and getSecret gives the latest or the one that is named", async () => {
+    const first = await client.setSecret("connector-one", "alpha", {
+      contentType: "text/plain",
+      tags: { purpose: "test" },
+      expiresOn: new Date("2030-01-01T00:00:00Z"),
+    });
+    const second = await client.setSecret("connector-one", "beta");
+    expect(first.properties.version).toMatch(VERSION);
+    expect(await client.getSecret("connector-one")).toMatchObject({
+      value: "beta",
+      properties: { version: second.properties.version },
+    });
+    const old = await client.getSecret("connector-one", { version: first.properties.version ?? "" });
+    expect(old).toMatchObject({
+      name: "connector-one",
+      value: "alpha",
+      properties: {
+        contentType: "text/plain",
+        tags: { purpose: "test" },
+        enabled: true,
+        expiresOn: new Date("2030-01-01T00:00:00Z"),
+        recoveryLevel: "Recoverable+Purgeable",
+        recoverableDays: 90,
+      },
+    });
+    const versions = await collect(client.listPropertiesOfSecretVersions("connector-one"));
+    expect(versions.map(({ version }) => version).toSorted()).toEqual(
+      [first.properties.version, second.properties.version].toSorted(),
+    );
+  });
+
+  test("updateSecretProperties: a disabled version cannot be read, and can be enabled again", async () => {
+    const { properties } = await client.setSecret("connector-disabled", "value");
+    const version = properties.version ?? "";
+    await client.updateSecretProperties("connector-disabled", version, { enabled: false, tags: { a: "b" } });
+    await expect(client.getSecret("connector-disabled")).rejects.toMatchObject({ statusCode: 403, code: "Forbidden" });
+    const enabled = await client.updateSecretProperties("connector-disabled", version, { enabled: true });
+    expect(enabled).toMatchObject({ enabled: true, tags: { a: "b" } });
+    expect((await client.getSecret("connector-disabled")).value).toBe("value");
+  });
+
+  test("beginDeleteSecret: takes the secret away with all versions, and recovery brings them back", async () => {
+    await client.setSecret("connector-gone", "one");
+    await client.setSecret("connector-gone", "two");
+    const deleted = await (await client.beginDeleteSecret("connector-gone")).pollUntilDone();
+    expect(deleted.recoveryId).toBe(`${VAULT}/deletedsecrets/connector-gone`);
+    const day = 24 * 3600 * 1000;
+    expect((deleted.scheduledPurgeDate?.getTime() ?? 0) - (deleted.deletedOn?.getTime() ?? 0)).toBe(90 * day);
+    await expect(client.getSecret("connector-gone")).rejects.toMatchObject({ statusCode: 404, code: "SecretNotFound" });
+    await expect(client.setSecret("connector-gone", "three")).rejects.toMatchObject({
+      statusCode: 409,
+      code: "Conflict",
+    });
+    expect((await collect(client.listDeletedSecrets())).map(({ name }) => name)).toContain("connector-gone");
+    await (await client.beginRecoverDeletedSecret("connector-gone")).pollUntilDone();
+    expect((await client.getSecret("connector-gone")).value).toBe("two");
+    expect(await collect(client.listPropertiesOfSecretVersions("connector-gone"))).toHaveLength(2);
+  });
+
+  test("purgeDeletedSecret: frees the name", async () => {
+    await client.setSecret("connector-purged", "one");
+    await (await client.beginDeleteSecret("connector-purged")).pollUntilDone();
+    await client.purgeDeletedSecret("connector-purged");
+    await expect(client.getDeletedSecret("connector-purged")).rejects.toMatchObject({ statusCode: 404 });
+    const again = await client.setSecret("connector-purged", "two");
+    expect(await collect(client.listPropertiesOfSecretVersions("connector-purged"))).toHaveLength(1);
+    expect(again.value).toBe("two");
+  });
+
+  test("listPropertiesOfSecrets: pages through all secrets without their values", async () => {
+    for (const name of ["page-a", "page-b", "page-c"]) await client.setSecret(name, "hidden-value");
+    const pages = await collect(client.listPropertiesOfSecrets().byPage({ maxPageSize: 2 }));
+    expect(pages.length).toBeGreaterThan(1);
+    expect(pages.every((page) => page.length <= 2)).toBe(true);
+    const names = pages.flat().map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(["page-a", "page-b", "page-c"]));
+    expect(new Set(names).size).toBe(names.length);
+    expect(JSON.stringify(pages)).not.toContain("hidden-value");
+  });
+
+  test("getSecret: refuses a caller without a role on the vault", async () => {
+    const stranger = new SecretClient(VAULT, credentialOf(azure, "stranger"));
+    await expect(stranger.getSecret("connector-one")).rejects.toMatchObject({ statusCode: 403, code: "Forbidden" });
+    const owner = new SecretClient(VAULT, credentialOf(azure, "platform-automation"));
+    await expect(owner.setSecret("connector-one", "x")).rejects.toMatchObject({ statusCode: 403, code: "Forbidden" });
+    const other = new SecretClient("https://examplevault.vault.azure.net", credentialOf(azure, "latchkey-service"));
+    await expect(other.getSecret("example-secret")).rejects.toMatchObject({ statusCode: 403, code: "Forbidden" });
+  });
+});
+
+describe("state", () => {
+  test("secrets, versions and deletions survive a restart", async () => {
+    const first = await client.setSecret("kept", "one");
+    await client.setSecret("kept", "two");
+    await client.setSecret("kept-deleted", "gone");
+    await (await client.beginDeleteSecret("kept-deleted")).pollUntilDone();
+    await azure.stop();
+    await start();
+    expect((await client.getSecret("kept")).value).toBe("two");
+    expect((await client.getSecret("kept", { version: first.properties.version ?? "" })).value).toBe("one");
+    expect((await client.getDeletedSecret("kept-deleted")).name).toBe("kept-deleted");
+  });
+});
