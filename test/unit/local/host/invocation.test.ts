@@ -107,7 +107,7 @@ describe("invoke", () => {
     void invoker.idle().then(() => seen.push("idle"));
     await vi.advanceTimersByTimeAsync(999);
     expect(seen).toEqual([]);
-    await vi.advanceTimersByTimeAsync(1);
+    await vi.advanceTimersByTimeAsync(2);
     expect(seen).toEqual(["ended", "idle"]);
   });
 });
