@@ -1,0 +1,145 @@
+/** What `npm start` prints when all is ready. Called by start.ts. */
+import type { EmulatedAzure } from "./emulated-azure.ts";
+import type { Seed } from "./seed.ts";
+import type { LocalSystem } from "./system.ts";
+
+/** A call that a newcomer can paste: a comment and the bash that does it. */
+type Step = { readonly comment: string; readonly bash: string };
+
+/** Characters. */
+const LABEL_WIDTH = 14;
+const READ_TOKEN = "node -pe 'JSON.parse(fs.readFileSync(0)).access_token'";
+
+/**
+ * Addresses first; from the first line that starts with `#` on, everything is one bash script.
+ * @param paint marks headings, e.g. with colour
+ * @throws Error when the seed lacks a name that the text shows
+ */
+export function banner(
+  azure: EmulatedAzure,
+  host: Pick<LocalSystem, "apiUrl" | "hostLog"> | undefined,
+  seconds: number,
+  paint: (heading: string) => string,
+): string {
+  const addresses: [string, string][] = [
+    ["CONNECT proxy", azure.proxyUrl],
+    ["Control", `${azure.controlUrl}/faults  ${azure.controlUrl}/requests`],
+    ["Azure hosts", hostsOf(azure.seed).join(`\n${" ".repeat(LABEL_WIDTH + 3)}`)],
+    ["Certificate", azure.caFile],
+    ["Azurite log", azure.azuriteLog],
+  ];
+  if (host) {
+    addresses.unshift(
+      ["API", `${host.apiUrl}/api`],
+      ["Health", `${host.apiUrl}/api/health`],
+      ["Description", `${host.apiUrl}/api/openapi.json`],
+    );
+    addresses.push(["Host log", host.hostLog]);
+  }
+  const name = host ? "Latchkey" : "The local Azure";
+  return [
+    paint(`${name} is ready after ${seconds.toFixed(1)} s. Ctrl-C stops it; its state stays in ${azure.stateDir}.`),
+    "",
+    ...addresses.map(([label, value]) => `  ${label.padEnd(LABEL_WIDTH)} ${value}`),
+    "",
+    ...stepsFor(azure, host?.apiUrl).flatMap(({ comment, bash }) => [paint(`# ${comment}`), bash, ""]),
+  ].join("\n");
+}
+
+function hostsOf(seed: Seed): string[] {
+  const groups = seed.subscriptions.flatMap(({ resourceGroups }) => resourceGroups);
+  const vaults = groups.flatMap(({ keyVaults }) => keyVaults.map(({ name }) => name));
+  const accounts = groups.flatMap(({ storageAccounts }) => storageAccounts.map(({ name }) => name));
+  return [
+    "login.microsoftonline.com",
+    "management.azure.com",
+    `{${vaults.join(",")}}.vault.azure.net`,
+    `{${accounts.join(",")}}.{blob,queue,table}.core.windows.net`,
+  ];
+}
+
+function stepsFor(azure: EmulatedAzure, apiUrl: string | undefined): Step[] {
+  const exports = Object.entries(azure.clientEnv).map(([name, value]) => `export ${name}=${quote(value)}`);
+  const clients = {
+    comment: "In another shell (bash): send curl, az, Python and Node to the local Azure.",
+    bash: exports.join("\n"),
+  };
+  if (apiUrl !== undefined) return [clients, ...tokenSteps(azure.seed), ...firstCalls(azure.seed, apiUrl)];
+  return [clients, { comment: "Then, in the folder of the app:", bash: "npm run build && func start" }];
+}
+
+function tokenSteps(seed: Seed): Step[] {
+  const tokenUrl = `https://login.microsoftonline.com/${seed.tenant.id}/oauth2/v2.0/token`;
+  const automation = applicationOf(seed, "platform-automation");
+  const admin = find(seed.users, ({ name }) => name.startsWith("admin@"), "user admin@...");
+  const ask = (fields: Readonly<Record<string, string>>) => {
+    const parts = Object.entries({ ...fields, scope: "api://latchkey/.default" });
+    const data = parts.map(([name, value]) => ` \\\n  --data-urlencode ${quote(`${name}=${value}`)}`).join("");
+    return `TOKEN=$(curl -sS ${tokenUrl}${data} | ${READ_TOKEN})`;
+  };
+  return [
+    {
+      comment: `A token as ${admin.name}, who is Latchkey.Admin (password sign-in works on the local Azure alone).`,
+      bash: ask({
+        grant_type: "password",
+        client_id: applicationOf(seed, "latchkey-cli").clientId,
+        username: admin.name,
+        password: admin.password,
+      }),
+    },
+    {
+      comment: "Or as the pipeline platform-automation, which is Latchkey.Admin too.",
+      bash: ask({
+        grant_type: "client_credentials",
+        client_id: automation.clientId,
+        client_secret: automation.secret ?? "",
+      }),
+    },
+  ];
+}
+
+function firstCalls(seed: Seed, apiUrl: string): Step[] {
+  const connector = applicationOf(seed, "zenml-connector");
+  const post = (path: string, body: unknown) =>
+    `curl -sS ${apiUrl}/api/${path} \\\n  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\\n  -d ${quote(JSON.stringify(body))}`;
+  const register = post("connectors", {
+    name: "azure-service-principal",
+    authMethod: "service-principal",
+    configuration: { tenantId: seed.tenant.id, clientId: connector.clientId },
+    secrets: { clientSecret: connector.secret ?? "" },
+    resourceTypes: ["blob-container"],
+  });
+  const issue = post("connectors/azure-service-principal/credentials", {
+    resourceType: "blob-container",
+    resourceId: "az://demo-zenmlartifactstore",
+    access: ["read", "write", "list"],
+  });
+  const url = `node -pe 'const c = JSON.parse(process.argv[1]).credential; c.containerUrl + "/hello.txt?" + c.sasToken'`;
+  return [
+    { comment: "Register a connector (once: it is kept).", bash: `${register}; echo` },
+    { comment: "Ask it for a credential for one container.", bash: `ISSUED=$(${issue}); echo "$ISSUED"` },
+    {
+      comment: "Use the credential: write a blob and read it back.",
+      bash: [
+        `URL=$(${url} "$ISSUED")`,
+        `curl -sS -X PUT -H 'x-ms-blob-type: BlockBlob' -d 'hello from Latchkey' "$URL"`,
+        `curl -sS "$URL"; echo`,
+      ].join("\n"),
+    },
+  ];
+}
+
+function applicationOf(seed: Seed, wanted: string): Seed["applications"][number] {
+  return find(seed.applications, ({ name }) => name === wanted, `application ${wanted}`);
+}
+
+function find<T>(items: readonly T[], test: (item: T) => boolean, what: string): T {
+  const found = items.find(test);
+  if (found === undefined) throw new Error(`seed.yaml has no ${what}`);
+  return found;
+}
+
+/** For bash: as it is when that is safe, else in single quotes. */
+function quote(text: string): string {
+  return /^[\w./:@,=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
