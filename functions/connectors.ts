@@ -6,7 +6,6 @@ import {
   verificationSchema,
   viewOf,
 } from "../shared/connectors/connector.ts";
-import type { ConnectorStore, VerificationStore } from "../shared/connectors/ports.ts";
 import { type RegisterDeps, registerConnector } from "../shared/connectors/register.ts";
 import { findConnector } from "../shared/connectors/use.ts";
 import { nothing, type Route, route } from "./route.ts";
@@ -30,10 +29,11 @@ const listSchema = z
   .object({ items: z.array(connectorViewSchema), continuationToken: z.string().nullable() })
   .meta({ id: "ConnectorList" });
 
-/** @param deps.verifications is read for the description of one connector */
-export function connectorRoutes(
-  deps: RegisterDeps & { store: ConnectorStore; verifications: VerificationStore },
-): Route[] {
+/** What these routes need: that of registering serves all of them. */
+export type ConnectorRoutesDeps = RegisterDeps;
+
+/** Register, list and describe. */
+export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
   return [
     route({
       name: "connectors-create",

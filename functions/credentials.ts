@@ -27,8 +27,11 @@ const issuedSchema = z
   })
   .meta({ id: "IssuedCredential" });
 
+/** What these routes need. */
+export type CredentialRoutesDeps = IssueDeps;
+
 /** The only routes whose answers hold a secret. */
-export function credentialRoutes(deps: IssueDeps): Route[] {
+export function credentialRoutes(deps: CredentialRoutesDeps): Route[] {
   return [
     route({
       name: "credentials-issue",

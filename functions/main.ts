@@ -16,11 +16,8 @@ import { openJsonBlobs } from "../shared/store/blobs.ts";
 import { createConnectorStore, createVerificationStore } from "../shared/store/connector-records.ts";
 import { createLeaseStore } from "../shared/store/lease-records.ts";
 import { openTable } from "../shared/store/tables.ts";
-import { connectorRoutes } from "./connectors.ts";
-import { credentialRoutes } from "./credentials.ts";
-import { describeApi } from "./openapi.ts";
-import { type Route, registerRoutes } from "./route.ts";
-import { statusRoutes } from "./status.ts";
+import { registerRoutes } from "./route.ts";
+import { appRoutes } from "./routes.ts";
 
 const config = readConfig(process.env);
 const now = () => new Date();
@@ -51,9 +48,9 @@ const connectors = {
   newId: randomUUID,
 };
 
-const routes: Route[] = [
-  ...connectorRoutes(connectors),
-  ...credentialRoutes({
+const routes = appRoutes({
+  connectors,
+  credentials: {
     openContainer: (connector, resourceId) => openContainer(connectors, connector, resourceId),
     issueBlobSas: createBlobSas({ identities, now }),
     leases: createLeaseStore(table("Leases", "STATE_UNAVAILABLE")),
@@ -61,9 +58,9 @@ const routes: Route[] = [
     computeMac: createCredentialMac(vault, randomBytes),
     now,
     randomBytes,
-  }),
-  ...statusRoutes(() => describeApi(routes, packageJson.version)),
-];
+  },
+  version: packageJson.version,
+});
 registerRoutes(app, routes, {
   verifyCaller: createCallerVerifier({ cloud: config.cloud, callers: config.callers, fetch, now }),
   now,

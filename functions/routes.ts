@@ -1,0 +1,24 @@
+/** All routes of the app, in one list: registered by main.ts, described by openapi.ts. */
+import { type ConnectorRoutesDeps, connectorRoutes } from "./connectors.ts";
+import { type CredentialRoutesDeps, credentialRoutes } from "./credentials.ts";
+import { describeApi } from "./openapi.ts";
+import type { Route } from "./route.ts";
+import { statusRoutes } from "./status.ts";
+
+/** What the handlers need; nothing of it is used before a call arrives. */
+export type AppDeps = {
+  readonly connectors: ConnectorRoutesDeps;
+  readonly credentials: CredentialRoutesDeps;
+  /** Of the app, for the API description. */
+  readonly version: string;
+};
+
+/** Every route that the app serves. */
+export function appRoutes(deps: AppDeps): Route[] {
+  const routes: Route[] = [
+    ...connectorRoutes(deps.connectors),
+    ...credentialRoutes(deps.credentials),
+    ...statusRoutes(() => describeApi(routes, deps.version)),
+  ];
+  return routes;
+}
