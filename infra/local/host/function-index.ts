@@ -30,7 +30,7 @@ export type FunctionIndex = {
   readonly problems: readonly FunctionProblem[];
 };
 
-/** `Utility.IsValidFunctionName` of the real host. */
+/** Names that the real host takes; `host` is reserved besides. */
 const FUNCTION_NAME = /^[a-z][a-z0-9_-]{0,127}$/i;
 /** Beginnings of a route, compared without regard to case: `administrators` is refused too. */
 const RESERVED_ROUTES = ["admin", "runtime"];

@@ -26,8 +26,8 @@ import {
 import { openTimerMonitor } from "./timer-monitor.ts";
 import { manualTimerData, startTimers, type Timers } from "./timers.ts";
 
-/** What the app sees as host version: the lowest one with everything that this host does. */
-const HOST_VERSION = "4.1037.0";
+/** What the app sees as host version: informational; the newest that the Functions library asks for anywhere. */
+const HOST_VERSION = "4.28.0";
 /** Milliseconds for open requests and timer runs after SIGTERM, and then for the appTerminate hooks. */
 const DRAIN_MS = 3_000;
 const TERMINATE_HOOK_MS = 1_000;
