@@ -1,5 +1,6 @@
 /** Runs around every unit test: no network beyond loopback, nothing on the console. Named in vitest.config.ts. */
 import dns from "node:dns";
+import { syncBuiltinESMExports } from "node:module";
 import net from "node:net";
 import { afterEach, expect } from "vitest";
 
@@ -34,6 +35,8 @@ Object.defineProperty(dns, "lookup", {
     return Reflect.apply(lookup, dns, [name, ...rest]);
   },
 });
+// Or `import { lookup }` would still give the old one.
+syncBuiltinESMExports();
 
 for (const method of ["log", "info", "warn", "error", "debug"] as const) {
   console[method] = (...args: unknown[]) => void offences.push(`console.${method}: ${args.map(String).join(" ")}`);
