@@ -19,15 +19,17 @@ export function parse<S extends z.ZodType>(schema: S, input: unknown, where: str
 }
 
 function toProblems(issue: z.core.$ZodIssue): InputProblem[] {
-  const path = `/${issue.path.map(String).join("/")}`;
   if (issue.code === "unrecognized_keys") {
-    // A field name is the caller's own text: shown only if it looks like a name, so that no secret is echoed.
-    return issue.keys.map((key) => ({
-      path: /^\w{1,40}$/.test(key) ? `${path === "/" ? "" : path}/${key}` : path,
-      expected: "no such field: remove it",
-    }));
+    return issue.keys.map((key) => ({ path: pathOf([...issue.path, key]), expected: "no such field: remove it" }));
   }
-  return [{ path, expected: expectation(issue) }];
+  return [{ path: pathOf(issue.path), expected: expectation(issue) }];
+}
+
+/** A key may be the caller's own text: the path ends before one that does not look like a name, so that no secret is echoed. */
+function pathOf(keys: readonly PropertyKey[]): string {
+  const names = keys.map(String);
+  const end = names.findIndex((name) => !/^\w{1,40}$/.test(name));
+  return `/${names.slice(0, end === -1 ? names.length : end).join("/")}`;
 }
 
 function expectation(issue: z.core.$ZodIssue): string {
