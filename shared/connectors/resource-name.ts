@@ -13,8 +13,9 @@ export type BlobContainerName =
   | { readonly kind: "id"; readonly id: BlobContainerId }
   | { readonly kind: "alias"; readonly container: string };
 
+/** A resource group's name does not end with a full stop: `..` would climb in a URL. */
 const ARM_ID =
-  /^\/subscriptions\/([0-9a-f-]{36})\/resourceGroups\/([-\w.()]{1,90})\/providers\/Microsoft\.Storage\/storageAccounts\/([a-z0-9]{3,24})\/blobServices\/default\/containers\/([^/]{1,63})$/i;
+  /^\/subscriptions\/([0-9a-f-]{36})\/resourceGroups\/([-\w.()]{0,89}[-\w()])\/providers\/Microsoft\.Storage\/storageAccounts\/([a-z0-9]{3,24})\/blobServices\/default\/containers\/([^/]{1,63})$/i;
 /** `az://c`, `abfs://c` or `c`. */
 const ALIAS = /^(?:(?:az|abfs):\/\/)?([^/]{3,63})$/;
 /** Azure's grammar: 3 to 63 of a-z, 0-9 and single hyphens; letters or digits at both ends. */
