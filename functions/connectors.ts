@@ -17,7 +17,10 @@ const MAX_LIMIT = 500;
 
 /** A connector, by the name that its owner gave or by its id. */
 export const connectorParamsSchema = z.strictObject({
-  nameOrId: z.string().min(1).max(63).describe("name or id of the connector"),
+  nameOrId: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/, "expected a connector's name or id")
+    .describe("name or id of the connector"),
 });
 const describedSchema = connectorViewSchema
   .extend({
