@@ -51,7 +51,11 @@ export const connectorRequestSchema = z
       .describe("empty: every type that the auth method serves"),
     resourceId: z.string().min(1).max(1024).nullable().default(null).describe("the only resource it may reach"),
     labels: z
-      .record(z.string().regex(/^[\w.-]{1,63}$/, "1 to 63 letters, digits, _ . -"), z.string().max(255))
+      .record(
+        z.string().regex(/^[\w.-]{1,63}$/, "1 to 63 letters, digits, _ . -"),
+        // Escaped control characters could outgrow the table's column.
+        z.string().regex(/^[^\p{Cc}\p{Cs}]{0,255}$/u, "at most 255 characters, no control characters"),
+      )
       .refine((labels) => Object.keys(labels).length <= 32, "at most 32 labels")
       .default({}),
     visibility: z.enum(["private", "shared"]).default("private"),
