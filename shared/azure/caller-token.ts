@@ -30,6 +30,8 @@ const claimsSchema = z.object({
   ver: z.enum(["1.0", "2.0"]),
   tid: z.guid().toLowerCase(),
   oid: z.guid().toLowerCase(),
+  // Entra names one audience; a token for several services could be replayed here by any of them.
+  aud: z.string(),
   sub: z.string().min(1),
   scp: z.string().optional(),
   idtyp: z.string().optional(),
@@ -84,13 +86,18 @@ function trustedIssuers(
 ): Map<string, Issuer> {
   const { authorityHost, v1Issuer } = cloudOf(cloudName);
   const issuers = callers.tenantIds.flatMap((tenantId): Issuer[] => {
-    const keys = createRemoteJWKSet(new URL(`${authorityHost}/${tenantId}/discovery/v2.0/keys`), {
+    const published = createRemoteJWKSet(new URL(`${authorityHost}/${tenantId}/discovery/v2.0/keys`), {
       cooldownDuration: JWKS_COOLDOWN_MS,
       cacheMaxAge: JWKS_MAX_AGE_MS,
       timeoutDuration: JWKS_TIMEOUT_MS,
       // Redirects are refused: keys come from the authority or not at all.
       [customFetch]: (url, options) => fetchKeys(url, { ...options, redirect: "error" }),
     });
+    // Entra always names its key; without a name the key would be a guess.
+    const keys: JWTVerifyGetKey = (header, token) => {
+      if (header.kid === undefined) throw new errors.JWKSNoMatchingKey();
+      return published(header, token);
+    };
     return [
       { url: `${authorityHost}/${tenantId}/v2.0`, version: "2.0", tenantId, audiences: [callers.apiClientId], keys },
       { url: `${v1Issuer}${tenantId}/`, version: "1.0", tenantId, audiences: [...callers.v1Audiences], keys },
@@ -150,6 +157,7 @@ function refusal(error: unknown): Error {
   if (
     error instanceof errors.JOSEError &&
     !(error instanceof errors.JWKSTimeout) &&
+    !(error instanceof errors.JWKSInvalid) &&
     error.code !== "ERR_JOSE_GENERIC"
   ) {
     return invalid("Its signature or claims are not valid.");
