@@ -1,7 +1,7 @@
 /** The audit trail of this process: one hash chain, written one record at a time. Used by register and issue. */
 import { UpstreamError } from "../errors.ts";
 import type { AuditStore } from "./ports.ts";
-import { type AuditEvent, chainRow } from "./record.ts";
+import { type AuditEvent, type AuditRow, chainRow } from "./record.ts";
 
 /** Tries to find the end of our own chain after replies were lost, before giving up. */
 const MAX_RESYNC_STEPS = 8;
@@ -18,13 +18,28 @@ export type AuditTrail = {
 export function createAuditTrail(deps: { store: AuditStore; writerId: string; now: () => Date }): AuditTrail {
   let sequence = 0;
   let prevHash = "";
+  /** A row of which we do not know whether it was stored. */
+  let unsettled: AuditRow | null = null;
   let tail: Promise<void> = Promise.resolve();
 
+  /** Asked for and not left to a conflict: after midnight the next row lies in another partition and would meet none. */
+  const settle = async (row: AuditRow): Promise<void> => {
+    const hash = await deps.store.hashAt(row);
+    if (hash !== null) {
+      sequence = row.sequence;
+      prevHash = hash;
+    }
+    unsettled = null;
+  };
+
   const write = async (event: AuditEvent): Promise<void> => {
+    if (unsettled !== null) await settle(unsettled);
     for (let step = 0; step < MAX_RESYNC_STEPS; step++) {
       const at = deps.now().toISOString();
       const row = chainRow(event, { at, writerId: deps.writerId, sequence: sequence + 1, prevHash });
+      unsettled = row;
       const result = await deps.store.insert(row);
+      unsettled = null;
       sequence += 1;
       if (result.kind === "written") {
         prevHash = row.hash;

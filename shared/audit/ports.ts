@@ -9,4 +9,6 @@ export type AuditStore = {
    * @throws UpstreamError AUDIT_UNAVAILABLE when it is not certain that the row is stored
    */
   insert(row: AuditRow): Promise<{ kind: "written" } | { kind: "conflict"; hash: string }>;
+  /** Hash of the row that has this row's place, null when it is free. @throws UpstreamError AUDIT_UNAVAILABLE */
+  hashAt(row: AuditRow): Promise<string | null>;
 };

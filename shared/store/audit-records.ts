@@ -6,11 +6,12 @@ import type { Row, Table } from "./tables.ts";
 
 /** @param table opened with AUDIT_UNAVAILABLE */
 export function createAuditStore(table: Table): AuditStore {
-  const hashAt = async (row: AuditRow): Promise<string | null> => {
+  const hashAt: AuditStore["hashAt"] = async (row) => {
     const stored = await table.get(partitionOf(row), rowKeyOf(row));
     return typeof stored?.hash === "string" ? stored.hash : null;
   };
   return {
+    hashAt,
     async insert(row) {
       try {
         if ((await table.insert(toRow(row))) !== null) return { kind: "written" };
