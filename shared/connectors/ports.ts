@@ -42,6 +42,8 @@ export type ConnectorStore = {
 export type VerificationStore = {
   put(connectorId: string, verification: Verification): Promise<void>;
   get(connectorId: string): Promise<Verification | null>;
+  /** One that is not there is no error. */
+  remove(connectorId: string): Promise<void>;
 };
 
 /** A storage account that a sign-in can see. */

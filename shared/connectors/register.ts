@@ -68,33 +68,34 @@ export async function registerConnector(
     createdAt: now.toISOString(),
     updatedAt: now.toISOString(),
   };
+  const event: Parameters<AppendAudit>[0] = {
+    event: "connector.registered",
+    outcome: "ok",
+    principalId: connector.owner,
+    issuer: by.issuer,
+    tenantId: by.tenantId,
+    resourceId: id,
+    leaseId: null,
+    rule: options.rule,
+    correlationId: options.correlationId,
+    detail: { name: connector.name, authMethod: connector.authMethod, clientId: connector.configuration.clientId },
+    credentialMac: null,
+  };
+  let isAuditTried = false;
   try {
     if (looked.verification !== null) await deps.verifications.put(id, looked.verification);
     const { etag } = await deps.store.insert(connector);
-    await deps.appendAudit({
-      event: "connector.registered",
-      outcome: "ok",
-      principalId: connector.owner,
-      issuer: by.issuer,
-      tenantId: by.tenantId,
-      resourceId: id,
-      leaseId: null,
-      rule: options.rule,
-      correlationId: options.correlationId,
-      detail: { name: connector.name, authMethod: connector.authMethod, clientId: connector.configuration.clientId },
-      credentialMac: null,
-    });
+    isAuditTried = true;
+    await deps.appendAudit(event);
     return { connector, etag, verification: looked.verification };
   } catch (error) {
+    const withdrawals = looked.verification === null ? [] : [deps.verifications.remove(id)];
+    // Even a failed audit record may have arrived.
+    if (isAuditTried) withdrawals.push(deps.appendAudit({ ...event, outcome: "withdrawn" }));
     // The row goes first: a record must never point to a secret that is gone. What cannot be taken back now is
     // reported by the error that stopped us; a secret that stays behind is in the vault, where it is safe.
-    await deps.store
-      .remove(connector)
-      .then(
-        () => deps.secrets.remove(secretName),
-        () => undefined,
-      )
-      .catch(() => undefined);
+    withdrawals.push(deps.store.remove(connector).then(() => deps.secrets.remove(secretName)));
+    await Promise.allSettled(withdrawals);
     throw error;
   }
 }

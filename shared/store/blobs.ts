@@ -10,6 +10,8 @@ export type JsonBlobs = {
   put(name: string, value: unknown): Promise<void>;
   /** Null when there is no such blob. */
   get(name: string): Promise<unknown>;
+  /** One that is not there is no error. */
+  remove(name: string): Promise<void>;
 };
 
 /** Opens the container at its first use. @param url of the account's blob service */
@@ -44,6 +46,10 @@ export function openJsonBlobs(options: { url: string; identity: TokenCredential 
           if (failureOf(error).status === 404) return null;
           throw error;
         }
+      }),
+    remove: (name) =>
+      callOwn("STATE_UNAVAILABLE", async (abortSignal) => {
+        await (await container()).getBlobClient(name).deleteIfExists({ abortSignal });
       }),
   };
 }

@@ -87,6 +87,7 @@ export function createVerificationStore(blobs: JsonBlobs): VerificationStore {
   return {
     put: (connectorId, verification) => blobs.put(nameOf(connectorId), verification),
     get: async (connectorId) => verificationSchema.nullable().parse(await blobs.get(nameOf(connectorId))),
+    remove: (connectorId) => blobs.remove(nameOf(connectorId)),
   };
 }
 
