@@ -22,6 +22,8 @@ const USAGE = `npm start -- [options]
   --without-host     the local Azure alone, for use with func start
 `;
 
+const PARENT_CHECK_MS = 500;
+
 type Options = { readonly ports: Ports; readonly stateDir: string; readonly withHost: boolean };
 
 /** @throws TypeError for an unknown flag or a port out of range */
@@ -65,6 +67,10 @@ async function run(options: Options): Promise<void> {
     process.exit(exitCode);
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void stop(0));
+  // npm runs scripts through a shell that does not pass SIGTERM on: when it is gone, so is whoever started us.
+  const parent = process.ppid;
+  const orphaned = () => process.ppid !== parent && void stop(0);
+  if (process.env.npm_lifecycle_event !== undefined) setInterval(orphaned, PARENT_CHECK_MS);
   const onChildExit = (name: "azurite" | "host", { code, signal }: ChildExit) => {
     const what = name === "host" ? "The Functions host" : "Azurite";
     console.error(
