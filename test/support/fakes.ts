@@ -1,0 +1,214 @@
+/** Typed fakes of the product's ports, with a journal of the calls in their order. Used by the unit tests. */
+import type { AuditEvent } from "../../shared/audit/record.ts";
+import { type Connector, type ConnectorRequest, connectorRequestSchema } from "../../shared/connectors/connector.ts";
+import type {
+  AzureView,
+  ConnectorStore,
+  SecretStore,
+  SignIn,
+  StorageAccount,
+  VerificationStore,
+} from "../../shared/connectors/ports.ts";
+import type { RegisterDeps } from "../../shared/connectors/register.ts";
+import { ConflictError, UpstreamError } from "../../shared/errors.ts";
+import type { RandomBytes } from "../../shared/ids.ts";
+import type { Principal } from "../../shared/principal.ts";
+
+/** The clock of every test. */
+export const NOW = new Date("2026-11-21T10:00:00.000Z");
+export const now = (): Date => NOW;
+
+export const TENANT = "a79ff333-8f45-4a74-a42e-68871c17b7fb";
+export const SUBSCRIPTION = "3d2f1e0c-9b8a-4756-8493-a2b1c0d9e840";
+export const CLIENT = "8926254a-8c3f-430a-a2fd-bdab234d491e";
+/** Random enough to be found anywhere it must not be. */
+export const SECRET = "s3cr3t~Zk9.value-that-must-not-be-seen";
+/** The service's own state account. */
+export const OWN_ACCOUNT = "latchkeystate";
+
+export const ADMIN: Principal = {
+  kind: "app",
+  issuer: `https://login.microsoftonline.com/${TENANT}/v2.0`,
+  tenantId: TENANT,
+  subject: "c0ffee01-6d2f-4e30-9b4c-5d6e7f809118",
+  roles: ["Latchkey.Admin"],
+};
+
+/** Byte `i` of each call is `i` again and again. */
+export const countingBytes: RandomBytes = (count) => Uint8Array.from({ length: count }, (_, index) => index);
+
+/** UUIDs that count up. */
+export function countingIds(): () => string {
+  let made = 0;
+  return () => `00000000-0000-4000-8000-${String(++made).padStart(12, "0")}`;
+}
+
+/** A valid registration, as parsed. */
+export function connectorRequest(changes: Partial<ConnectorRequest> = {}): ConnectorRequest {
+  return {
+    ...connectorRequestSchema.parse({
+      name: "azure-service-principal",
+      authMethod: "service-principal",
+      configuration: { tenantId: TENANT, clientId: CLIENT },
+      secrets: { clientSecret: SECRET },
+    }),
+    ...changes,
+  };
+}
+
+/** A stored connector. */
+export function connector(changes: Partial<Connector> = {}): Connector {
+  const { secrets: _, ...kept } = connectorRequest();
+  return {
+    ...kept,
+    id: "11111111-2222-4333-8444-555555555555",
+    secretName: "connector-11111111-2222-4333-8444-555555555555",
+    secretVersion: "v1",
+    owner: `app:${TENANT}/${ADMIN.subject}`,
+    state: "healthy",
+    checkedAt: NOW.toISOString(),
+    createdAt: NOW.toISOString(),
+    updatedAt: NOW.toISOString(),
+    ...changes,
+  };
+}
+
+/** A failure of the service's own state. */
+export function unavailable(code: "STATE_UNAVAILABLE" | "AUDIT_UNAVAILABLE" | "VAULT_UNAVAILABLE"): UpstreamError {
+  return new UpstreamError(code, "not now", { retryable: true });
+}
+
+/** ARM as one sign-in sees it: containers by `<resource group>/<account>` in one subscription. */
+export function azureView(
+  accounts: Readonly<Record<string, readonly string[] | Error>>,
+  journal: string[] = [],
+): AzureView {
+  const all = Object.keys(accounts).map((key): StorageAccount => {
+    const [resourceGroup = "", account = ""] = key.split("/");
+    return { subscriptionId: SUBSCRIPTION, resourceGroup, account };
+  });
+  const containersOf = ({ resourceGroup, account }: StorageAccount) => {
+    const containers = accounts[`${resourceGroup}/${account}`] ?? [];
+    if (containers instanceof Error) throw containers;
+    return containers;
+  };
+  return {
+    async signIn() {
+      journal.push("sign-in");
+    },
+    async subscriptionIds() {
+      journal.push("subscriptions");
+      return [SUBSCRIPTION];
+    },
+    async storageAccounts(subscriptionId, resourceGroup) {
+      journal.push(`accounts ${resourceGroup ?? "*"}`);
+      const wanted = all.filter((account) => account.subscriptionId === subscriptionId);
+      return resourceGroup === null ? wanted : wanted.filter((account) => account.resourceGroup === resourceGroup);
+    },
+    async containers(account) {
+      journal.push(`containers ${account.account}`);
+      return containersOf(account);
+    },
+    async container(id) {
+      journal.push(`container ${id.account}/${id.container}`);
+      const place = all.find(
+        ({ resourceGroup, account }) =>
+          resourceGroup.toLowerCase() === id.resourceGroup.toLowerCase() && account === id.account,
+      );
+      return place && containersOf(place).includes(id.container) ? { ...place, container: id.container } : null;
+    },
+  };
+}
+
+/** Connectors in memory. */
+export function connectorStore(journal: string[] = []): ConnectorStore & { readonly rows: Map<string, Connector> } {
+  const rows = new Map<string, Connector>();
+  return {
+    rows,
+    async insert(added) {
+      journal.push("store.insert");
+      if (rows.has(added.name)) throw new ConflictError("NAME_TAKEN", "taken");
+      rows.set(added.name, added);
+      return { etag: 'W/"1"' };
+    },
+    async find(nameOrId) {
+      const found = rows.get(nameOrId) ?? [...rows.values()].find(({ id }) => id === nameOrId);
+      return found === undefined ? null : { connector: found, etag: 'W/"1"' };
+    },
+    async list({ limit }) {
+      return { items: [...rows.values()].slice(0, limit), continuationToken: null };
+    },
+    async remove(removed) {
+      journal.push("store.remove");
+      if (rows.get(removed.name)?.id === removed.id) rows.delete(removed.name);
+    },
+  };
+}
+
+/** Secrets in memory, by name. */
+export function secretStore(journal: string[] = []): SecretStore & { readonly values: Map<string, string> } {
+  const values = new Map<string, string>();
+  return {
+    values,
+    async put(name, value) {
+      journal.push("secrets.put");
+      values.set(name, value);
+      return "v1";
+    },
+    async get(name) {
+      journal.push("secrets.get");
+      return values.get(name) ?? "";
+    },
+    async remove(name) {
+      journal.push("secrets.remove");
+      values.delete(name);
+    },
+  };
+}
+
+/** Verifications in memory. */
+export function verificationStore(journal: string[] = []): VerificationStore & { readonly ids: Set<string> } {
+  const kept = new Map<string, Parameters<VerificationStore["put"]>[1]>();
+  const ids = new Set<string>();
+  return {
+    ids,
+    async put(id, verification) {
+      journal.push("verifications.put");
+      ids.add(id);
+      kept.set(id, verification);
+    },
+    get: async (id) => kept.get(id) ?? null,
+    async remove(id) {
+      journal.push("verifications.remove");
+      ids.delete(id);
+    },
+  };
+}
+
+/** Everything that registering needs, in memory. `signIns` are those that a view was opened for. */
+export function registerParts(view?: (journal: string[]) => AzureView) {
+  const journal: string[] = [];
+  const store = connectorStore(journal);
+  const secrets = secretStore(journal);
+  const verifications = verificationStore(journal);
+  const audited: AuditEvent[] = [];
+  const signIns: SignIn[] = [];
+  const opened = view?.(journal) ?? azureView({ "group/accountone": ["data"] }, journal);
+  const deps: RegisterDeps = {
+    store,
+    secrets,
+    verifications,
+    async appendAudit(event) {
+      journal.push(`audit ${event.event} ${event.outcome}`);
+      audited.push(event);
+    },
+    openAzure(signIn) {
+      signIns.push(signIn);
+      return opened;
+    },
+    now,
+    newId: countingIds(),
+    ownAccount: OWN_ACCOUNT,
+  };
+  return { deps, journal, store, secrets, verifications, audited, signIns };
+}

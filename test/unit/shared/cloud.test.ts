@@ -1,0 +1,49 @@
+import { describe, expect, test } from "vitest";
+import { accountUrl, CLOUD_NAMES, cloudOf, KEY_VAULT_NAME, STORAGE_ACCOUNT_NAME } from "../../../shared/cloud.ts";
+
+test("the public cloud has the hosts of Azure's own documentation", () => {
+  expect(CLOUD_NAMES).toEqual(["public"]);
+  expect(cloudOf("public")).toEqual({
+    authorityHost: "https://login.microsoftonline.com",
+    resourceManager: "https://management.azure.com",
+    blobSuffix: "blob.core.windows.net",
+    tableSuffix: "table.core.windows.net",
+    keyVaultSuffix: "vault.azure.net",
+    v1Issuer: "https://sts.windows.net/",
+  });
+});
+
+const ATTACKS = [
+  "",
+  "a.b",
+  "a/b",
+  "a@b",
+  "a:1",
+  "a?b",
+  "a#b",
+  "a%2fb",
+  "..",
+  "abc\n",
+  " abc",
+  "ａｂｃ",
+  "аbc",
+  "abc\0",
+];
+
+describe("names that become hosts", () => {
+  test.each([...ATTACKS, "ab", "a".repeat(25), "Abc", "a-bc"])("not a storage account: %j", (name) => {
+    expect(STORAGE_ACCOUNT_NAME.test(name)).toBe(false);
+  });
+  test.each(["abc", "0a1", "a".repeat(24)])("a storage account: %s", (name) => {
+    expect(STORAGE_ACCOUNT_NAME.test(name)).toBe(true);
+  });
+  test.each([...ATTACKS, "1abc", "-abc", "abc-", "a--b", "a_bc"])("not a key vault: %j", (name) => {
+    expect(KEY_VAULT_NAME.test(name)).toBe(false);
+  });
+  test.each(["abc", "Latchkey-Vault", "a-1-b"])("a key vault: %s", (name) => {
+    expect(KEY_VAULT_NAME.test(name)).toBe(true);
+  });
+  test("the URL is https under the suffix", () => {
+    expect(accountUrl("abc", "blob.core.windows.net")).toBe("https://abc.blob.core.windows.net");
+  });
+});

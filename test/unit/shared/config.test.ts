@@ -1,0 +1,64 @@
+import { describe, expect, test } from "vitest";
+import { readConfig, settingsSchema } from "../../../shared/config.ts";
+
+const TENANT = "A79FF333-8f45-4a74-a42e-68871c17b7fb";
+const OTHER = "11111111-2222-4333-8444-555555555555";
+const good = {
+  LATCHKEY_STATE_ACCOUNT: "latchkeystate",
+  LATCHKEY_KEY_VAULT: "latchkey-vault",
+  LATCHKEY_TENANT_IDS: `${TENANT}, ${OTHER},`,
+  LATCHKEY_API_CLIENT_ID: "6F2C1F5E-41a7-4b8e-9c35-0d1b6a7e9f10",
+};
+
+function refusalOf(environment: Record<string, string | undefined>): string {
+  try {
+    readConfig(environment);
+  } catch (error) {
+    if (error instanceof Error) return error.message;
+  }
+  throw new Error("nothing was refused");
+}
+
+describe("readConfig", () => {
+  test("takes lists apart, ids in lower case, defaults for the rest", () => {
+    expect(readConfig({ ...good, PATH: "/bin", UNRELATED: "x" })).toEqual({
+      cloud: "public",
+      stateAccount: "latchkeystate",
+      keyVault: "latchkey-vault",
+      callers: {
+        tenantIds: [TENANT.toLowerCase(), OTHER],
+        apiClientId: "6f2c1f5e-41a7-4b8e-9c35-0d1b6a7e9f10",
+        v1Audiences: [],
+      },
+    });
+  });
+
+  test("takes an empty value as absent: the default holds", () => {
+    const config = readConfig({ ...good, LATCHKEY_CLOUD: "", LATCHKEY_V1_AUDIENCES: "" });
+    expect([config.cloud, config.callers.v1Audiences]).toEqual(["public", []]);
+    expect(refusalOf({ ...good, LATCHKEY_KEY_VAULT: "" })).toContain("LATCHKEY_KEY_VAULT");
+  });
+
+  test("names every wrong setting at once", () => {
+    const text = refusalOf({});
+    const required = Object.entries(settingsSchema.shape).filter(([, schema]) => !schema.safeParse(undefined).success);
+    expect(required).toHaveLength(4);
+    for (const [name] of required) expect(text).toContain(name);
+  });
+
+  test.each([
+    ["LATCHKEY_CLOUD", "moon"],
+    ["LATCHKEY_STATE_ACCOUNT", "state.example.org"],
+    ["LATCHKEY_KEY_VAULT", "vault/../other"],
+    ["LATCHKEY_KEY_VAULT", "a".repeat(25)],
+    ["LATCHKEY_TENANT_IDS", "common"],
+    ["LATCHKEY_TENANT_IDS", " , "],
+    ["LATCHKEY_TENANT_IDS", `${OTHER},organizations`],
+    ["LATCHKEY_API_CLIENT_ID", "api"],
+    ["LATCHKEY_V1_AUDIENCES", "not a url"],
+  ])("refuses %s = %j without showing the value", (name, value) => {
+    const text = refusalOf({ ...good, [name]: value });
+    expect(text).toContain(name);
+    if (value.trim().length > 3) expect(text).not.toContain(value);
+  });
+});

@@ -1,0 +1,183 @@
+import { describe, expect, test } from "vitest";
+import type { ConnectorRequest } from "../../../../shared/connectors/connector.ts";
+import { type RegisterDeps, registerConnector } from "../../../../shared/connectors/register.ts";
+import { ConflictError, InputError } from "../../../../shared/errors.ts";
+import {
+  ADMIN,
+  azureView,
+  connector,
+  connectorRequest,
+  NOW,
+  OWN_ACCOUNT,
+  registerParts,
+  SECRET,
+  SUBSCRIPTION,
+  unavailable,
+} from "../../../support/fakes.ts";
+
+const CONTEXT = { verify: true, rule: "role:Latchkey.Admin", correlationId: "c-1" };
+const DATA = `/subscriptions/${SUBSCRIPTION}/resourceGroups/group/providers/Microsoft.Storage/storageAccounts/accountone/blobServices/default/containers/data`;
+const OWN = DATA.replace("accountone", OWN_ACCOUNT);
+const register = (deps: RegisterDeps, changes: Partial<ConnectorRequest> = {}, context = CONTEXT) =>
+  registerConnector(deps, connectorRequest(changes), ADMIN, context);
+
+describe("registerConnector", () => {
+  test("signs in, verifies, keeps the secret, then the record, then the audit", async () => {
+    const { deps, journal, store, secrets, verifications, audited } = registerParts();
+    const { connector: made, etag, verification } = await register(deps);
+    expect(journal).toEqual([
+      "sign-in",
+      "subscriptions",
+      "accounts *",
+      "containers accountone",
+      "secrets.put",
+      "verifications.put",
+      "store.insert",
+      "audit connector.registered ok",
+    ]);
+    expect(made).toMatchObject({ state: "healthy", checkedAt: NOW.toISOString(), secretVersion: "v1" });
+    expect([etag, verification?.state, verifications.ids.has(made.id)]).toEqual(['W/"1"', "healthy", true]);
+    expect(secrets.values.get(made.secretName)).toBe(SECRET);
+    expect(made.secretName).toBe(`connector-${made.id}`);
+    expect(audited).toMatchObject([
+      {
+        principalId: `app:${ADMIN.tenantId}/${ADMIN.subject}`,
+        resourceId: made.id,
+        rule: CONTEXT.rule,
+        correlationId: "c-1",
+      },
+    ]);
+    expect(JSON.stringify([...store.rows.values(), audited, made, verification])).not.toContain(SECRET);
+  });
+
+  test("signs in with the secret that came, and nothing of it is shared", async () => {
+    const { deps, signIns } = registerParts();
+    await register(deps);
+    expect(signIns).toHaveLength(1);
+    expect(signIns[0]?.key).toBeNull();
+    expect(await signIns[0]?.clientSecret()).toBe(SECRET);
+  });
+
+  test("an alias becomes the ARM id that it means", async () => {
+    const { deps } = registerParts();
+    expect((await register(deps, { resourceId: "az://data" })).connector.resourceId).toBe(DATA);
+  });
+
+  test("what cannot be verified is stored as failed, with the reason", async () => {
+    const { deps } = registerParts((journal) => azureView({}, journal));
+    const { connector: made, verification } = await register(deps);
+    expect([made.state, verification?.resourceTypes[0]?.error?.code]).toEqual(["failed", "RESOURCE_NOT_FOUND"]);
+  });
+
+  test("verify=false: Azure is not asked, nothing is verified", async () => {
+    const { deps, journal, signIns } = registerParts();
+    const made = await register(deps, { resourceId: DATA.toUpperCase() }, { ...CONTEXT, verify: false });
+    expect(made).toMatchObject({ verification: null, connector: { state: "unverified", checkedAt: null } });
+    expect(made.connector.resourceId?.toLowerCase()).toBe(DATA.toLowerCase());
+    expect(signIns).toEqual([]);
+    expect(journal).toEqual(["secrets.put", "store.insert", "audit connector.registered ok"]);
+  });
+});
+
+describe("registerConnector refuses before anything is kept", () => {
+  const taken = registerParts();
+  taken.store.rows.set("taken", connector({ name: "taken" }));
+  const later = new Date(NOW.getTime() + 1000).toISOString();
+  test.each<[string, Partial<ConnectorRequest>, typeof CONTEXT, string]>([
+    ["an expiry that is now", { expiresAt: NOW.toISOString() }, CONTEXT, "INVALID_REQUEST"],
+    ["an expiry in the past", { expiresAt: "2020-01-01T00:00:00Z" }, CONTEXT, "INVALID_REQUEST"],
+    ["a name that is taken", { name: "taken" }, CONTEXT, "NAME_TAKEN"],
+    ["a resource that is not there", { resourceId: "nothing" }, CONTEXT, "RESOURCE_NOT_FOUND"],
+    ["a resource that is no name", { resourceId: "az://../x" }, CONTEXT, "INVALID_REQUEST"],
+    ["the service's own account", { resourceId: OWN }, CONTEXT, "DENIED"],
+    ["an alias that nobody looks up", { resourceId: "data" }, { ...CONTEXT, verify: false }, "INVALID_REQUEST"],
+  ])("%s", async (_what, changes, context, code) => {
+    const { deps, journal, secrets } = taken;
+    await expect(register(deps, changes, context)).rejects.toMatchObject({ code });
+    expect(journal.filter((entry) => /put|insert|audit/.test(entry))).toEqual([]);
+    expect([secrets.values.size, taken.store.rows.size]).toEqual([0, 1]);
+  });
+
+  test("a sign-in that Entra refuses", async () => {
+    const failure = new InputError("SIGN_IN_FAILED", "no");
+    const { deps, journal } = registerParts(() => ({ ...azureView({}), signIn: () => Promise.reject(failure) }));
+    await expect(register(deps)).rejects.toBe(failure);
+    expect(journal).toEqual([]);
+  });
+
+  test("takes an expiry in the future", async () => {
+    const { deps } = registerParts();
+    expect((await register(deps, { expiresAt: later })).connector.expiresAt).toBe(later);
+  });
+});
+
+describe("registerConnector takes everything back", () => {
+  type Parts = ReturnType<typeof registerParts>;
+  const fail = (code: Parameters<typeof unavailable>[0]) => () => Promise.reject(unavailable(code));
+  const undo = ["verifications.remove", "store.remove", "secrets.remove"];
+  test.each<[string, (parts: Parts) => RegisterDeps, string, string[]]>([
+    [
+      "the vault",
+      ({ deps, secrets }) => ({ ...deps, secrets: { ...secrets, put: fail("VAULT_UNAVAILABLE") } }),
+      "VAULT_UNAVAILABLE",
+      [],
+    ],
+    [
+      "the verification",
+      ({ deps, verifications }) => ({ ...deps, verifications: { ...verifications, put: fail("STATE_UNAVAILABLE") } }),
+      "STATE_UNAVAILABLE",
+      undo,
+    ],
+    [
+      "the record",
+      ({ deps, store }) => ({ ...deps, store: { ...store, insert: fail("STATE_UNAVAILABLE") } }),
+      "STATE_UNAVAILABLE",
+      undo,
+    ],
+    ["the audit", ({ deps }) => ({ ...deps, appendAudit: fail("AUDIT_UNAVAILABLE") }), "AUDIT_UNAVAILABLE", undo],
+  ])("when %s fails", async (_what, broken, code, expected) => {
+    const parts = registerParts();
+    await expect(register(broken(parts))).rejects.toMatchObject({ code });
+    expect(parts.journal.filter((entry) => entry.endsWith(".remove"))).toEqual(expected);
+    expect([parts.store.rows.size, parts.secrets.values.size, parts.verifications.ids.size]).toEqual([0, 0, 0]);
+  });
+
+  test("an audit record that may have arrived is withdrawn; one that was never tried is not", async () => {
+    const lost = registerParts();
+    const events: string[] = [];
+    const appendAudit: RegisterDeps["appendAudit"] = async ({ outcome }) => {
+      events.push(outcome);
+      if (outcome === "ok") throw unavailable("AUDIT_UNAVAILABLE");
+    };
+    await expect(register({ ...lost.deps, appendAudit })).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+    expect(events).toEqual(["ok", "withdrawn"]);
+
+    const untried = registerParts();
+    const store = { ...untried.store, insert: fail("STATE_UNAVAILABLE") };
+    await expect(register({ ...untried.deps, store })).rejects.toMatchObject({ code: "STATE_UNAVAILABLE" });
+    expect(untried.audited).toEqual([]);
+  });
+
+  test("a name that was taken in between: the other's record stays", async () => {
+    const parts = registerParts();
+    const other = connector();
+    const store = {
+      ...parts.store,
+      async insert() {
+        parts.store.rows.set(other.name, other);
+        throw new ConflictError("NAME_TAKEN", "taken");
+      },
+    };
+    await expect(register({ ...parts.deps, store })).rejects.toMatchObject({ code: "NAME_TAKEN" });
+    expect([...parts.store.rows.values()]).toEqual([other]);
+    expect(parts.secrets.values.size).toBe(0);
+  });
+
+  test("a record that cannot be taken back keeps its secret, and the first failure is the one that is told", async () => {
+    const parts = registerParts();
+    const store = { ...parts.store, remove: fail("STATE_UNAVAILABLE") };
+    const deps = { ...parts.deps, store, appendAudit: fail("AUDIT_UNAVAILABLE") };
+    await expect(register(deps)).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+    expect([parts.store.rows.size, parts.secrets.values.size]).toEqual([1, 1]);
+  });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, test } from "vitest";
+import type { Connector } from "../../../../shared/connectors/connector.ts";
+import { findConnector, openContainer } from "../../../../shared/connectors/use.ts";
+import { connector, NOW, OWN_ACCOUNT, registerParts, SUBSCRIPTION } from "../../../support/fakes.ts";
+
+function parts(changes: Partial<Connector> = {}) {
+  const made = registerParts();
+  const stored = connector(changes);
+  made.store.rows.set(stored.name, stored);
+  return { ...made, stored };
+}
+
+describe("openContainer", () => {
+  test("gives the container and how to sign in for it, by name and by id", async () => {
+    const { deps, stored } = parts();
+    const byName = await openContainer(deps, stored.name, "az://data");
+    expect(byName).toMatchObject({
+      connector: { id: stored.id, name: stored.name },
+      displayName: "az://data",
+      container: { subscriptionId: SUBSCRIPTION, resourceGroup: "group", account: "accountone", container: "data" },
+    });
+    expect((await openContainer(deps, stored.id, "az://data")).resourceId).toBe(byName.resourceId);
+  });
+
+  test("the secret is read when a sign-in asks for it, at the stored version", async () => {
+    const { deps, journal, stored } = parts();
+    const { signIn } = await openContainer(deps, stored.name, "data");
+    expect(journal).not.toContain("secrets.get");
+    await signIn.clientSecret();
+    expect(journal).toContain("secrets.get");
+    expect(signIn.key).toContain(stored.id);
+  });
+
+  test("another version of the secret is another sign-in", async () => {
+    const [one, two] = [parts(), parts({ secretVersion: "v2" })];
+    const first = await openContainer(one.deps, one.stored.name, "data");
+    const second = await openContainer(two.deps, two.stored.name, "data");
+    expect(first.signIn.key).not.toBe(second.signIn.key);
+  });
+
+  test.each<[string, Partial<Connector>, string]>([
+    ["expired now", { expiresAt: NOW.toISOString() }, "CONNECTOR_EXPIRED"],
+    ["expired before", { expiresAt: "2020-01-01T00:00:00Z" }, "CONNECTOR_EXPIRED"],
+    [
+      "expired, at an offset that sorts otherwise as text",
+      { expiresAt: "2026-11-21T09:59:59.999Z" },
+      "CONNECTOR_EXPIRED",
+    ],
+    ["disabled", { state: "disabled" }, "CONNECTOR_DISABLED"],
+  ])("one that is %s is refused before Azure is asked", async (_what, changes, code) => {
+    const { deps, journal, stored, signIns } = parts(changes);
+    await expect(openContainer(deps, stored.name, "data")).rejects.toMatchObject({ code });
+    expect([journal, signIns]).toEqual([[], []]);
+  });
+
+  test("one that expires in a second still works", async () => {
+    const { deps, stored } = parts({ expiresAt: new Date(NOW.getTime() + 1000).toISOString() });
+    expect(await openContainer(deps, stored.name, "data")).toMatchObject({ displayName: "az://data" });
+  });
+
+  test("the connector's own limits hold", async () => {
+    const elsewhere = `/subscriptions/${SUBSCRIPTION}/resourceGroups/group/providers/Microsoft.Storage/storageAccounts/other/blobServices/default/containers/data`;
+    const { deps, stored } = parts({ resourceId: elsewhere });
+    const id = elsewhere.replace("/other/", "/accountone/");
+    await expect(openContainer(deps, stored.name, id)).rejects.toMatchObject({ code: "DENIED" });
+    await expect(openContainer(deps, stored.name, id.replace("accountone", OWN_ACCOUNT))).rejects.toMatchObject({
+      code: "DENIED",
+    });
+  });
+});
+
+test("findConnector: nobody by that name or id is NOT_FOUND", async () => {
+  const { deps } = parts();
+  await expect(findConnector(deps.store, "nobody")).rejects.toMatchObject({ code: "NOT_FOUND" });
+});
