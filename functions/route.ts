@@ -183,11 +183,20 @@ async function readJson(request: HttpRequest): Promise<unknown> {
   const bytes = await request.arrayBuffer();
   if (bytes.byteLength > MAX_BODY_BYTES) throw tooLarge();
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes), refuseProto);
+  } catch (error) {
+    if (error instanceof InputError) throw error;
     // The parser's own message repeats the text, which may hold a secret.
     throw new InputError("INVALID_REQUEST", "The body is not valid JSON in UTF-8.");
   }
+}
+
+/** The schema library leaves a member of this name out of a record instead of judging it. */
+function refuseProto(name: string, value: unknown): unknown {
+  if (name === "__proto__") {
+    throw new InputError("INVALID_REQUEST", "The body has a member named __proto__. Give it another name.");
+  }
+  return value;
 }
 
 function tooLarge(): InputError {

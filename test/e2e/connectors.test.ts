@@ -100,10 +100,8 @@ describe("register", () => {
       },
     ]);
     expect(await state.secretOf(`connector-${answer.body.id}`)).toBe(request.secrets.clientSecret);
-    const { blobs } = await state.read();
-    expect(JSON.parse(blobs[`latchkey/verification/${answer.body.id}.json`] ?? "null")).toMatchObject({
-      state: "healthy",
-    });
+    const verification = JSON.parse(await state.blob("latchkey", `verification/${answer.body.id}.json`));
+    expect(verification).toMatchObject({ state: "healthy", resourceTypes: [{ state: "ok" }] });
   });
 
   it("leaves one audit record with who, what and why", async () => {

@@ -20,7 +20,7 @@ export type StateRow = {
 export type State = {
   /** Rows by table. */
   readonly tables: Readonly<Record<string, readonly StateRow[]>>;
-  /** Contents by `container/name`. */
+  /** ETags by `container/name`. */
   readonly blobs: Readonly<Record<string, string>>;
   /** Names of the secrets in the vault, deleted ones left out. */
   readonly secretNames: readonly string[];
@@ -31,6 +31,8 @@ export type StateAccount = {
   read(): Promise<State>;
   /** Rows of one table; none when the table is not there. */
   rows(table: string): Promise<readonly StateRow[]>;
+  /** Text of a blob. */
+  blob(container: string, name: string): Promise<string>;
   secretOf(name: string): Promise<string | undefined>;
 };
 
@@ -40,39 +42,51 @@ export function openStateAccount(system: System): StateAccount {
   const identity = new ClientSecretCredential(system.seed.tenant.id, clientId, secret);
   const vault = new SecretClient(VAULT, identity);
 
+  const blobs = new BlobServiceClient(BLOBS, identity);
+  const clients = new Map<string, TableClient>();
+  const rowsOf = async (table: string) => {
+    const client = clients.get(table) ?? new TableClient(TABLES, table, identity);
+    clients.set(table, client);
+    const rows: StateRow[] = [];
+    for await (const row of client.listEntities()) {
+      rows.push({ ...row, partitionKey: row.partitionKey ?? "", rowKey: row.rowKey ?? "" });
+    }
+    return rows;
+  };
+  const service = new TableServiceClient(TABLES, identity);
   const tableNames = async () => {
     const names: string[] = [];
-    for await (const { name = "" } of new TableServiceClient(TABLES, identity).listTables()) names.push(name);
+    for await (const { name = "" } of service.listTables()) names.push(name);
     return names;
   };
-  const rows = async (table: string) => {
-    const found: StateRow[] = [];
-    if (!(await tableNames()).includes(table)) return found;
-    for await (const row of new TableClient(TABLES, table, identity).listEntities()) {
-      found.push({ ...row, partitionKey: row.partitionKey ?? "", rowKey: row.rowKey ?? "" });
-    }
-    return found;
+  const readTables = async () => {
+    const names = await tableNames();
+    const tables = await Promise.all(names.map(async (name) => [name, await rowsOf(name)] as const));
+    return Object.fromEntries(tables);
   };
-  const blobs = async () => {
-    const contents: Record<string, string> = {};
-    const service = new BlobServiceClient(BLOBS, identity);
-    for await (const { name: container } of service.listContainers()) {
-      const client = service.getContainerClient(container);
-      for await (const { name } of client.listBlobsFlat()) {
-        contents[`${container}/${name}`] = (await client.getBlobClient(name).downloadToBuffer()).toString("utf8");
+  const readBlobs = async () => {
+    const etags: Record<string, string> = {};
+    for await (const { name: container } of blobs.listContainers()) {
+      for await (const { name, properties } of blobs.getContainerClient(container).listBlobsFlat()) {
+        etags[`${container}/${name}`] = properties.etag;
       }
     }
-    return contents;
+    return etags;
   };
+  const readSecretNames = async () => {
+    const names: string[] = [];
+    for await (const { name } of vault.listPropertiesOfSecrets()) names.push(name);
+    return names;
+  };
+
   return {
-    rows,
     async read() {
-      const tables: Record<string, readonly StateRow[]> = {};
-      for (const name of await tableNames()) tables[name] = await rows(name);
-      const secretNames: string[] = [];
-      for await (const { name } of vault.listPropertiesOfSecrets()) secretNames.push(name);
-      return { tables, blobs: await blobs(), secretNames: secretNames.sort() };
+      const [tables, etags, names] = await Promise.all([readTables(), readBlobs(), readSecretNames()]);
+      return { tables, blobs: etags, secretNames: names.sort() };
     },
+    rows: async (table) => ((await tableNames()).includes(table) ? rowsOf(table) : []),
+    blob: async (container, name) =>
+      (await blobs.getContainerClient(container).getBlobClient(name).downloadToBuffer()).toString("utf8"),
     secretOf: async (name) => (await vault.getSecret(name)).value,
   };
 }
