@@ -1,0 +1,30 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { leaseTimes } from "../../../../shared/credentials/lease.ts";
+
+test("times are whole seconds from now on, refresh after four fifths", () => {
+  expect(leaseTimes(new Date("2026-11-21T10:00:00.999Z"), 3600, 86_400)).toEqual({
+    issuedAt: "2026-11-21T10:00:00Z",
+    refreshAfter: "2026-11-21T10:48:00Z",
+    expiresAt: "2026-11-21T11:00:00Z",
+    maxUntil: "2026-11-22T10:00:00Z",
+  });
+});
+
+test("whatever the life: never longer than asked, and refreshed while it lives", () => {
+  const moments = fc.date({ min: new Date("2020-01-01"), max: new Date("2090-01-01"), noInvalidDate: true });
+  fc.assert(
+    fc.property(moments, fc.integer({ min: 60, max: 86_400 }), (now, ttlSeconds) => {
+      const times = leaseTimes(now, ttlSeconds, 86_400);
+      for (const time of Object.values(times)) expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+      const [issued, refresh, expires, max] = [times.issuedAt, times.refreshAfter, times.expiresAt, times.maxUntil].map(
+        (time) => Date.parse(time),
+      );
+      expect(issued).toBeLessThanOrEqual(now.getTime());
+      expect(expires).toBe((issued ?? 0) + ttlSeconds * 1000);
+      expect(refresh).toBeGreaterThan(issued ?? 0);
+      expect(refresh).toBeLessThan(expires ?? 0);
+      expect(max).toBeGreaterThanOrEqual(expires ?? 0);
+    }),
+  );
+});
