@@ -1,5 +1,5 @@
 /** HTTP routes of connectors: register, list, describe. */
-import { z } from "zod";
+import * as z from "zod";
 import {
   connectorRequestSchema,
   connectorViewSchema,
