@@ -1,5 +1,5 @@
 /** HTTP routes of connectors: register, list, describe. */
-import * as z from "zod";
+import { z } from "zod";
 import {
   connectorRequestSchema,
   connectorViewSchema,

@@ -1,5 +1,5 @@
 /** HTTP routes of credentials: issue. */
-import * as z from "zod";
+import { z } from "zod";
 import { BLOB_ACCESS, blobCredentialRequestSchema } from "../shared/credentials/blob-container.ts";
 import { type IssueDeps, type Issued, issueBlobCredential } from "../shared/credentials/issue.ts";
 import { connectorParamsSchema } from "./connectors.ts";

@@ -1,6 +1,6 @@
 /** Error → application/problem+json (RFC 9457). The one table of code → status. Used by route.ts. */
 import type { HttpResponseInit } from "@azure/functions";
-import * as z from "zod";
+import { z } from "zod";
 import {
   ConflictError,
   DeniedError,

@@ -1,6 +1,6 @@
 /** One HTTP route: who may call it, what it takes, what it answers. Every route goes through registerRoutes. */
 import type { app as functionsApp, HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
-import * as z from "zod";
+import { z } from "zod";
 import type { VerifyCaller } from "../shared/azure/caller-token.ts";
 import { InputError, UpstreamError } from "../shared/errors.ts";
 import { principalHash } from "../shared/ids.ts";

@@ -1,5 +1,5 @@
 /** HTTP routes about the service itself: health and the API description. */
-import * as z from "zod";
+import { z } from "zod";
 import { nothing, type Route, route } from "./route.ts";
 
 /** @param describe makes the OpenAPI document; called at the first request for it */

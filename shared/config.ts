@@ -1,5 +1,5 @@
 /** The app's settings: environment → typed Config. Read once by functions/main.ts; a wrong setting stops the start. */
-import * as z from "zod";
+import { z } from "zod";
 import { CLOUD_NAMES, type CloudName, KEY_VAULT_NAME, STORAGE_ACCOUNT_NAME } from "./cloud.ts";
 
 const commaList = <I extends z.ZodType<string, string>>(item: I) =>

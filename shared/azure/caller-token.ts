@@ -8,7 +8,7 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from "jose";
-import * as z from "zod";
+import { z } from "zod";
 import { type CloudName, cloudOf } from "../cloud.ts";
 import type { Config } from "../config.ts";
 import { DeniedError, UpstreamError } from "../errors.ts";

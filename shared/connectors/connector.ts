@@ -1,5 +1,5 @@
 /** What a connector is: its request, its record and what may be shown of it. Pure. */
-import * as z from "zod";
+import { z } from "zod";
 import { CLOUD_NAMES, STORAGE_ACCOUNT_NAME } from "../cloud.ts";
 
 /** Names that routes use for something else. */

@@ -1,5 +1,5 @@
 /** The rules of blob-container credentials: what may be asked, and what a SAS says for it. Pure. */
-import * as z from "zod";
+import { z } from "zod";
 
 /** Shortest life: below this a client spends its time renewing. */
 export const MIN_TTL_SECONDS = 60;

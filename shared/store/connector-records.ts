@@ -1,5 +1,5 @@
 /** Connectors in the table `Connectors`, and their verifications in blobs. Implements the stores of connectors. */
-import * as z from "zod";
+import { z } from "zod";
 import { CLOUD_NAMES } from "../cloud.ts";
 import {
   CONNECTOR_STATES,
