@@ -1,0 +1,233 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { MAX_BODY_BYTES, nothing, type Route, route } from "../../../functions/route.ts";
+import { DeniedError, UpstreamError } from "../../../shared/errors.ts";
+import { principalHash } from "../../../shared/ids.ts";
+import { ADMIN, SECRET } from "../../support/fakes.ts";
+import { jsonRequest, runtimeOf } from "../../support/fakes-http.ts";
+
+const answer = { status: 201, description: "x", schema: z.unknown() };
+const shape = { path: "things/{id}", summary: "x", query: nothing, answer } as const;
+
+/** A route that gives back what it got. */
+function echo(handle?: () => Promise<never>): Route {
+  return route({
+    ...shape,
+    name: "things-create",
+    method: "POST",
+    access: ["Latchkey.Admin", "Latchkey.User"],
+    params: z.strictObject({ id: z.string().max(5) }),
+    query: z.strictObject({ limit: z.coerce.number().int().max(9).default(3) }),
+    body: z.strictObject({ text: z.string().max(100) }),
+    handle: async ({ caller, ...call }) =>
+      handle === undefined
+        ? { status: 201, body: { ...call, subject: caller.subject }, headers: { etag: '"1"' } }
+        : handle(),
+  });
+}
+const good = (more: Parameters<typeof jsonRequest>[1] = {}) =>
+  jsonRequest({ text: "hello" }, { params: { id: "7" }, ...more });
+const url = (query: string) => ({ url: `https://latchkey.example/api/things/7?${query}` });
+
+describe("a call", () => {
+  test("reaches the handler checked, and its answer goes out as JSON that nobody keeps", async () => {
+    const { call } = runtimeOf([echo()]);
+    const { status, headers, json } = await call("things-create", good(url("limit=9")));
+    expect(status).toBe(201);
+    expect(json).toEqual({
+      params: { id: "7" },
+      query: { limit: 9 },
+      body: { text: "hello" },
+      rule: "role:Latchkey.Admin",
+      correlationId: headers["x-correlation-id"],
+      subject: ADMIN.subject,
+    });
+    expect(headers).toMatchObject({
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      etag: '"1"',
+    });
+  });
+
+  test("is logged in one line, with its function, status, caller and nothing that was sent", async () => {
+    const { call, logged } = runtimeOf([echo()]);
+    const { headers } = await call("things-create", good());
+    expect(logged).toEqual([
+      {
+        level: "information",
+        event: "http.answered",
+        function: "things-create",
+        status: 201,
+        milliseconds: 0,
+        correlationId: headers["x-correlation-id"],
+        principalHash: principalHash(ADMIN),
+      },
+    ]);
+  });
+
+  test("has a correlation id of its own", async () => {
+    const { call } = runtimeOf([echo()]);
+    const ids = [await call("things-create", good()), await call("things-create", good())].map(
+      ({ headers }) => headers["x-correlation-id"],
+    );
+    expect(new Set(ids).size).toBe(2);
+  });
+
+  test("by a caller with the second role of the route is allowed by that role", async () => {
+    const { call } = runtimeOf([echo()], { verifyCaller: async () => ({ ...ADMIN, roles: ["Latchkey.User"] }) });
+    expect((await call("things-create", good())).json.rule).toBe("role:Latchkey.User");
+  });
+});
+
+describe("who calls comes before anything is read", () => {
+  const rubbish = jsonRequest("{", {
+    headers: { "content-length": "999999" },
+    ...url("plan=true"),
+    params: { id: "toolong" },
+  });
+
+  test("no token: 401, whatever else is wrong", async () => {
+    const seen: (string | null)[] = [];
+    const { call, logged } = runtimeOf([echo()], {
+      verifyCaller: async (authorization) => {
+        seen.push(authorization);
+        throw new DeniedError("TOKEN_MISSING", "x");
+      },
+    });
+    const { status, json, headers } = await call("things-create", rubbish);
+    expect([status, json.code, headers["www-authenticate"]]).toEqual([401, "TOKEN_MISSING", "Bearer"]);
+    expect(seen).toEqual(["Bearer x"]);
+    expect(logged).toMatchObject([{ event: "http.answered", status: 401, code: "TOKEN_MISSING" }]);
+  });
+
+  test("a role that is missing: 403, and the log says whose", async () => {
+    const { call, logged } = runtimeOf([echo()], {
+      verifyCaller: async () => ({ ...ADMIN, roles: ["Latchkey.Auditor"] }),
+    });
+    const { status, json } = await call("things-create", rubbish);
+    expect([status, json.code]).toEqual([403, "ROLE_REQUIRED"]);
+    expect(logged).toMatchObject([{ status: 403, principalHash: principalHash(ADMIN) }]);
+  });
+});
+
+describe("bad input is refused, and nothing of it comes back", () => {
+  const bytes = (body: Uint8Array) => ({ ...good(), body: { bytes: body } });
+  test.each<[string, ReturnType<typeof good>, number, string]>([
+    ["an unknown query parameter", good(url("plan=true")), 400, "INVALID_REQUEST"],
+    ["a parameter given twice", good(url("limit=1&limit=2")), 400, "INVALID_REQUEST"],
+    ["a parameter given twice, unknown", good(url("a=1&a=1")), 400, "INVALID_REQUEST"],
+    ["a parameter that is no number", good(url(`limit=${SECRET}`)), 400, "INVALID_REQUEST"],
+    ["a path that does not fit", good({ params: { id: SECRET } }), 400, "INVALID_REQUEST"],
+    ["a body without type", good({ headers: { "content-type": "" } }), 400, "INVALID_REQUEST"],
+    ["a form", good({ headers: { "content-type": "application/x-www-form-urlencoded" } }), 400, "INVALID_REQUEST"],
+    ["text", good({ headers: { "content-type": "text/plain" } }), 400, "INVALID_REQUEST"],
+    ["a type that begins alike", good({ headers: { "content-type": "application/jsonp" } }), 400, "INVALID_REQUEST"],
+    ["no JSON", { ...good(), body: { string: `{"text":"${SECRET}` } }, 400, "INVALID_REQUEST"],
+    ["an empty body", { ...good(), body: { string: "" } }, 400, "INVALID_REQUEST"],
+    ["no UTF-8", bytes(new Uint8Array([0x22, 0xff, 0x22])), 400, "INVALID_REQUEST"],
+    ["an unknown field", { ...good(), body: { string: `{"text":"a","x":"${SECRET}"}` } }, 400, "INVALID_REQUEST"],
+    ["a prototype", { ...good(), body: { string: '{"text":"a","__proto__":{"x":1}}' } }, 400, "INVALID_REQUEST"],
+    ["deep nesting", { ...good(), body: { string: "[".repeat(60_000) } }, 400, "INVALID_REQUEST"],
+    [
+      "an announced size over the limit",
+      good({ headers: { "content-length": String(MAX_BODY_BYTES + 1) } }),
+      413,
+      "BODY_TOO_LARGE",
+    ],
+    [
+      "a size over the limit that was not announced",
+      bytes(Buffer.alloc(MAX_BODY_BYTES + 1, " ")),
+      413,
+      "BODY_TOO_LARGE",
+    ],
+  ])("%s", async (_what, request, status, code) => {
+    let reached = 0;
+    const { call, logged } = runtimeOf([
+      echo(() => {
+        reached += 1;
+        return Promise.reject(new Error("reached"));
+      }),
+    ]);
+    const { json, headers, body } = await call("things-create", request);
+    expect(json).toMatchObject({ status, code, correlationId: headers["x-correlation-id"] });
+    expect(headers).toMatchObject({ "content-type": "application/problem+json", "cache-control": "no-store" });
+    expect(body + JSON.stringify(logged)).not.toContain(SECRET);
+    expect(reached).toBe(0);
+  });
+
+  test("a body of exactly the limit, and a type with a charset, are read", async () => {
+    const { call } = runtimeOf([echo()]);
+    const padded = JSON.stringify({ text: "hello" }).padEnd(MAX_BODY_BYTES, " ");
+    const request = {
+      ...good({ headers: { "content-type": "Application/JSON; charset=utf-8" } }),
+      body: { string: padded },
+    };
+    expect((await call("things-create", request)).status).toBe(201);
+  });
+});
+
+describe("a handler that throws", () => {
+  test("what is not ours: 500 that tells nothing, and a line for the operator without the message", async () => {
+    const { call, logged } = runtimeOf([echo(() => Promise.reject(new TypeError(`broken: ${SECRET}`)))]);
+    const { status, json, body } = await call("things-create", good());
+    expect([status, json.code]).toEqual([500, "INTERNAL"]);
+    expect(body + JSON.stringify(logged)).not.toContain(SECRET);
+    expect(logged).toMatchObject([
+      { level: "error", event: "http.defect", errorName: "TypeError", correlationId: json.correlationId },
+      { level: "information", event: "http.answered", status: 500, code: "INTERNAL" },
+    ]);
+  });
+
+  test("a failure upstream: its status, Retry-After, and what Azure said in the log", async () => {
+    const failure = { name: "RestError", status: 429, code: "TooManyRequests" };
+    const error = new UpstreamError("UPSTREAM_REFUSED", "t", { retryable: true, retryAfterSeconds: 9, failure });
+    const { call, logged } = runtimeOf([echo(() => Promise.reject(error))]);
+    const { status, headers } = await call("things-create", good());
+    expect([status, headers["retry-after"]]).toEqual([502, "9"]);
+    expect(logged).toMatchObject([
+      {
+        level: "warning",
+        event: "http.upstream-failed",
+        upstreamStatus: 429,
+        upstreamCode: "TooManyRequests",
+        errorName: "RestError",
+      },
+      { event: "http.answered", status: 502, code: "UPSTREAM_REFUSED" },
+    ]);
+  });
+});
+
+describe("registerRoutes", () => {
+  test("every route is anonymous for the host: keys are no identity", () => {
+    const { registered } = runtimeOf([echo()]);
+    expect(registered.get("things-create")).toMatchObject({
+      methods: ["POST"],
+      route: "things/{id}",
+      authLevel: "anonymous",
+    });
+  });
+
+  test("a route that declares no access does not register", () => {
+    for (const access of [[], undefined]) {
+      const undeclared = Object.assign(echo(), { access });
+      expect(() => runtimeOf([undeclared])).toThrow("things-create");
+    }
+  });
+
+  test("an anonymous route asks nobody and reads nothing", async () => {
+    const open: Route = {
+      ...shape,
+      name: "status-health",
+      method: "GET",
+      access: "anonymous",
+      params: nothing,
+      body: null,
+      handle: async () => ({ status: 200, body: { status: "ok" } }),
+    };
+    const { call, logged } = runtimeOf([open], { verifyCaller: () => Promise.reject(new Error("asked")) });
+    const { status, json } = await call("status-health", url("a=1&a=2"));
+    expect([status, json]).toEqual([200, { status: "ok" }]);
+    expect(logged[0]).not.toHaveProperty("principalHash");
+  });
+});
