@@ -27,7 +27,8 @@ export function createConnectorIdentities(): ConnectorIdentities {
   const kept = new Map<string, TokenCredential>();
   return (signIn) => {
     const known = signIn.key === null ? undefined : kept.get(signIn.key);
-    const credential = known ?? servicePrincipal(signIn);
+    const credential =
+      known ?? forgetting(servicePrincipal(signIn), () => signIn.key !== null && kept.delete(signIn.key));
     if (signIn.key !== null) {
       kept.delete(signIn.key);
       kept.set(signIn.key, credential);
@@ -47,6 +48,20 @@ function servicePrincipal(signIn: SignIn): TokenCredential {
       authorityHost: cloudOf(signIn.cloud).authorityHost,
     });
   });
+}
+
+/** The library repeats a failure of Entra for a minute without asking again: a sign-in that failed starts anew. */
+function forgetting(credential: TokenCredential, forget: () => void): TokenCredential {
+  return {
+    async getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken | null> {
+      try {
+        return await credential.getToken(scopes, options);
+      } catch (error) {
+        forget();
+        throw error;
+      }
+    },
+  };
 }
 
 /** A credential that is made when its first token is asked for. */

@@ -24,7 +24,7 @@ export async function callOwn<T>(
   call: (abortSignal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   try {
-    return await call(AbortSignal.timeout(UPSTREAM_TIMEOUT_MS));
+    return await withinLimit(call);
   } catch (error) {
     if (error instanceof LatchkeyError) throw error;
     const failure = failureOf(error);
@@ -57,11 +57,23 @@ export async function callAsConnector<T>(
   call: (abortSignal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   try {
-    return await call(AbortSignal.timeout(UPSTREAM_TIMEOUT_MS));
+    return await withinLimit(call);
   } catch (error) {
     if (error instanceof LatchkeyError) throw error;
     throw signInError(error) ?? upstreamError(what, remedy, failureOf(error));
   }
+}
+
+/** What heeds the signal gets this long to say why it ended: a call inside may know better which service hung. */
+const GRACE_MS = 1_000;
+
+/** The limit holds for all: the sign-in library does not heed the signal. What comes later is dropped. */
+function withinLimit<T>(call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+  const limit = AbortSignal.timeout(UPSTREAM_TIMEOUT_MS + GRACE_MS);
+  const ended = new Promise<never>((_resolve, reject) => {
+    limit.addEventListener("abort", () => reject(limit.reason), { once: true });
+  });
+  return Promise.race([call(AbortSignal.timeout(UPSTREAM_TIMEOUT_MS)), ended]);
 }
 
 function upstreamError(what: string, remedy: string, failure: Failure): UpstreamError {
@@ -110,8 +122,9 @@ const SIGN_IN_REMEDIES: Readonly<Record<string, string>> = {
 function signInError(error: unknown): InputError | null {
   const server = [error, asRecord(error).cause].map(asRecord).find(({ name }) => name === "ServerError");
   if (server === undefined) return null;
-  const status = typeof server.status === "number" ? server.status : 400;
-  if (status === 429 || status >= 500) return null;
+  // Without a status it is no answer: the library repeats that Entra failed a moment ago, without asking again.
+  const { status } = server;
+  if (typeof status !== "number" || status === 429 || status >= 500) return null;
   const number = String(server.errorNo ?? "");
   const remedy = SIGN_IN_REMEDIES[number] ?? "Check tenantId, clientId and the secret.";
   const name = /^\d{1,8}$/.test(number) ? ` (AADSTS${number})` : "";
