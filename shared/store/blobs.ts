@@ -49,7 +49,12 @@ export function openJsonBlobs(options: { url: string; identity: TokenCredential 
       }),
     remove: (name) =>
       callOwn("STATE_UNAVAILABLE", async (abortSignal) => {
-        await (await container()).getBlobClient(name).deleteIfExists({ abortSignal });
+        try {
+          await (await container()).getBlobClient(name).delete({ abortSignal });
+        } catch (error) {
+          // No such blob, or no container yet.
+          if (failureOf(error).status !== 404) throw error;
+        }
       }),
   };
 }
