@@ -127,34 +127,38 @@ describe("nothing is kept and nothing is given out while", () => {
 });
 
 describe("throttling", () => {
-  const once = { status: 429, retryAfterSeconds: 1, times: 1 } as const;
-  it.each([
-    ["the vault", { ...VAULT, ...once }],
-    ["ARM", { service: "arm", ...once }],
-    ["the account", { ...DELEGATION_KEY, status: 503, retryAfterSeconds: 1, times: 1 }],
-  ] satisfies [string, FaultRule][])("%s, for once: it is asked again", async (_what, rule) => {
-    const name = newName();
-    expect((await api.register(name)).status).toBe(201);
-    await control.fault(rule);
-    expect((await issue(name)).status).toBe(201);
-    expect(await control.clear()).toBe(1);
+  /** One connector that needs the vault, and one that has all but an answer of ARM. */
+  async function twoConnectors(): Promise<[string, string]> {
+    const [first, second] = [newName(), newName()];
+    await Promise.all([api.register(first), api.register(second)]);
+    expect((await issue(second)).status).toBe(201);
+    return [first, second];
+  }
+
+  it("for once: vault, ARM and account are asked again", async () => {
+    const [first, second] = await twoConnectors();
+    const once = { status: 429, retryAfterSeconds: 1, times: 1 };
+    await control.fault(
+      { ...VAULT, ...once, status: 429 },
+      { service: "arm", ...once, status: 429 },
+      { ...DELEGATION_KEY, ...once, status: 503 },
+    );
+    const answers = await Promise.all([issue(first), issue(second)]);
+    expect(answers.map(({ status }) => status)).toEqual([201, 201]);
+    expect(await control.clear()).toBe(3);
     await expectTrueRecords();
   });
 
-  it.each([
-    ["the vault", { ...VAULT, status: 429, retryAfterSeconds: 1 }, 503],
-    ["ARM", { service: "arm", status: 429, retryAfterSeconds: 1 }, 502],
-  ] satisfies [string, FaultRule, number][])(
-    "%s, without end: the caller is told when to come back",
-    async (_what, rule, status) => {
-      const name = newName();
-      expect((await api.register(name)).status).toBe(201);
-      await control.fault(rule);
-      const answer = await issue(name);
-      expect([answer.status, answer.headers.get("retry-after")], answer.text).toEqual([status, "1"]);
-      expect(await control.clear()).toBe(3);
-    },
-  );
+  it("without end: the caller is told when to come back", async () => {
+    const [first, second] = await twoConnectors();
+    const always = { status: 429, retryAfterSeconds: 1 } as const;
+    await control.fault({ ...VAULT, ...always }, { service: "arm", ...always });
+    const [vault, arm] = await Promise.all([issue(first), issue(second)]);
+    expect([vault.status, vault.headers.get("retry-after")], vault.text).toEqual([503, "1"]);
+    expect([arm.status, arm.headers.get("retry-after")], arm.text).toEqual([502, "1"]);
+    // Each was asked three times and no more.
+    expect(await control.clear()).toBe(6);
+  });
 });
 
 describe("a lost reply, once, is found out and repairs itself", () => {

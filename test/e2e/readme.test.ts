@@ -1,0 +1,93 @@
+/** README.md against the system: its commands run as they stand, and what it says of the API is so. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, it } from "vitest";
+import { createApi } from "../support/api.ts";
+import { rawRequest } from "../support/raw-request.ts";
+import { sharedSystem } from "../support/shared-system.ts";
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const README = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+/** Written after every command, so that their outputs can be told apart. */
+const MARK = "--- next command ---";
+
+const system = sharedSystem();
+const api = createApi(system);
+const blocksOf = (kind: string) =>
+  [...README.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)]
+    .filter(([, info]) => info === kind)
+    .map(([, , text = ""]) => text);
+
+describe("commands", () => {
+  const blocks = blocksOf("sh test");
+  let outputs: string[];
+
+  beforeAll(async () => {
+    const { PATH, HOME } = process.env;
+    const env = {
+      ...{ PATH, HOME, ...system.clientEnv },
+      API: `${system.apiUrl}/api`,
+      TOKEN: await api.tokenOf("platform-automation"),
+    };
+    const script = blocks.map((block) => `${block}\necho; echo "${MARK}"`).join("\n");
+    const { stdout } = await run("bash", ["--norc", "-euo", "pipefail", "-c", script], { cwd: ROOT, env });
+    outputs = stdout.split(MARK).slice(0, -1);
+  });
+
+  it("all run, in order, in one shell", () => {
+    expect(blocks.length).toBeGreaterThanOrEqual(2);
+    expect(outputs).toHaveLength(blocks.length);
+  });
+
+  it("register a connector", () => {
+    expect(JSON.parse(outputs[0] ?? "")).toMatchObject({ name: "artifacts", state: "healthy" });
+  });
+
+  it("issue a credential with the members that are shown, which reads the container", async () => {
+    const [shown = ""] = blocksOf("json");
+    const issued = JSON.parse(outputs[1] ?? "");
+    expect(membersOf(issued)).toEqual(membersOf(JSON.parse(shown)));
+    const { containerUrl, sasToken } = issued.credential;
+    const url = `${containerUrl}?restype=container&comp=list&${sasToken}`;
+    expect((await rawRequest(system, { method: "GET", url })).status).toBe(200);
+  });
+});
+
+/** Names of members at every level, in order. */
+function membersOf(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return typeof value;
+  return Object.entries(value).map(([name, member]) => [name, membersOf(member)]);
+}
+
+it("lists exactly the functions that are there", async () => {
+  const { body } = await api.call<{ paths: Record<string, Record<string, { operationId: string }>> }>(
+    "GET",
+    "openapi.json",
+  );
+  const served = Object.entries(body.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { operationId }]) => `${operationId} ${method.toUpperCase()} ${path}`),
+  );
+  const listed = [...README.matchAll(/^\| `([a-z]+-[a-z]+)` \| `([A-Z]+) (\/api\/[^`?[]*)/gm)];
+  expect(listed.map(([, name, method, path]) => `${name} ${method} ${path}`).sort()).toEqual(served.sort());
+});
+
+it("names every setting of the sample, and every script that it names is there", () => {
+  const sample: { Values: Record<string, string> } = JSON.parse(
+    readFileSync(new URL("../../local.settings.sample.json", import.meta.url), "utf8"),
+  );
+  expect(Object.keys(sample.Values).filter((name) => !README.includes(`\`${name}\``))).toEqual([]);
+  const { scripts }: { scripts: Record<string, string> } = JSON.parse(
+    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+  );
+  const named = [...README.matchAll(/npm run ([a-z:]+)/g)].map(([, name = ""]) => name);
+  expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
+});
+
+it("points to files that are there", () => {
+  const links = [...README.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path = ""]) => path);
+  expect(links.length).toBeGreaterThan(2);
+  for (const path of links) expect(readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")).not.toBe("");
+});
