@@ -1,7 +1,7 @@
 /** Audit rows in the table `Audit`: one partition per day and writer. Implements AuditStore. */
 import type { AuditStore } from "../audit/ports.ts";
 import type { AuditRow } from "../audit/record.ts";
-import { LatchkeyError, UpstreamError } from "../errors.ts";
+import { UpstreamError } from "../errors.ts";
 import type { Row, Table } from "./tables.ts";
 
 /** @param table opened with AUDIT_UNAVAILABLE */
@@ -16,8 +16,10 @@ export function createAuditStore(table: Table): AuditStore {
       try {
         if ((await table.insert(toRow(row))) !== null) return { kind: "written" };
       } catch (error) {
-        // The row may have arrived although its reply did not: only the table knows.
-        if (!(error instanceof LatchkeyError) || (await hashAt(row)) !== row.hash) throw error;
+        // The row may have arrived although its reply did not: only the table knows. When the time is used up,
+        // the caller waits no longer: the chain looks before its next record.
+        if (!(error instanceof UpstreamError) || error.failure?.name === "AbortError") throw error;
+        if ((await hashAt(row)) !== row.hash) throw error;
         return { kind: "written" };
       }
       const hash = await hashAt(row);
