@@ -4,6 +4,9 @@ import type { AuditRow } from "../audit/record.ts";
 import { UpstreamError } from "../errors.ts";
 import type { Row, Table } from "./tables.ts";
 
+/** Names of what the SDKs throw at the time limit: an error of their own, or the signal's reason. */
+const TIME_IS_UP: ReadonlySet<string> = new Set(["AbortError", "TimeoutError"]);
+
 /** @param table opened with AUDIT_UNAVAILABLE */
 export function createAuditStore(table: Table): AuditStore {
   const hashAt: AuditStore["hashAt"] = async (row) => {
@@ -18,7 +21,7 @@ export function createAuditStore(table: Table): AuditStore {
       } catch (error) {
         // The row may have arrived although its reply did not: only the table knows. When the time is used up,
         // the caller waits no longer: the chain looks before its next record.
-        if (!(error instanceof UpstreamError) || error.failure?.name === "AbortError") throw error;
+        if (!(error instanceof UpstreamError) || TIME_IS_UP.has(error.failure?.name ?? "")) throw error;
         if ((await hashAt(row)) !== row.hash) throw error;
         return { kind: "written" };
       }
