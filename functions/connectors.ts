@@ -54,6 +54,7 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
         return {
           status: 201,
           headers: { etag, location: `/api/connectors/${connector.name}` },
+          facts: { connector: connector.name },
           body: { ...viewOf(connector), warnings: warningsOf(verification), verification },
         };
       },

@@ -46,7 +46,12 @@ export function credentialRoutes(deps: CredentialRoutesDeps): Route[] {
       handle: async ({ params, body, caller, rule, correlationId }) => {
         const request = { ...body, connector: params.nameOrId };
         const issued = await issueBlobCredential(deps, request, caller, { rule, correlationId });
-        return { status: 201, body: toAnswer(issued) };
+        const { id: leaseId, resourceId } = issued.lease;
+        return {
+          status: 201,
+          body: toAnswer(issued),
+          facts: { connector: issued.connector.name, leaseId, resourceId },
+        };
       },
     }),
   ];
@@ -62,7 +67,7 @@ function toAnswer({
 }: Issued): z.input<typeof issuedSchema> {
   return {
     leaseId: lease.id,
-    connector,
+    connector: { id: connector.id, name: connector.name },
     resourceType: lease.resourceType,
     resourceId: lease.resourceId,
     displayName,
@@ -77,9 +82,10 @@ function toAnswer({
     rule: lease.rule,
     warnings: [],
     credential: { kind: "sas", ...credential },
-    // The names that az and the Azure SDKs for fsspec read.
+    // The account under the names that az and adlfs (fsspec) read; both read the token under this one.
     env: {
       AZURE_STORAGE_ACCOUNT: account,
+      AZURE_STORAGE_ACCOUNT_NAME: account,
       AZURE_STORAGE_SAS_TOKEN: credential.sasToken,
       AZURE_STORAGE_CONTAINER: container,
     },

@@ -43,7 +43,7 @@ const connectors = {
   secrets: createSecretStore(vault),
   appendAudit: trail.append,
   openAzure: createOpenAzure(identities),
-  ownAccount: config.stateAccount,
+  ownAccounts: config.ownAccounts,
   now,
   newId: randomUUID,
 };
@@ -55,7 +55,7 @@ const routes = appRoutes({
     issueBlobSas: createBlobSas({ identities, now }),
     leases: createLeaseStore(table("Leases", "STATE_UNAVAILABLE")),
     appendAudit: trail.append,
-    computeMac: createCredentialMac(vault, randomBytes),
+    computeMac: createCredentialMac({ vault, randomBytes, now }),
     now,
     randomBytes,
   },

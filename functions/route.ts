@@ -4,13 +4,15 @@ import { z } from "zod";
 import type { VerifyCaller } from "../shared/azure/caller-token.ts";
 import { InputError, UpstreamError } from "../shared/errors.ts";
 import { principalHash } from "../shared/ids.ts";
-import { createLog } from "../shared/log.ts";
+import { createLog, type Log, type LogFields } from "../shared/log.ts";
 import { parse } from "../shared/parse.ts";
 import { type Principal, type Role, requireRole } from "../shared/principal.ts";
 import { codeOf, problemResponse } from "./problem.ts";
 
 /** Largest body that is read, in bytes; the largest valid request is a tenth of it. */
 export const MAX_BODY_BYTES = 64 * 1024;
+/** Lines of a defect's stack that are logged. */
+const MAX_FRAMES = 8;
 
 /** What a handler gets: everything checked already. */
 export type Call<P, Q, B> = {
@@ -27,6 +29,8 @@ export type Answer = {
   readonly status: number;
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What the log says of it, besides status and time. */
+  readonly facts?: Pick<LogFields, "connector" | "leaseId" | "resourceId">;
 };
 
 type RouteShape = {
@@ -101,40 +105,30 @@ async function answerCall(
     warn: (line) => context.warn(line),
     error: (line) => context.error(line),
   });
-  const fields: { principalHash?: string } = {};
+  const answered: LogFields = {};
   let response: HttpResponseInit & { status: number };
-  let code: string | null = null;
   try {
     const answer = await handle(declared, deps, request, correlationId, (caller) => {
-      fields.principalHash = principalHash(caller);
+      Object.assign(answered, { principalHash: principalHash(caller) });
     });
+    Object.assign(answered, answer.facts);
     response = {
       status: answer.status,
       headers: { "content-type": "application/json", ...answer.headers },
       body: JSON.stringify(answer.body),
     };
   } catch (error) {
-    code = codeOf(error);
     response = problemResponse(error, correlationId);
-    if (code === "INTERNAL")
-      log.error("http.defect", { correlationId, errorName: error instanceof Error ? error.name : typeof error });
-    if (error instanceof UpstreamError) {
-      log.warn("http.upstream-failed", {
-        correlationId,
-        code,
-        ...(error.failure === null ? {} : { errorName: error.failure.name }),
-        ...(error.failure?.status == null ? {} : { upstreamStatus: error.failure.status }),
-        ...(error.failure?.code == null ? {} : { upstreamCode: error.failure.code }),
-      });
-    }
+    Object.assign(answered, { code: codeOf(error) });
+    logFailure(log, error, correlationId);
   }
+  const milliseconds = deps.now().getTime() - startedAt;
   log.info("http.answered", {
     function: declared.name,
     status: response.status,
-    ...(code === null ? {} : { code }),
-    milliseconds: deps.now().getTime() - startedAt,
+    milliseconds,
     correlationId,
-    ...fields,
+    ...answered,
   });
   return {
     ...response,
@@ -145,6 +139,28 @@ async function answerCall(
       "x-correlation-id": correlationId,
     },
   };
+}
+
+/** Messages stay out: they may repeat input. A defect is found by its place, an upstream failure by what Azure said. */
+function logFailure(log: Log, error: unknown, correlationId: string): void {
+  if (error instanceof UpstreamError) {
+    const { failure, code } = error;
+    log.warn("http.upstream-failed", {
+      correlationId,
+      code,
+      ...(failure === null ? {} : { errorName: failure.name }),
+      ...(failure?.status == null ? {} : { upstreamStatus: failure.status }),
+      ...(failure?.code == null ? {} : { upstreamCode: failure.code }),
+    });
+  } else if (codeOf(error) === "INTERNAL") {
+    const { name, stack = "" } = error instanceof Error ? error : new Error();
+    const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
+    log.error("http.defect", {
+      correlationId,
+      errorName: name,
+      frames: frames.slice(0, MAX_FRAMES).join(" ").replace(/\s+/g, " "),
+    });
+  }
 }
 
 async function handle(

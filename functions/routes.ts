@@ -1,4 +1,6 @@
 /** All routes of the app, in one list: registered by main.ts, described by openapi.ts. */
+
+import { lazy } from "../shared/lazy.ts";
 import { type ConnectorRoutesDeps, connectorRoutes } from "./connectors.ts";
 import { type CredentialRoutesDeps, credentialRoutes } from "./credentials.ts";
 import { describeApi } from "./openapi.ts";
@@ -18,7 +20,7 @@ export function appRoutes(deps: AppDeps): Route[] {
   const routes: Route[] = [
     ...connectorRoutes(deps.connectors),
     ...credentialRoutes(deps.credentials),
-    ...statusRoutes(() => describeApi(routes, deps.version)),
+    ...statusRoutes(lazy(() => describeApi(routes, deps.version))),
   ];
   return routes;
 }

@@ -34,10 +34,18 @@ export const settingsSchema = z.object({
     .describe("App ID URIs taken as audience of v1 tokens, comma separated"),
 });
 
+/** The Functions host's own settings, as far as the app looks at them: where the host keeps its keys and state. */
+const hostSettingsSchema = z.object({
+  AzureWebJobsStorage: z.string().default(""),
+  AzureWebJobsStorage__accountName: z.string().default(""),
+});
+
 /** Settings in the form that the app uses. */
 export type Config = {
   readonly cloud: CloudName;
   readonly stateAccount: string;
+  /** The app's and its host's storage accounts: never lent. */
+  readonly ownAccounts: readonly string[];
   readonly keyVault: string;
   readonly callers: {
     readonly tenantIds: readonly string[];
@@ -58,9 +66,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     throw new Error(`Settings are missing or wrong:\n  ${problems.join("\n  ")}`);
   }
   const settings = result.data;
+  const host = hostSettingsSchema.parse(present);
+  const hostAccount = /(?:^|;)AccountName=([a-z0-9]+)/i.exec(host.AzureWebJobsStorage)?.[1];
   return {
     cloud: settings.LATCHKEY_CLOUD,
     stateAccount: settings.LATCHKEY_STATE_ACCOUNT,
+    ownAccounts: [settings.LATCHKEY_STATE_ACCOUNT, host.AzureWebJobsStorage__accountName, hostAccount ?? ""].filter(
+      (name) => name !== "",
+    ),
     keyVault: settings.LATCHKEY_KEY_VAULT,
     callers: {
       tenantIds: settings.LATCHKEY_TENANT_IDS.map((id) => id.toLowerCase()),

@@ -14,6 +14,8 @@ export type LogFields = {
   readonly connector?: string;
   readonly leaseId?: string;
   readonly resourceId?: string;
+  /** Where a defect was thrown: functions and places of the stack, without the message. */
+  readonly frames?: string;
   /** Name of a class of errors, e.g. `RestError`; never its message. */
   readonly errorName?: string;
   readonly upstreamCode?: string;
@@ -29,6 +31,7 @@ const ALLOWED: ReadonlySet<string> = new Set<keyof LogFields>([
   "connector",
   "leaseId",
   "resourceId",
+  "frames",
   "errorName",
   "upstreamCode",
   "upstreamStatus",

@@ -1,14 +1,20 @@
-/** What the audit trail needs: a durable place for records. */
-import type { AuditRow } from "./record.ts";
+/** What the audit trail needs, a durable place for records; and what it is to other domains. */
+import type { AuditEvent, AuditRow } from "./record.ts";
 
 /** Stores audit rows. */
 export type AuditStore = {
   /**
-   * Inserts one row; an equal row that is already there counts as written (a reply may have been lost).
-   * @returns `conflict` with the other row's hash when another row has this place
-   * @throws UpstreamError AUDIT_UNAVAILABLE when it is not certain that the row is stored
+   * Inserts 1 to 100 rows of one day and writer, all or none; equal rows that are there already count as written
+   * (a reply may have been lost).
+   * @returns `conflict` with the hash of the row that has the first one's place when it is another
+   * @throws UpstreamError AUDIT_UNAVAILABLE when it is not certain that the rows are stored
    */
-  insert(row: AuditRow): Promise<{ kind: "written" } | { kind: "conflict"; hash: string }>;
+  insert(rows: readonly AuditRow[]): Promise<{ kind: "written" } | { kind: "conflict"; hash: string }>;
   /** Hash of the row that has this row's place, null when it is free. @throws UpstreamError AUDIT_UNAVAILABLE */
   hashAt(row: AuditRow): Promise<string | null>;
 };
+
+/** Makes an audit record durable. @throws UpstreamError AUDIT_UNAVAILABLE */
+export type AppendAudit = (event: AuditEvent) => Promise<void>;
+/** What happened, for the trail. */
+export type { AuditEvent } from "./record.ts";

@@ -4,10 +4,13 @@ import { cloudOf } from "../cloud.ts";
 import type { AzureView, OpenAzure, SignIn, StorageAccount } from "../connectors/ports.ts";
 import type { BlobContainerId } from "../connectors/resource-name.ts";
 import { lazy } from "../lazy.ts";
+import { CLIENT_OPTIONS } from "./client-options.ts";
 import type { ConnectorIdentities } from "./identity.ts";
-import { CLIENT_OPTIONS, callAsConnector, failureOf } from "./upstream.ts";
+import { callAsConnector, failureOf } from "./upstream.ts";
 
 const READER = "Grant the connector's identity the role Reader there.";
+/** Kind of the accounts for Azure Files, whose blob service refuses to be listed. */
+const NO_BLOBS = "FileStorage";
 const ACCOUNT_ID =
   /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/providers\/Microsoft\.Storage\/storageAccounts\/([^/]+)$/i;
 
@@ -52,12 +55,13 @@ function openView(signIn: SignIn, identities: ConnectorIdentities): AzureView {
             : storageAccounts.listByResourceGroup(resourceGroup, { abortSignal });
         const accounts: StorageAccount[] = [];
         try {
-          for await (const { id } of listing) {
+          for await (const { id, kind } of listing) {
             const account = readAccountId(id);
-            if (account !== null) accounts.push(account);
+            if (account !== null && kind !== NO_BLOBS) accounts.push(account);
           }
         } catch (error) {
-          if (failureOf(error).status !== 404) throw error;
+          // Only a group that is not there is an empty one: half a list must not pass for a whole.
+          if (failureOf(error).code !== "ResourceGroupNotFound" || accounts.length > 0) throw error;
         }
         return accounts;
       }),

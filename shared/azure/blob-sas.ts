@@ -3,13 +3,14 @@ import type { UserDelegationKey } from "@azure/storage-blob";
 import { accountUrl, cloudOf } from "../cloud.ts";
 import type { SignIn } from "../connectors/ports.ts";
 import type { IssueBlobSas } from "../credentials/ports.ts";
+import { BLOB_OPTIONS } from "./client-options.ts";
 import type { ConnectorIdentities } from "./identity.ts";
-import { CLIENT_OPTIONS, callAsConnector } from "./upstream.ts";
+import { callAsConnector } from "./upstream.ts";
 
-/** Life of a delegation key: Azure takes at most 7 days; two days serve a day of SAS tokens of a day each. */
-const KEY_LIFE_MS = 48 * 3_600_000;
-/** A key must outlive its SAS by this, so that clocks that differ a little do not matter. */
-const KEY_MARGIN_MS = 5 * 60_000;
+/** Life of a delegation key: that of the longest SAS, and an hour for the time that the key is kept. Azure takes 7 days. */
+const KEY_LIFE_MS = 25 * 3_600_000;
+/** A key is used for this long: who revokes the keys of an account must not find us signing with a dead one. */
+const KEY_MAX_AGE_MS = 15 * 60_000;
 /** Keys are back-dated by this: Azure advises 15 minutes against clock skew. */
 const START_SKEW_MS = 15 * 60_000;
 /** Keys kept in memory of this process; the least recently made goes first. */
@@ -20,7 +21,7 @@ export function createBlobSas(deps: { identities: ConnectorIdentities; now: () =
   const keys = createKeyCache(deps);
   return async ({ signIn, account, container, permissions, expiresAt }) => {
     const url = accountUrl(account, cloudOf(signIn.cloud).blobSuffix);
-    const key = await keys(signIn, account, url, expiresAt);
+    const key = await keys(signIn, account, url);
     const { ContainerSASPermissions, generateBlobSASQueryParameters, SASProtocol } = await import(
       "@azure/storage-blob"
     );
@@ -38,32 +39,32 @@ export function createBlobSas(deps: { identities: ConnectorIdentities; now: () =
   };
 }
 
-type KeySource = (signIn: SignIn, account: string, url: string, sasExpiresAt: Date) => Promise<UserDelegationKey>;
+type KeySource = (signIn: SignIn, account: string, url: string) => Promise<UserDelegationKey>;
 
 /** One key per sign-in and account, one fetch at a time for each. */
 function createKeyCache(deps: { identities: ConnectorIdentities; now: () => Date }): KeySource {
-  const kept = new Map<string, { expiresAt: Date; key: Promise<UserDelegationKey> }>();
-  return (signIn, account, url, sasExpiresAt) => {
+  const kept = new Map<string, { usedUntil: number; key: Promise<UserDelegationKey> }>();
+  return (signIn, account, url) => {
     const cacheKey = JSON.stringify([signIn.key, account]);
-    const needed = sasExpiresAt.getTime() + KEY_MARGIN_MS;
+    const now = deps.now().getTime();
     const known = signIn.key === null ? undefined : kept.get(cacheKey);
-    if (known !== undefined && known.expiresAt.getTime() >= needed) return known.key;
+    if (known !== undefined && now < known.usedUntil) return known.key;
 
-    const startsAt = new Date(deps.now().getTime() - START_SKEW_MS);
-    const expiresAt = new Date(deps.now().getTime() + KEY_LIFE_MS);
+    const startsAt = new Date(now - START_SKEW_MS);
+    const expiresAt = new Date(now + KEY_LIFE_MS);
     const key = callAsConnector(
       `get a user delegation key of ${account}`,
-      `Grant the connector's identity the role Storage Blob Data Contributor (or Storage Blob Delegator and a data role) on the storage account ${account} itself: a role on a container is not enough.`,
+      `Grant the connector's identity the role Storage Blob Delegator on the storage account ${account} itself: a role on a container is not enough for a key.`,
       async (abortSignal) => {
         const { BlobServiceClient } = await import("@azure/storage-blob");
-        const client = new BlobServiceClient(url, deps.identities(signIn), CLIENT_OPTIONS);
+        const client = new BlobServiceClient(url, deps.identities(signIn), BLOB_OPTIONS);
         return client.getUserDelegationKey(startsAt, expiresAt, { abortSignal });
       },
     );
     if (signIn.key !== null) {
       kept.delete(cacheKey);
-      kept.set(cacheKey, { expiresAt, key });
-      key.catch(() => kept.delete(cacheKey));
+      kept.set(cacheKey, { usedUntil: now + KEY_MAX_AGE_MS, key });
+      key.catch(() => kept.get(cacheKey)?.key === key && kept.delete(cacheKey));
       const [oldest] = kept.keys();
       if (kept.size > MAX_KEPT_KEYS && oldest !== undefined) kept.delete(oldest);
     }

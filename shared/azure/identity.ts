@@ -3,7 +3,7 @@ import type { AccessToken, GetTokenOptions, TokenCredential } from "@azure/ident
 import { cloudOf } from "../cloud.ts";
 import type { SignIn } from "../connectors/ports.ts";
 import { lazy } from "../lazy.ts";
-import { CLIENT_OPTIONS } from "./upstream.ts";
+import { IDENTITY_OPTIONS } from "./client-options.ts";
 
 /** Connectors whose sign-in is kept in memory with its tokens; the least recently used goes first. */
 const MAX_KEPT_SIGN_INS = 500;
@@ -15,7 +15,7 @@ const MAX_KEPT_SIGN_INS = 500;
 export function ownIdentity(): TokenCredential {
   return lateCredential(async () => {
     const { DefaultAzureCredential } = await import("@azure/identity");
-    return new DefaultAzureCredential(CLIENT_OPTIONS);
+    return new DefaultAzureCredential(IDENTITY_OPTIONS);
   });
 }
 
@@ -44,7 +44,7 @@ function servicePrincipal(signIn: SignIn): TokenCredential {
     const [{ ClientSecretCredential }, secret] = await Promise.all([import("@azure/identity"), signIn.clientSecret()]);
     const { tenantId, clientId } = signIn.configuration;
     return new ClientSecretCredential(tenantId, clientId, secret, {
-      ...CLIENT_OPTIONS,
+      ...IDENTITY_OPTIONS,
       authorityHost: cloudOf(signIn.cloud).authorityHost,
     });
   });

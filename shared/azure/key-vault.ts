@@ -4,12 +4,16 @@ import type { TokenCredential } from "@azure/identity";
 import type { SecretClient } from "@azure/keyvault-secrets";
 import type { SecretStore } from "../connectors/ports.ts";
 import type { ComputeMac } from "../credentials/ports.ts";
+import { UpstreamError } from "../errors.ts";
 import type { RandomBytes } from "../ids.ts";
 import { lazy } from "../lazy.ts";
-import { CLIENT_OPTIONS, callOwn, failureOf } from "./upstream.ts";
+import { CLIENT_OPTIONS } from "./client-options.ts";
+import { callOwn, failureOf } from "./upstream.ts";
 
 /** Name of the secret that keys the credential MAC. */
 const MAC_SECRET = "audit-credential-mac";
+/** The key is read anew after this, so that without the vault nothing is issued for long. */
+const MAC_KEY_MAX_AGE_MS = 60_000;
 /** Length of the HMAC-SHA-256 key: that of its output. */
 const MAC_KEY_BYTES = 32;
 
@@ -48,24 +52,51 @@ export function createSecretStore(vault: () => Promise<SecretClient>): SecretSto
   };
 }
 
-/** `<key version>:<64 hex digits>`: HMAC-SHA-256 under a key that is made at the first use ever; records name the key's version, so it can be changed. */
-export function createCredentialMac(vault: () => Promise<SecretClient>, randomBytes: RandomBytes): ComputeMac {
-  const key = lazy(() => callOwn("VAULT_UNAVAILABLE", (abortSignal) => openMacKey(vault, randomBytes, abortSignal)));
+/**
+ * `<key version>:<64 hex digits>`: HMAC-SHA-256 under a key that is made at the first use ever. Records name the
+ * key's version, so it can be changed.
+ */
+export function createCredentialMac(deps: {
+  vault: () => Promise<SecretClient>;
+  randomBytes: RandomBytes;
+  now: () => Date;
+}): ComputeMac {
+  let kept: { key: () => Promise<MacKey>; until: number } | null = null;
   return async (credential) => {
-    const { version, bytes } = await key();
+    const now = deps.now().getTime();
+    if (kept === null || kept.until <= now) {
+      const key = lazy(() => callOwn("VAULT_UNAVAILABLE", (abortSignal) => openMacKey(deps, abortSignal)));
+      kept = { key, until: now + MAC_KEY_MAX_AGE_MS };
+    }
+    const { version, bytes } = await kept.key();
     return `${version}:${createHmac("sha256", bytes).update(credential).digest("hex")}`;
   };
 }
 
-async function openMacKey(vault: () => Promise<SecretClient>, randomBytes: RandomBytes, abortSignal: AbortSignal) {
+type MacKey = { readonly version: string; readonly bytes: Buffer };
+
+async function openMacKey(
+  { vault, randomBytes }: { vault: () => Promise<SecretClient>; randomBytes: RandomBytes },
+  abortSignal: AbortSignal,
+): Promise<MacKey> {
   const client = await vault();
   const secret = await client.getSecret(MAC_SECRET, { abortSignal }).catch((error: unknown) => {
     if (failureOf(error).status !== 404) throw error;
     // Two processes that start at once make two versions; each names its own in what it records.
     const value = Buffer.from(randomBytes(MAC_KEY_BYTES)).toString("base64");
-    return client.setSecret(MAC_SECRET, value, { abortSignal });
+    return client.setSecret(MAC_SECRET, value, { abortSignal }).catch(explainDeleted);
   });
   const { version } = secret.properties;
   if (secret.value === undefined || version === undefined) throw new Error("the vault gave no key");
   return { version, bytes: Buffer.from(secret.value, "base64") };
+}
+
+/** A deleted secret keeps its name for up to 90 days: waiting does not help, recovering it does. */
+function explainDeleted(error: unknown): never {
+  if (failureOf(error).status !== 409) throw error;
+  throw new UpstreamError(
+    "VAULT_UNAVAILABLE",
+    `The secret ${MAC_SECRET} of the service's key vault is deleted. An operator must recover it; until then nothing is issued.`,
+    { retryable: false, failure: failureOf(error) },
+  );
 }

@@ -1,10 +1,9 @@
-/** One way to call Azure: a time limit, bounded retries, and errors that say what failed without carrying it along. */
+/** One way to call Azure: a time limit, and errors that say what failed without carrying it along. */
 import { InputError, LatchkeyError, type UpstreamCode, UpstreamError } from "../errors.ts";
+import { retryAfterSeconds, ThrottledError } from "./client-options.ts";
 
 /** Longest wait for one operation with its retries; a caller's HTTP client usually gives up after 30 s. */
 export const UPSTREAM_TIMEOUT_MS = 15_000;
-/** Options for every SDK client: two short retries, since the whole operation is bounded above. */
-export const CLIENT_OPTIONS = { retryOptions: { maxRetries: 2, retryDelayInMs: 200, maxRetryDelayInMs: 2_000 } };
 /** A code of Azure's that is safe to repeat: a bare word. */
 const CODE = /^\w{1,80}$/;
 
@@ -26,11 +25,12 @@ export async function callOwn<T>(
   try {
     return await withinLimit(call);
   } catch (error) {
-    if (error instanceof LatchkeyError) throw error;
+    // What is neither ours nor Azure's is a defect, and must not look like a passing outage.
+    if (error instanceof LatchkeyError || !isAzureFailure(error)) throw error;
     const failure = failureOf(error);
     throw new UpstreamError(
       unavailable,
-      `${OWN_SERVICE[unavailable]} did not do its part${statusText(failure)}. Nothing was changed; try again.`,
+      `${OWN_SERVICE[unavailable]} did not do its part${statusText(failure)}. Try again.`,
       {
         retryable: true,
         retryAfterSeconds: failure.retryAfterSeconds,
@@ -59,7 +59,7 @@ export async function callAsConnector<T>(
   try {
     return await withinLimit(call);
   } catch (error) {
-    if (error instanceof LatchkeyError) throw error;
+    if (error instanceof LatchkeyError || !isAzureFailure(error)) throw error;
     throw signInError(error) ?? upstreamError(what, remedy, failureOf(error));
   }
 }
@@ -81,13 +81,31 @@ function upstreamError(what: string, remedy: string, failure: Failure): Upstream
   const retryable = failure.status === null || failure.status === 429 || failure.status >= 500;
   const text =
     failure.status === null
-      ? `Azure gave no answer in time to the attempt to ${what}. Try again.`
+      ? `Azure could not be reached, or gave no answer in time, to ${what}. Try again.`
       : `Azure refused to ${what}${statusText(failure)}. ${retryable ? "Try again later." : remedy}`;
   return new UpstreamError(code, text, { retryable, retryAfterSeconds: failure.retryAfterSeconds, failure });
 }
 
 function statusText({ status, code }: Failure): string {
   return status === null ? "" : ` (${[status, code].filter((part) => part !== null).join(" ")})`;
+}
+
+/** Names of what the Azure SDKs throw when a service refuses, fails, or does not answer. */
+const AZURE_FAILURES: ReadonlySet<unknown> = new Set([
+  "RestError",
+  "ThrottledError",
+  "AbortError",
+  "TimeoutError",
+  "AuthenticationError",
+  "AuthenticationRequiredError",
+  "AggregateAuthenticationError",
+  "CredentialUnavailableError",
+  "ClientAuthError",
+  "ServerError",
+]);
+
+function isAzureFailure(error: unknown): boolean {
+  return AZURE_FAILURES.has(asRecord(error).name);
 }
 
 /** Reads the fields that the Azure SDKs' errors share. */
@@ -97,12 +115,12 @@ export function failureOf(error: unknown): Failure {
   const code = [fields.code, details.errorCode, details.code].find(
     (value) => typeof value === "string" && CODE.test(value),
   );
-  const retryAfter = Number(headerOf(asRecord(fields.response).headers, "retry-after"));
+  const asked = error instanceof ThrottledError ? error.retryAfterSeconds : null;
   return {
     name: typeof fields.name === "string" ? fields.name : "Error",
     status: typeof fields.statusCode === "number" ? fields.statusCode : null,
     code: typeof code === "string" ? code : null,
-    retryAfterSeconds: Number.isInteger(retryAfter) && retryAfter > 0 ? retryAfter : null,
+    retryAfterSeconds: asked ?? retryAfterSeconds(headerOf(asRecord(fields.response).headers, "retry-after")),
   };
 }
 
@@ -135,7 +153,8 @@ function asRecord(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-function headerOf(headers: unknown, name: string): unknown {
+function headerOf(headers: unknown, name: string): string | undefined {
   const get = asRecord(headers).get;
-  return typeof get === "function" ? get.call(headers, name) : undefined;
+  const value: unknown = typeof get === "function" ? get.call(headers, name) : undefined;
+  return typeof value === "string" ? value : undefined;
 }

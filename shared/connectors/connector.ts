@@ -1,17 +1,11 @@
 /** What a connector is: its request, its record and what may be shown of it. Pure. */
 import { z } from "zod";
 import { CLOUD_NAMES, STORAGE_ACCOUNT_NAME } from "../cloud.ts";
+import { nameSchema } from "../names.ts";
+import { utc } from "../time.ts";
 
-/** Names that routes use for something else. */
-const RESERVED_NAMES: readonly string[] = ["verify", "explain", "policy", "read"];
 /** What is shown instead of a secret. */
 export const HIDDEN = "[HIDDEN]";
-
-/** Grammar of every name that a user gives. */
-export const nameSchema = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen")
-  .refine((name) => !RESERVED_NAMES.includes(name), `not one of the reserved names ${RESERVED_NAMES.join(", ")}`);
 
 /** Resource types that are served. */
 export const RESOURCE_TYPES = ["blob-container"] as const;
@@ -60,7 +54,11 @@ export const connectorRequestSchema = z
       .default({}),
     visibility: z.enum(["private", "shared"]).default("private"),
     users: z.array(principalSchema).max(100).default([]),
-    expiresAt: z.iso.datetime().nullable().default(null),
+    expiresAt: z.iso
+      .datetime()
+      .overwrite((time) => utc(new Date(time)))
+      .nullable()
+      .default(null),
   })
   .meta({ id: "ConnectorRequest" });
 /** A checked registration request. */

@@ -13,8 +13,8 @@ export type Limits = {
   readonly configuration: ConnectorConfiguration;
   /** The only resource, or null. */
   readonly resourceId: string | null;
-  /** The service's own state account: nobody is ever lent a credential for it. */
-  readonly ownAccount: string;
+  /** The service's own storage accounts: nobody is ever lent a credential for them. */
+  readonly ownAccounts: readonly string[];
 };
 
 /** Containers that were found, and accounts whose containers could not be listed. */
@@ -24,29 +24,35 @@ export type ContainerInventory = {
 };
 
 /**
- * Lists all containers within the limits. One account that cannot be read does not hide the others.
+ * Lists the containers within the limits: all, or those of one name. One account that cannot be read does not hide the others.
  * @throws what AzureView throws when subscriptions or accounts cannot be listed
  */
-export async function listBlobContainers(view: AzureView, limits: Limits): Promise<ContainerInventory> {
+export async function listBlobContainers(
+  view: AzureView,
+  limits: Limits,
+  name: string | null = null,
+): Promise<ContainerInventory> {
   const accounts = await listAccounts(view, limits);
   const containers: BlobContainerId[] = [];
   const unread: { account: string; error: LatchkeyError }[] = [];
   const readAccount = async (account: StorageAccount) => {
     try {
-      for (const container of await view.containers(account)) containers.push({ ...account, container });
+      for (const container of await view.containers(account)) {
+        const id = { ...account, container };
+        if ((name === null || name === container) && isWithin(id, limits)) containers.push(id);
+      }
     } catch (error) {
       if (!(error instanceof LatchkeyError) || error.code === "SIGN_IN_FAILED") throw error;
       unread.push({ account: account.account, error });
     }
   };
   await pMap(accounts, readAccount, { concurrency: LIST_CONCURRENCY });
-  const within = containers.filter((id) => isWithin(id, limits));
-  within.sort((left, right) => (blobContainerArmId(left) < blobContainerArmId(right) ? -1 : 1));
-  return { containers: within, unread };
+  containers.sort((left, right) => (blobContainerArmId(left) < blobContainerArmId(right) ? -1 : 1));
+  return { containers, unread };
 }
 
 /** Order of precedence: a named storage account, else a resource group, else everything that is visible. */
-async function listAccounts(view: AzureView, { configuration, ownAccount }: Limits): Promise<StorageAccount[]> {
+async function listAccounts(view: AzureView, { configuration, ownAccounts }: Limits): Promise<StorageAccount[]> {
   const subscriptions =
     configuration.subscriptionId === null ? await view.subscriptionIds() : [configuration.subscriptionId];
   const { storageAccount, resourceGroup } = configuration;
@@ -54,13 +60,15 @@ async function listAccounts(view: AzureView, { configuration, ownAccount }: Limi
     view.storageAccounts(subscription, storageAccount === null ? resourceGroup : null);
   const accounts = (await pMap(subscriptions, list, { concurrency: LIST_CONCURRENCY })).flat();
   return accounts.filter(
-    ({ account }) => !sameText(account, ownAccount) && (storageAccount === null || sameText(account, storageAccount)),
+    ({ account }) =>
+      !ownAccounts.some((own) => sameText(account, own)) &&
+      (storageAccount === null || sameText(account, storageAccount)),
   );
 }
 
 /** Whether the connector may be used for this container at all. */
-function isWithin(id: BlobContainerId, { configuration, resourceId, ownAccount }: Limits): boolean {
-  if (sameText(ownAccount, id.account)) return false;
+function isWithin(id: BlobContainerId, { configuration, resourceId, ownAccounts }: Limits): boolean {
+  if (ownAccounts.some((own) => sameText(own, id.account))) return false;
   if (resourceId !== null && !sameText(resourceId, blobContainerArmId(id))) return false;
   if (configuration.subscriptionId !== null && !sameText(configuration.subscriptionId, id.subscriptionId)) return false;
   if (configuration.storageAccount !== null) return sameText(configuration.storageAccount, id.account);
@@ -86,8 +94,7 @@ export async function resolveBlobContainer(view: AzureView, limits: Limits, text
     if (found === null) throw notFound();
     return found;
   }
-  const { containers, unread } = await listBlobContainers(view, limits);
-  const matches = containers.filter((id) => id.container === name.container);
+  const { containers: matches, unread } = await listBlobContainers(view, limits, name.container);
   const [first] = matches;
   if (matches.length > 1) {
     throw new ConflictError(

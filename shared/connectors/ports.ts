@@ -1,5 +1,4 @@
 /** What connectors need from outside: secrets, records, the directory's sign-in, and a view of Azure's resources. */
-import type { AuditEvent } from "../audit/record.ts";
 import type { Connector, ConnectorConfiguration, Verification } from "./connector.ts";
 import type { BlobContainerId } from "./resource-name.ts";
 
@@ -71,5 +70,11 @@ export type AzureView = {
 /** Opens a view for a sign-in. */
 export type OpenAzure = (signIn: SignIn) => AzureView;
 
-/** Makes an audit record durable. @throws UpstreamError AUDIT_UNAVAILABLE */
-export type AppendAudit = (event: AuditEvent) => Promise<void>;
+/** A container that a usable connector reaches, and how to sign in for it. */
+export type OpenedContainer = {
+  readonly connector: { readonly id: string; readonly name: string; readonly expiresAt: string | null };
+  readonly resourceId: string;
+  readonly displayName: string;
+  readonly container: BlobContainerId;
+  readonly signIn: SignIn;
+};

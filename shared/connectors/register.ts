@@ -1,9 +1,11 @@
 /** Registers a connector: sign in, verify, keep the secret in the vault, then the record, then the audit. */
+import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
 import { ConflictError, InputError } from "../errors.ts";
 import { type Principal, principalId } from "../principal.ts";
+import { utc } from "../time.ts";
 import type { Connector, ConnectorRequest, Verification } from "./connector.ts";
 import { resolveBlobContainer } from "./inventory.ts";
-import type { AppendAudit, ConnectorStore, OpenAzure, SecretStore, SignIn, VerificationStore } from "./ports.ts";
+import type { ConnectorStore, OpenAzure, SecretStore, SignIn, VerificationStore } from "./ports.ts";
 import { blobContainerArmId, parseBlobContainerName } from "./resource-name.ts";
 import { verifyConnector } from "./verify.ts";
 
@@ -16,8 +18,8 @@ export type RegisterDeps = {
   readonly openAzure: OpenAzure;
   readonly now: () => Date;
   readonly newId: () => string;
-  /** The service's own state account, which no connector may reach. */
-  readonly ownAccount: string;
+  /** The service's own storage accounts, which no connector may reach. */
+  readonly ownAccounts: readonly string[];
 };
 /** A stored connector with what its verification found; null when none was asked for. */
 export type Registered = {
@@ -27,7 +29,8 @@ export type Registered = {
 };
 
 /**
- * Nothing is kept when any step fails.
+ * What a failed step leaves is taken back. A failure of the state storage in between may still leave the connector,
+ * with its audit record: the caller looks before repeating.
  * @param options.rule what allowed it, for the audit trail
  * @param options.verify false: store without looking at Azure; then `resourceId` must be an ARM id
  * @throws InputError SIGN_IN_FAILED INVALID_REQUEST, ConflictError NAME_TAKEN, DeniedError DENIED,
@@ -65,10 +68,10 @@ export async function registerConnector(
     owner: principalId(by),
     state: looked.verification?.state ?? "unverified",
     checkedAt: looked.verification?.checkedAt ?? null,
-    createdAt: now.toISOString(),
-    updatedAt: now.toISOString(),
+    createdAt: utc(now),
+    updatedAt: utc(now),
   };
-  const event: Parameters<AppendAudit>[0] = {
+  const event: AuditEvent = {
     event: "connector.registered",
     outcome: "ok",
     principalId: connector.owner,
@@ -81,23 +84,33 @@ export async function registerConnector(
     detail: { name: connector.name, authMethod: connector.authMethod, clientId: connector.configuration.clientId },
     credentialMac: null,
   };
-  let isAuditTried = false;
   try {
     if (looked.verification !== null) await deps.verifications.put(id, looked.verification);
-    const { etag } = await deps.store.insert(connector);
-    isAuditTried = true;
+    // Before the row: a connector that can be used must be on record, even if this process dies in between.
     await deps.appendAudit(event);
+    const { etag } = await deps.store.insert(connector);
     return { connector, etag, verification: looked.verification };
   } catch (error) {
-    const withdrawals = looked.verification === null ? [] : [deps.verifications.remove(id)];
-    // Even a failed audit record may have arrived.
-    if (isAuditTried) withdrawals.push(deps.appendAudit({ ...event, outcome: "withdrawn" }));
-    // The row goes first: a record must never point to a secret that is gone. What cannot be taken back now is
-    // reported by the error that stopped us; a secret that stays behind is in the vault, where it is safe.
-    withdrawals.push(deps.store.remove(connector).then(() => deps.secrets.remove(secretName)));
-    await Promise.allSettled(withdrawals);
+    await takeBack(deps, connector, event);
     throw error;
   }
+}
+
+/**
+ * Only when the row is surely gone does the trail say so, and does the secret go: a record must not point to nothing.
+ * What cannot be taken back now stays: a secret without a record is in the vault, where it is safe.
+ */
+async function takeBack(deps: RegisterDeps, connector: Connector, event: AuditEvent): Promise<void> {
+  try {
+    await deps.store.remove(connector);
+  } catch {
+    return;
+  }
+  await Promise.allSettled([
+    deps.appendAudit({ ...event, outcome: "withdrawn" }),
+    deps.secrets.remove(connector.secretName),
+    ...(connector.checkedAt === null ? [] : [deps.verifications.remove(connector.id)]),
+  ]);
 }
 
 async function lookAtAzure(deps: RegisterDeps, request: ConnectorRequest, now: Date) {
@@ -109,7 +122,7 @@ async function lookAtAzure(deps: RegisterDeps, request: ConnectorRequest, now: D
   };
   const view = deps.openAzure(signIn);
   await view.signIn();
-  const whole = { configuration: request.configuration, ownAccount: deps.ownAccount, resourceId: null };
+  const whole = { configuration: request.configuration, ownAccounts: deps.ownAccounts, resourceId: null };
   const resourceId =
     request.resourceId === null
       ? null

@@ -2,8 +2,8 @@
 import { ConflictError, NotFoundError } from "../errors.ts";
 import type { Connector } from "./connector.ts";
 import { resolveBlobContainer } from "./inventory.ts";
-import type { ConnectorStore, OpenAzure, SecretStore, SignIn } from "./ports.ts";
-import { type BlobContainerId, blobContainerArmId, blobContainerDisplayName } from "./resource-name.ts";
+import type { ConnectorStore, OpenAzure, OpenedContainer, SecretStore, SignIn } from "./ports.ts";
+import { blobContainerArmId, blobContainerDisplayName } from "./resource-name.ts";
 
 /** What using a connector needs. */
 export type UseDeps = {
@@ -11,18 +11,9 @@ export type UseDeps = {
   readonly secrets: SecretStore;
   readonly openAzure: OpenAzure;
   readonly now: () => Date;
-  /** The service's own state account, which no connector may reach. */
-  readonly ownAccount: string;
+  /** The service's own storage accounts, which no connector may reach. */
+  readonly ownAccounts: readonly string[];
 };
-/** A container that a usable connector reaches, and how to sign in for it. */
-export type OpenedContainer = {
-  readonly connector: { readonly id: string; readonly name: string };
-  readonly resourceId: string;
-  readonly displayName: string;
-  readonly container: BlobContainerId;
-  readonly signIn: SignIn;
-};
-
 /** Finds a connector by name or id. @throws NotFoundError NOT_FOUND */
 export async function findConnector(store: ConnectorStore, nameOrId: string) {
   const found = await store.find(nameOrId);
@@ -43,11 +34,11 @@ export async function openContainer(deps: UseDeps, nameOrId: string, resourceId:
   const signIn = signInOf(deps.secrets, connector);
   const container = await resolveBlobContainer(
     deps.openAzure(signIn),
-    { ...connector, ownAccount: deps.ownAccount },
+    { ...connector, ownAccounts: deps.ownAccounts },
     resourceId,
   );
   return {
-    connector: { id: connector.id, name: connector.name },
+    connector: { id: connector.id, name: connector.name, expiresAt: connector.expiresAt },
     resourceId: blobContainerArmId(container),
     displayName: blobContainerDisplayName(container),
     container,

@@ -1,16 +1,21 @@
 /** Looks at what a connector really reaches, by resource type. Used by register. */
-import { LatchkeyError } from "../errors.ts";
+import { LatchkeyError, UpstreamError } from "../errors.ts";
+import { utc } from "../time.ts";
 import { type ResourceType, resourceTypesOf, type Verification } from "./connector.ts";
 import { type Limits, listBlobContainers, resolveBlobContainer } from "./inventory.ts";
 import type { AzureView } from "./ports.ts";
 import { blobContainerDisplayName } from "./resource-name.ts";
 
+/** Names that a verification keeps of each type, so that its record stays small. */
+const MAX_RESOURCES = 1_000;
+
 type TypeResult = Verification["resourceTypes"][number];
 
 /**
+ * The caller has proved the sign-in already; here a type that Azure refuses is reported and does not stop the others.
  * @param types those that the connector is limited to; none = all
- * The caller has proved the sign-in already; here a type that fails is reported and does not stop the others.
- * @throws InputError SIGN_IN_FAILED when the sign-in fails for a resource all the same
+ * @throws InputError SIGN_IN_FAILED when the sign-in fails for a resource all the same; UpstreamError when Azure could
+ * not be asked at all: an outage says nothing about the connector
  */
 export async function verifyConnector(
   view: AzureView,
@@ -21,7 +26,7 @@ export async function verifyConnector(
   const resourceTypes = await Promise.all(resourceTypesOf(types).map((type) => verifyType(type, view, limits)));
   const failed = resourceTypes.filter(({ state }) => state === "error").length;
   const state = failed === 0 ? "healthy" : failed === resourceTypes.length ? "failed" : "degraded";
-  return { checkedAt: now.toISOString(), state, resourceTypes };
+  return { checkedAt: utc(now), state, resourceTypes };
 }
 
 async function verifyType(resourceType: ResourceType, view: AzureView, limits: Limits): Promise<TypeResult> {
@@ -31,7 +36,7 @@ async function verifyType(resourceType: ResourceType, view: AzureView, limits: L
       return { resourceType, state: "ok", resources: [blobContainerDisplayName(id)], error: null };
     }
     const { containers, unread } = await listBlobContainers(view, limits);
-    const resources = [...new Set(containers.map(blobContainerDisplayName))];
+    const resources = [...new Set(containers.map(blobContainerDisplayName))].slice(0, MAX_RESOURCES);
     if (unread.length > 0) {
       return {
         resourceType,
@@ -59,6 +64,7 @@ async function verifyType(resourceType: ResourceType, view: AzureView, limits: L
     return { resourceType, state: "ok", resources, error: null };
   } catch (error) {
     if (!(error instanceof LatchkeyError) || error.code === "SIGN_IN_FAILED") throw error;
+    if (error instanceof UpstreamError && error.retryable) throw error;
     return {
       resourceType,
       state: "error",

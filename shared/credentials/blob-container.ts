@@ -1,5 +1,6 @@
 /** The rules of blob-container credentials: what may be asked, and what a SAS says for it. Pure. */
 import { z } from "zod";
+import { nameSchema } from "../names.ts";
 
 /** Shortest life: below this a client spends its time renewing. */
 export const MIN_TTL_SECONDS = 60;
@@ -34,9 +35,14 @@ export const blobCredentialRequestSchema = z
     scope: z.strictObject({}).default({}),
     form: z.literal("sas").default("sas"),
     ttlSeconds: z.int().min(MIN_TTL_SECONDS).max(MAX_TTL_SECONDS).default(DEFAULT_TTL_SECONDS),
-    project: z.string().min(1).max(63).nullable().default(null),
-    domain: z.string().min(1).max(63).nullable().default(null),
-    reason: z.string().min(1).max(500).nullable().default(null).describe("kept in the audit trail"),
+    project: nameSchema.nullable().default(null),
+    domain: nameSchema.nullable().default(null),
+    reason: z
+      .string()
+      .regex(/^[^\p{Cc}\p{Cs}]{1,500}$/u, "1 to 500 characters, no control characters")
+      .nullable()
+      .default(null)
+      .describe("kept in the audit trail"),
   })
   .meta({ id: "CredentialRequest" });
 /** A checked request. */

@@ -1,9 +1,11 @@
 /** Issues a credential: resolve → mint → lease and audit, side by side → answer. No record, no credential. */
+import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
+import { InputError } from "../errors.ts";
 import { newLeaseId, principalHash, type RandomBytes } from "../ids.ts";
 import { type Principal, principalId } from "../principal.ts";
-import { type BlobCredentialRequest, MAX_TTL_SECONDS, sasPermissions } from "./blob-container.ts";
-import { type Lease, leaseTimes } from "./lease.ts";
-import type { AppendAudit, BlobSas, ComputeMac, IssueBlobSas, LeaseStore, OpenContainer } from "./ports.ts";
+import { type BlobCredentialRequest, sasPermissions } from "./blob-container.ts";
+import { type Lease, leaseTimes, longestLifeSeconds } from "./lease.ts";
+import type { BlobSas, ComputeMac, IssueBlobSas, LeaseStore, OpenContainer } from "./ports.ts";
 
 /** What issuing needs. */
 export type IssueDeps = {
@@ -37,7 +39,15 @@ export async function issueBlobCredential(
 ): Promise<Issued> {
   const opened = await deps.openContainer(request.connector, request.resourceId);
   const { account, container } = opened.container;
-  const times = leaseTimes(deps.now(), request.ttlSeconds, MAX_TTL_SECONDS);
+  const now = deps.now();
+  const longest = longestLifeSeconds(opened.connector.expiresAt, now);
+  if (request.ttlSeconds > longest) {
+    const problems = [{ path: "/ttlSeconds", expected: `at most ${longest}` }];
+    throw new InputError("INVALID_REQUEST", `The connector expires in ${longest} seconds. Ask for a shorter life.`, {
+      problems,
+    });
+  }
+  const times = leaseTimes(now, request.ttlSeconds, longest);
   const credential = await deps.issueBlobSas({
     signIn: opened.signIn,
     account,
@@ -91,12 +101,13 @@ export async function issueBlobCredential(
 }
 
 /** Both records or neither: a SAS leaves nothing in Azure, so dropping it here is enough to withdraw it. */
-async function record(deps: IssueDeps, lease: Lease, event: Parameters<AppendAudit>[0]): Promise<void> {
+async function record(deps: IssueDeps, lease: Lease, event: AuditEvent): Promise<void> {
   const written = await Promise.allSettled([deps.appendAudit(event), deps.leases.insert(lease)]);
   const failure = written.find((result) => result.status === "rejected");
   if (failure === undefined) return;
   // Best effort: what cannot be taken back only over-reports, and the caller gets no credential in any case.
   // Even a failed write may have arrived, so both are taken back whichever failed.
-  await Promise.allSettled([deps.appendAudit({ ...event, outcome: "withdrawn" }), deps.leases.remove(lease)]);
+  // Not waited for: the caller has waited for what failed already.
+  void Promise.allSettled([deps.appendAudit({ ...event, outcome: "withdrawn" }), deps.leases.remove(lease)]);
   throw failure.reason;
 }

@@ -1,5 +1,6 @@
 /** A lease: one issued credential on record, without the credential. Pure. */
-import type { BlobAccess } from "./blob-container.ts";
+import { utc } from "../time.ts";
+import { type BlobAccess, MAX_TTL_SECONDS } from "./blob-container.ts";
 
 /** `pending` and later states belong to forms that leave something in Azure; a SAS is `active` from the start. */
 export type LeaseState = "active";
@@ -38,17 +39,19 @@ export type Lease = {
 /** Clients refresh after this share of the life, so that a fifth is left for retries. */
 const REFRESH_SHARE = 0.8;
 
-/** Times of a lease issued now for `ttlSeconds`, whole seconds; `maxSeconds` bounds its renewals. */
-export function leaseTimes(now: Date, ttlSeconds: number, maxSeconds: number) {
-  const issuedAt = Math.floor(now.getTime() / 1000);
-  return {
-    issuedAt: utc(issuedAt),
-    expiresAt: utc(issuedAt + ttlSeconds),
-    refreshAfter: utc(issuedAt + Math.floor(ttlSeconds * REFRESH_SHARE)),
-    maxUntil: utc(issuedAt + maxSeconds),
-  };
+/** How long a lease from now on may live at most: no credential outlives the connector that it came through. */
+export function longestLifeSeconds(connectorExpiresAt: string | null, now: Date): number {
+  if (connectorExpiresAt === null) return MAX_TTL_SECONDS;
+  return Math.min(MAX_TTL_SECONDS, Math.floor((Date.parse(connectorExpiresAt) - now.getTime()) / 1000));
 }
 
-function utc(epochSeconds: number): string {
-  return new Date(epochSeconds * 1000).toISOString().replace(".000Z", "Z");
+/** Times of a lease issued now for `ttlSeconds`, whole seconds; `maxSeconds` bounds its renewals. */
+export function leaseTimes(now: Date, ttlSeconds: number, maxSeconds: number) {
+  const after = (seconds: number) => utc(new Date(now.getTime() + seconds * 1000));
+  return {
+    issuedAt: after(0),
+    expiresAt: after(ttlSeconds),
+    refreshAfter: after(Math.floor(ttlSeconds * REFRESH_SHARE)),
+    maxUntil: after(maxSeconds),
+  };
 }

@@ -1,7 +1,5 @@
 /** What issuing needs from outside. Other domains are named here as ports and joined in functions/main.ts. */
-import type { AuditEvent } from "../audit/record.ts";
-import type { SignIn } from "../connectors/ports.ts";
-import type { OpenedContainer } from "../connectors/use.ts";
+import type { OpenedContainer, SignIn } from "../connectors/ports.ts";
 import type { Lease } from "./lease.ts";
 
 /** Resolves a container inside the named connector. @throws LatchkeyError, see connectors/use.ts */
@@ -29,7 +27,5 @@ export type LeaseStore = {
   remove(lease: Lease): Promise<void>;
 };
 
-/** Makes an audit record durable. @throws UpstreamError AUDIT_UNAVAILABLE */
-export type AppendAudit = (event: AuditEvent) => Promise<void>;
 /** The mark by which the audit trail recognises a credential. @throws UpstreamError VAULT_UNAVAILABLE */
 export type ComputeMac = (credential: string) => Promise<string>;

@@ -15,18 +15,20 @@ export function createAuditStore(table: Table): AuditStore {
   };
   return {
     hashAt,
-    async insert(row) {
+    async insert(rows) {
+      const [first] = rows;
+      if (first === undefined) return { kind: "written" };
       try {
-        if ((await table.insert(toRow(row))) !== null) return { kind: "written" };
+        if ((await table.insertAll(rows.map(toRow))) !== null) return { kind: "written" };
       } catch (error) {
-        // The row may have arrived although its reply did not: only the table knows. When the time is used up,
+        // The rows may have arrived although their reply did not: only the table knows. When the time is used up,
         // the caller waits no longer: the chain looks before its next record.
         if (!(error instanceof UpstreamError) || TIME_IS_UP.has(error.failure?.name ?? "")) throw error;
-        if ((await hashAt(row)) !== row.hash) throw error;
+        if ((await hashAt(first)) !== first.hash) throw error;
         return { kind: "written" };
       }
-      const hash = await hashAt(row);
-      if (hash === row.hash) return { kind: "written" };
+      const hash = await hashAt(first);
+      if (hash === first.hash) return { kind: "written" };
       if (hash !== null) return { kind: "conflict", hash };
       throw new UpstreamError("AUDIT_UNAVAILABLE", "The audit trail did not keep a record. Try again.", {
         retryable: true,

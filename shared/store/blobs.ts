@@ -1,6 +1,7 @@
 /** JSON blobs of the app's state, in its container `latchkey`. */
 import type { TokenCredential } from "@azure/identity";
-import { CLIENT_OPTIONS, callOwn, failureOf, UPSTREAM_TIMEOUT_MS } from "../azure/upstream.ts";
+import { BLOB_OPTIONS } from "../azure/client-options.ts";
+import { callOwn, failureOf, UPSTREAM_TIMEOUT_MS } from "../azure/upstream.ts";
 import { lazy } from "../lazy.ts";
 
 const CONTAINER = "latchkey";
@@ -18,7 +19,7 @@ export type JsonBlobs = {
 export function openJsonBlobs(options: { url: string; identity: TokenCredential }): JsonBlobs {
   const container = lazy(async () => {
     const { BlobServiceClient } = await import("@azure/storage-blob");
-    return new BlobServiceClient(options.url, options.identity, CLIENT_OPTIONS).getContainerClient(CONTAINER);
+    return new BlobServiceClient(options.url, options.identity, BLOB_OPTIONS).getContainerClient(CONTAINER);
   });
   /** A new installation has no container; once per process, the first write makes sure of it. */
   const made = lazy(async () => {

@@ -49,8 +49,9 @@ export function createConnectorStore(table: Table): ConnectorStore {
   return {
     async insert(connector) {
       const rows = [toRow(connector), { partitionKey: PARTITION, rowKey: `i~${connector.id}`, name: connector.name }];
-      await table.insertAll(rows);
-      // Read back for the ETag; it also tells our own row, whose reply was lost and repeated, from another's.
+      const [etag] = (await table.insertAll(rows)) ?? [];
+      if (etag !== undefined) return { etag };
+      // A row in the way is another's, or our own whose reply was lost.
       const found = await findByName(connector.name);
       if (found?.connector.id !== connector.id) {
         throw new ConflictError("NAME_TAKEN", "A connector with this name exists. Choose another name.");

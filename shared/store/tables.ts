@@ -2,7 +2,8 @@
 
 import type { GetTableEntityResponse, TableEntity, TransactionAction } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
-import { CLIENT_OPTIONS, callOwn, failureOf } from "../azure/upstream.ts";
+import { CLIENT_OPTIONS } from "../azure/client-options.ts";
+import { callOwn, failureOf } from "../azure/upstream.ts";
 import { lazy } from "../lazy.ts";
 
 /** Columns that we write: Table Storage has no null, so an absent value is an absent column. */
@@ -13,10 +14,10 @@ export type StoredRow = GetTableEntityResponse<Record<string, unknown>>;
 /** Every call: @throws UpstreamError with the code that the table was opened with. */
 export type Table = {
   get(partitionKey: string, rowKey: string): Promise<StoredRow | null>;
-  /** False when a row with these keys is there already. */
-  insert(row: Row): Promise<{ etag: string } | null>;
-  /** All or nothing, in one partition; false when a row is in the way. */
-  insertAll(rows: readonly Row[]): Promise<boolean>;
+  /** ETag of the new row; null when a row with these keys is there already. */
+  insert(row: Row): Promise<string | null>;
+  /** All or nothing: 1 to 100 rows of one partition. Their ETags; null when a row is in the way. */
+  insertAll(rows: readonly Row[]): Promise<readonly string[] | null>;
   /** Rows that are not there are no error. */
   remove(partitionKey: string, rowKeys: readonly string[]): Promise<void>;
   /** At most `limit` rows with `after` < RowKey < `before`, in order. */
@@ -55,13 +56,14 @@ export function openTable(options: {
       write((table, abortSignal) =>
         orNull(
           409,
-          table.createEntity(row, { abortSignal }).then(({ etag }) => ({ etag: etag ?? "" })),
+          table.createEntity(row, { abortSignal }).then(({ etag }) => etag ?? ""),
         ),
       ),
     insertAll: (rows) =>
       write(async (table, abortSignal) => {
         const actions = rows.map((row): TransactionAction => ["create", row]);
-        return (await orNull(409, table.submitTransaction(actions, { abortSignal }))) !== null;
+        const done = await orNull(409, table.submitTransaction(actions, { abortSignal }));
+        return done && rows.map(({ rowKey }) => done.getResponseForEntity(rowKey)?.etag ?? "");
       }),
     remove: (partitionKey, rowKeys) =>
       call(async (table, abortSignal) => {
