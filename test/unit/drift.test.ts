@@ -10,7 +10,6 @@ const textOf = (path: string) => readFileSync(new URL(`../../${path}`, import.me
 const OTHERS_SETTINGS = [
   "FUNCTIONS_WORKER_RUNTIME",
   "AzureWebJobsStorage",
-  "WEBSITE_TIME_ZONE",
   "AZURE_TOKEN_CREDENTIALS",
   "AZURE_TENANT_ID",
   "AZURE_CLIENT_ID",
