@@ -1,6 +1,7 @@
 /** HTTP routes of connectors: register, list, describe. */
 import { z } from "zod";
 import {
+  type Connector,
   connectorRequestSchema,
   connectorViewSchema,
   verificationSchema,
@@ -8,12 +9,9 @@ import {
 } from "../shared/connectors/connector.ts";
 import { type RegisterDeps, registerConnector } from "../shared/connectors/register.ts";
 import { findConnector } from "../shared/connectors/use.ts";
+import { nameSchema } from "../shared/names.ts";
+import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
 import { nothing, type Route, route } from "./route.ts";
-
-/** Connectors on one page of a list, unless asked otherwise. */
-const DEFAULT_LIMIT = 100;
-/** Most on one page: Table Storage answers 1,000 rows at once, and we read one more. */
-const MAX_LIMIT = 500;
 
 /** A connector, by the name that its owner gave or by its id. */
 export const connectorParamsSchema = z.strictObject({
@@ -28,10 +26,6 @@ const describedSchema = connectorViewSchema
     verification: verificationSchema.nullable().describe("what the last verification found"),
   })
   .meta({ id: "DescribedConnector" });
-const listSchema = z
-  .object({ items: z.array(connectorViewSchema), continuationToken: z.string().nullable() })
-  .meta({ id: "ConnectorList" });
-
 /** What these routes need: that of registering serves all of them. */
 export type ConnectorRoutesDeps = RegisterDeps;
 
@@ -83,15 +77,12 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       access: ["Latchkey.Admin"],
       summary: "List connectors by name",
       params: nothing,
-      query: z.strictObject({
-        limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
-        continuationToken: z.string().min(1).max(100).nullable().default(null),
-      }),
+      query: listQuerySchema,
       body: null,
-      answer: { status: 200, description: "One page", schema: listSchema },
+      answer: { status: 200, description: "One page", schema: listSchema(connectorViewSchema) },
       handle: async ({ query }) => {
-        const { items, continuationToken } = await deps.store.list(query);
-        return { status: 200, body: { items: items.map(viewOf), continuationToken } };
+        const page = await pageOf(query, ({ name }: Connector) => name, nameSchema, deps.store.list);
+        return { status: 200, body: { ...page, items: page.items.map(viewOf) } };
       },
     }),
   ];

@@ -1,11 +1,14 @@
 /** HTTP routes of credentials: issue. */
 import { z } from "zod";
+import { type AuthorizeDeps, explain } from "../shared/access/authorize.ts";
 import { BLOB_ACCESS, blobCredentialRequestSchema } from "../shared/credentials/blob-container.ts";
-import { type IssueDeps, type Issued, issueBlobCredential } from "../shared/credentials/issue.ts";
+import { askOf, type IssueDeps, type Issued, issueCredential } from "../shared/credentials/issue.ts";
+import { planOf } from "./access.ts";
 import { connectorParamsSchema } from "./connectors.ts";
-import { nothing, type Route, route } from "./route.ts";
+import { type Answer, type Route, route } from "./route.ts";
 
-const issuedSchema = z
+/** A lease with its credential. */
+export const issuedSchema = z
   .object({
     leaseId: z.string(),
     connector: z.object({ id: z.string(), name: z.string() }),
@@ -28,33 +31,43 @@ const issuedSchema = z
   .meta({ id: "IssuedCredential" });
 
 /** What these routes need. */
-export type CredentialRoutesDeps = IssueDeps;
+export type CredentialRoutesDeps = IssueDeps & { readonly access: AuthorizeDeps };
 
-/** The only routes whose answers hold a secret. */
+/** Issue, or say who would get what. */
 export function credentialRoutes(deps: CredentialRoutesDeps): Route[] {
   return [
     route({
       name: "credentials-issue",
       method: "POST",
       path: "connectors/{nameOrId}/credentials",
-      access: ["Latchkey.Admin"],
-      summary: "Issue a scoped, short-lived credential",
+      access: ["Latchkey.User"],
+      summary: "Issue a scoped, short-lived credential; with plan=true only say whether and by which rule",
       params: connectorParamsSchema,
-      query: nothing,
+      query: z.strictObject({ plan: z.enum(["true", "false"]).default("false") }),
       body: blobCredentialRequestSchema,
-      answer: { status: 201, description: "The lease with its credential", schema: issuedSchema },
-      handle: async ({ params, body, caller, rule, correlationId }) => {
-        const request = { ...body, connector: params.nameOrId };
-        const issued = await issueBlobCredential(deps, request, caller, { rule, correlationId });
-        const { id: leaseId, resourceId } = issued.lease;
-        return {
-          status: 201,
-          body: toAnswer(issued),
-          facts: { connector: issued.connector.name, leaseId, resourceId },
-        };
+      answer: {
+        status: 201,
+        description: "The lease with its credential; with plan=true 200 and the plan",
+        schema: issuedSchema,
+      },
+      handle: async ({ params, query, body, caller, correlationId }) => {
+        if (query.plan === "true") {
+          const ask = askOf(body, await deps.connectorName(params.nameOrId));
+          return { status: 200, body: planOf(await explain(deps.access, caller, ask)) };
+        }
+        return issuedAnswer(
+          201,
+          await issueCredential(deps, { ...body, connector: params.nameOrId }, caller, correlationId),
+        );
       },
     }),
   ];
+}
+
+/** The only answer that holds a secret. */
+export function issuedAnswer(status: number, issued: Issued): Answer {
+  const { id: leaseId, resourceId } = issued.lease;
+  return { status, body: toAnswer(issued), facts: { connector: issued.connector.name, leaseId, resourceId } };
 }
 
 function toAnswer({

@@ -2,6 +2,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { app } from "@azure/functions";
 import packageJson from "../package.json" with { type: "json" };
+import { authorize } from "../shared/access/authorize.ts";
+import { createPolicySource } from "../shared/access/source.ts";
 import { createAuditTrail } from "../shared/audit/chain.ts";
 import { createOpenAzure } from "../shared/azure/arm-resources.ts";
 import { createBlobSas } from "../shared/azure/blob-sas.ts";
@@ -10,8 +12,10 @@ import { createConnectorIdentities, ownIdentity } from "../shared/azure/identity
 import { createCredentialMac, createSecretStore, createVault } from "../shared/azure/key-vault.ts";
 import { accountUrl, cloudOf } from "../shared/cloud.ts";
 import { readConfig } from "../shared/config.ts";
-import { openContainer } from "../shared/connectors/use.ts";
-import { createAuditStore } from "../shared/store/audit-records.ts";
+import { meansBlobContainer } from "../shared/connectors/resource-name.ts";
+import { connectorName, openContainer } from "../shared/connectors/use.ts";
+import { createPolicyStore } from "../shared/store/access-records.ts";
+import { createAuditReader, createAuditStore } from "../shared/store/audit-records.ts";
 import { openJsonBlobs } from "../shared/store/blobs.ts";
 import { createConnectorStore, createVerificationStore } from "../shared/store/connector-records.ts";
 import { createLeaseStore } from "../shared/store/lease-records.ts";
@@ -30,9 +34,10 @@ const table = (name: string, unavailable: "STATE_UNAVAILABLE" | "AUDIT_UNAVAILAB
 const blobs = openJsonBlobs({ url: accountUrl(config.stateAccount, cloud.blobSuffix), identity });
 const vault = createVault(accountUrl(config.keyVault, cloud.keyVaultSuffix), identity);
 
+const auditTable = table("Audit", "AUDIT_UNAVAILABLE");
 // A new chain for every process: nobody else writes under this name.
 const trail = createAuditTrail({
-  store: createAuditStore(table("Audit", "AUDIT_UNAVAILABLE")),
+  store: createAuditStore(auditTable),
   writerId: randomUUID(),
   now,
 });
@@ -48,9 +53,22 @@ const connectors = {
   newId: randomUUID,
 };
 
+const policyStore = createPolicyStore({ table: table("Access", "STATE_UNAVAILABLE"), now });
+const access = {
+  policy: createPolicySource({ store: policyStore, now }),
+  means: (resourceType: string, text: string, canonicalId: string) =>
+    resourceType === "blob-container" && meansBlobContainer(text, canonicalId),
+  deniedResources: config.deniedResources,
+  now,
+};
+
 const routes = appRoutes({
   connectors,
+  access: { ...access, store: policyStore, appendAudit: trail.append },
   credentials: {
+    access,
+    authorize: (by, ask) => authorize(access, by, ask),
+    connectorName: (nameOrId) => connectorName(connectors.store, nameOrId),
     openContainer: (connector, resourceId) => openContainer(connectors, connector, resourceId),
     issueBlobSas: createBlobSas({ identities, now }),
     leases: createLeaseStore(table("Leases", "STATE_UNAVAILABLE")),
@@ -59,6 +77,7 @@ const routes = appRoutes({
     now,
     randomBytes,
   },
+  audit: { readAudit: createAuditReader(auditTable), now },
   version: packageJson.version,
 });
 registerRoutes(app, routes, {

@@ -51,7 +51,10 @@ function operation(declared: Route): ZodOpenApiOperationObject {
       ? {}
       : { requestBody: { required: true, content: { "application/json": { schema: declared.body } } } }),
     responses: {
-      [`${status}` as "200"]: { description, content: { "application/json": { schema } } },
+      [`${status}` as "200"]: {
+        description,
+        ...(schema === undefined ? {} : { content: { "application/json": { schema } } }),
+      },
       ...(declared.access === "anonymous" ? {} : { default: problem }),
     },
   };

@@ -22,12 +22,14 @@ export type Call<P, Q, B> = {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
+  /** What the caller saw of a thing that it changes. */
+  readonly preconditions: { readonly ifMatch: string | null; readonly ifNoneMatch: string | null };
   readonly correlationId: string;
 };
-/** What a handler gives back; the body is sent as JSON. */
+/** What a handler gives back; the body is sent as JSON, undefined with 204. */
 export type Answer = {
   readonly status: number;
-  readonly body: unknown;
+  readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   /** What the log says of it, besides status and time. */
   readonly facts?: Pick<LogFields, "connector" | "leaseId" | "resourceId">;
@@ -43,8 +45,8 @@ type RouteShape = {
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
   readonly body: z.ZodType | null;
-  /** The answer when all is well. */
-  readonly answer: { readonly status: number; readonly description: string; readonly schema: z.ZodType };
+  /** The answer when all is well; no schema = no body. */
+  readonly answer: { readonly status: number; readonly description: string; readonly schema?: z.ZodType };
 };
 /** A route as the app and the API description know it. */
 export type Route = RouteShape &
@@ -114,8 +116,8 @@ async function answerCall(
     Object.assign(answered, answer.facts);
     response = {
       status: answer.status,
-      headers: { "content-type": "application/json", ...answer.headers },
-      body: JSON.stringify(answer.body),
+      headers: { ...(answer.body === undefined ? {} : { "content-type": "application/json" }), ...answer.headers },
+      ...(answer.body === undefined ? {} : { body: JSON.stringify(answer.body) }),
     };
   } catch (error) {
     response = problemResponse(error, correlationId);
@@ -178,7 +180,11 @@ async function handle(
   const params = parse(declared.params, request.params, "path");
   const query = parse(declared.query, readQuery(request.query), "query");
   const body = declared.body === null ? undefined : parse(declared.body, await readJson(request), "body");
-  return declared.handle({ caller, rule: `role:${role}`, params, query, body, correlationId });
+  const preconditions = {
+    ifMatch: request.headers.get("if-match"),
+    ifNoneMatch: request.headers.get("if-none-match"),
+  };
+  return declared.handle({ caller, rule: `role:${role}`, params, query, body, preconditions, correlationId });
 }
 
 /** @throws InputError INVALID_REQUEST for a name given twice: which one counts would be a guess */

@@ -1,8 +1,11 @@
 /** All routes of the app, in one list: registered by main.ts, described by openapi.ts. */
 
 import { lazy } from "../shared/lazy.ts";
+import { type AccessRoutesDeps, accessRoutes } from "./access.ts";
+import { type AuditRoutesDeps, auditRoutes } from "./audit.ts";
 import { type ConnectorRoutesDeps, connectorRoutes } from "./connectors.ts";
 import { type CredentialRoutesDeps, credentialRoutes } from "./credentials.ts";
+import { leaseRoutes } from "./leases.ts";
 import { describeApi } from "./openapi.ts";
 import type { Route } from "./route.ts";
 import { statusRoutes } from "./status.ts";
@@ -11,6 +14,8 @@ import { statusRoutes } from "./status.ts";
 export type AppDeps = {
   readonly connectors: ConnectorRoutesDeps;
   readonly credentials: CredentialRoutesDeps;
+  readonly access: AccessRoutesDeps;
+  readonly audit: AuditRoutesDeps;
   /** Of the app, for the API description. */
   readonly version: string;
 };
@@ -20,6 +25,9 @@ export function appRoutes(deps: AppDeps): Route[] {
   const routes: Route[] = [
     ...connectorRoutes(deps.connectors),
     ...credentialRoutes(deps.credentials),
+    ...leaseRoutes(deps.credentials),
+    ...accessRoutes(deps.access),
+    ...auditRoutes(deps.audit),
     ...statusRoutes(lazy(() => describeApi(routes, deps.version))),
   ];
   return routes;

@@ -32,6 +32,9 @@ export const settingsSchema = z.object({
   LATCHKEY_V1_AUDIENCES: commaList(z.url())
     .default([])
     .describe("App ID URIs taken as audience of v1 tokens, comma separated"),
+  LATCHKEY_DENIED_RESOURCES: commaList(z.string().max(1024))
+    .default([])
+    .describe("canonical ids that are never lent, with all below them, comma separated"),
 });
 
 /** The Functions host's own settings, as far as the app looks at them: where the host keeps its keys and state. */
@@ -47,6 +50,8 @@ export type Config = {
   /** The app's and its host's storage accounts: never lent. */
   readonly ownAccounts: readonly string[];
   readonly keyVault: string;
+  /** Canonical ids that are never lent, with all below them. */
+  readonly deniedResources: readonly string[];
   readonly callers: {
     readonly tenantIds: readonly string[];
     readonly apiClientId: string;
@@ -75,6 +80,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       (name) => name !== "",
     ),
     keyVault: settings.LATCHKEY_KEY_VAULT,
+    deniedResources: settings.LATCHKEY_DENIED_RESOURCES,
     callers: {
       tenantIds: settings.LATCHKEY_TENANT_IDS.map((id) => id.toLowerCase()),
       apiClientId: settings.LATCHKEY_API_CLIENT_ID.toLowerCase(),

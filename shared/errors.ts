@@ -1,7 +1,7 @@
 /** Every error that a caller can meet: closed codes, one class per reaction. Mapped to HTTP by functions/problem.ts. */
 
-/** The caller must change the request (400, 413, 422). */
-export type InputCode = "INVALID_REQUEST" | "BODY_TOO_LARGE" | "SIGN_IN_FAILED";
+/** The caller must change the request (400, 413, 422, 428). */
+export type InputCode = "INVALID_REQUEST" | "BODY_TOO_LARGE" | "SIGN_IN_FAILED" | "IF_MATCH_REQUIRED";
 /** The caller is not known, or may not (401, 403). */
 export type DeniedCode =
   | "TOKEN_MISSING"
@@ -9,11 +9,19 @@ export type DeniedCode =
   | "TOKEN_EXPIRED"
   | "TOKEN_WRONG_AUDIENCE"
   | "DENIED"
+  | "GROUPS_OVERAGE"
+  | "SCOPE_TOO_WIDE"
   | "ROLE_REQUIRED";
 /** What was named is not there (404). */
 export type NotFoundCode = "NOT_FOUND" | "RESOURCE_NOT_FOUND";
-/** What was asked does not fit what is there (409). */
-export type ConflictCode = "NAME_TAKEN" | "AMBIGUOUS_RESOURCE" | "CONNECTOR_EXPIRED" | "CONNECTOR_DISABLED";
+/** What was asked does not fit what is there (409, 412). */
+export type ConflictCode =
+  | "NAME_TAKEN"
+  | "AMBIGUOUS_RESOURCE"
+  | "CONNECTOR_EXPIRED"
+  | "CONNECTOR_DISABLED"
+  | "ETAG_MISMATCH"
+  | "LEASE_CLOSED";
 /** Something that we depend on failed; nothing was issued or changed (502, 503, 504). */
 export type UpstreamCode =
   | "UPSTREAM_REFUSED"

@@ -6,20 +6,20 @@ export const ROLES = ["Latchkey.Admin", "Latchkey.Approver", "Latchkey.Auditor",
 /** One app role. */
 export type Role = (typeof ROLES)[number];
 
-/** A verified caller. Authorisation goes by (issuer, tenant, subject), never by a name or an address. */
+/** A verified caller. Authorisation goes by ids that nobody can choose, never by a name or an address. */
 export type Principal = {
-  readonly kind: "user" | "app";
+  readonly kind: "user" | "app" | "workload";
   readonly issuer: string;
+  /** Entra: the tenant. Other issuers: the name that the settings give them. */
   readonly tenantId: string;
-  /** Object id of the user or service principal. */
+  /** Entra: object id. GitHub Actions: numeric id of the repository. Other issuers: `sub`. */
   readonly subject: string;
+  /** How memberships and records name it: `user:<tenant>/<oid>`, `app:<tenant>/<oid>`, `github:<id>`, `workload:<issuer>/<sub>`. */
+  readonly id: string;
+  /** Object ids of groups; `overage` when Entra left them out of the token because there are too many. */
+  readonly groups: readonly string[] | "overage";
   readonly roles: readonly Role[];
 };
-
-/** How the principal is written in records and grants, e.g. `user:<tenantId>/<oid>`. */
-export function principalId(principal: Principal): string {
-  return `${principal.kind}:${principal.tenantId}/${principal.subject}`;
-}
 
 /**
  * The role by which the caller may use a route: the first of those declared that it holds.

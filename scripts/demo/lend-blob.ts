@@ -1,11 +1,17 @@
 /** First part of the demo: a connector is registered, a blob container is lent, and the loan is used and tried. */
-import { TableClient } from "@azure/data-tables";
-import { ClientSecretCredential } from "@azure/identity";
 import { ContainerClient, RestError } from "@azure/storage-blob";
 import { z } from "zod";
 import type { LocalSystem } from "../../infra/local/system.ts";
-import { type Answer, applicationOf, type Client, createClient, problemSchema, read } from "./latchkey-client.ts";
-import { expectEqual, type Stage, Surprise } from "./stage.ts";
+import {
+  type Answer,
+  applicationOf,
+  type Client,
+  createClient,
+  passwordToken,
+  problemSchema,
+  read,
+} from "./latchkey-client.ts";
+import { expectEqual, type Show, type Stage, Surprise } from "./stage.ts";
 
 const CONNECTOR = "azure-service-principal";
 const CONTAINER = "az://demo-zenmlartifactstore";
@@ -27,36 +33,81 @@ const issuedSchema = z.object({
   access: z.array(z.string()),
   expiresAt: z.string(),
   revocation: z.string(),
+  rule: z.string(),
   credential: z.object({ containerUrl: z.string(), sasToken: z.string() }),
 });
 type Issued = z.output<typeof issuedSchema>;
+const planSchema = z.object({
+  allowed: z.boolean(),
+  checks: z.array(z.object({ id: z.string(), ok: z.boolean(), detail: z.string() })),
+});
+const endedSchema = z.object({ state: z.string(), done: z.array(z.string()), notDone: z.array(z.string()) });
+const auditSchema = z.object({
+  items: z.array(
+    z.object({
+      at: z.string(),
+      event: z.string(),
+      principalId: z.string(),
+      rule: z.string(),
+      hash: z.string(),
+      leaseId: z.string().nullable(),
+    }),
+  ),
+});
 
 /** @param system freshly started: the connector must not exist yet */
 export async function lendBlob(stage: Stage, system: LocalSystem): Promise<void> {
-  stage.chapter("An administrator registers how Latchkey signs in to Azure");
-  const admin = await signIn(stage, system);
+  stage.chapter("A platform engineer registers how Latchkey signs in to Azure, and says who reaches what");
+  const admin = await stage.step("Sign in as admin@zenmldemo, who has the role Latchkey.Admin", (show) =>
+    signIn(system, "admin@zenmldemo.onmicrosoft.com", show),
+  );
   await register(stage, system, admin);
+  await setPolicy(stage, system, admin);
 
-  stage.chapter("A credential for one container, for ten minutes");
-  const issued = await issue(stage, admin, ["read", "write", "list"]);
+  stage.chapter("A data scientist borrows the container for ten minutes");
+  const scientist = await stage.step("Sign in as scientist@zenmldemo, a member of data-scientists", (show) =>
+    signIn(system, "scientist@zenmldemo.onmicrosoft.com", show),
+  );
+  const issued = await issue(stage, scientist, ["read", "write", "list"]);
   await useIt(stage, issued);
 
-  stage.chapter("What was not granted is refused");
+  stage.chapter("What was not granted is refused, with the reason");
   await tryBeyond(stage, issued);
-  await askForTooMuch(stage, system, admin);
+  await askForTooMuch(stage, system, scientist);
 
-  stage.chapter("And an auditor sees who got what");
+  stage.chapter("The lease is renewed and ended, and an auditor sees all of it");
+  await renewAndEnd(stage, scientist, issued);
   await showAudit(stage, system, issued);
 }
 
-async function signIn(stage: Stage, system: LocalSystem): Promise<Client> {
-  return stage.step("Sign in as platform-automation, an app with the role Latchkey.Admin", async (show) => {
-    const app = applicationOf(system.seed, "platform-automation");
-    const { token } = await new ClientSecretCredential(system.seed.tenant.id, app.clientId, app.secret).getToken(
-      "api://latchkey/.default",
+async function signIn(system: LocalSystem, user: string, show: Show): Promise<Client> {
+  const token = await passwordToken(system.seed, user);
+  show.fact("token", `for api://latchkey, from ${system.seed.tenant.domain}`);
+  return createClient(system.apiUrl, token);
+}
+
+async function setPolicy(stage: Stage, system: LocalSystem, admin: Client): Promise<void> {
+  await stage.step("PUT /api/memberships and /api/grants: data-scientists reach the container", async (show) => {
+    const group = system.seed.groups.find(({ name }) => name === "data-scientists");
+    const { id: subscription } = system.seed.subscriptions[0] ?? { id: "" };
+    const place = { project: "vision", domain: "production" };
+    const membership = { principals: [`group:${group?.id}`], ...place };
+    const grant = {
+      connector: CONNECTOR,
+      resourceId: `/subscriptions/${subscription}/resourceGroups/demo-zenml-demos/providers/Microsoft.Storage/storageAccounts/demozenmlartifacts/blobServices/default/containers/demo-zenmlartifactstore`,
+      access: ["read", "write", "list"],
+      ...place,
+      maxTtlSeconds: 3600,
+    };
+    expectEqual("status", (await admin.create("memberships/vision-scientists", membership)).status, 200);
+    expectEqual("status", (await admin.create("grants/vision-artifacts", grant)).status, 200);
+    show.table(
+      ["RECORD", "WHO OR WHAT", "WHERE", "MAY"],
+      [
+        ["membership vision-scientists", "group data-scientists", "vision / production", "execute"],
+        ["grant vision-artifacts", CONTAINER, "vision / production", `${grant.access.join(", ")}, an hour at most`],
+      ],
     );
-    show.fact("token", `for api://latchkey, from ${system.seed.tenant.domain}`);
-    return createClient(system.apiUrl, token);
   });
 }
 
@@ -86,19 +137,21 @@ async function register(stage: Stage, system: LocalSystem, admin: Client): Promi
   });
 }
 
-async function issue(stage: Stage, admin: Client, access: readonly string[]): Promise<Issued> {
+async function issue(stage: Stage, scientist: Client, access: readonly string[]): Promise<Issued> {
   return stage.step(`POST /api/connectors/${CONNECTOR}/credentials: ${access.join(", ")}`, async (show) => {
-    const answer = await admin.call("POST", `connectors/${CONNECTOR}/credentials`, {
+    const answer = await scientist.call("POST", `connectors/${CONNECTOR}/credentials`, {
       resourceType: "blob-container",
       resourceId: CONTAINER,
       access,
       ttlSeconds: 600,
+      project: "vision",
+      domain: "production",
       reason: "demo run 42",
     });
     const issued = read(answer, 201, issuedSchema);
     show.fact("lease", issued.leaseId);
     show.fact("resource", issued.displayName);
-    show.fact("access", issued.access.join(", "));
+    show.fact("access", `${issued.access.join(", ")}, by ${issued.rule}`);
     show.fact("expires", `${issued.expiresAt} (${issued.revocation})`);
     show.fact("url", issued.credential.containerUrl);
     show.fact("sas", outlineOf(issued.credential.sasToken));
@@ -135,19 +188,16 @@ async function tryBeyond(stage: Stage, issued: Issued): Promise<void> {
   });
 }
 
-async function askForTooMuch(stage: Stage, system: LocalSystem, admin: Client): Promise<void> {
+async function askForTooMuch(stage: Stage, system: LocalSystem, scientist: Client): Promise<void> {
   const path = `connectors/${CONNECTOR}/credentials`;
   const request = { resourceType: "blob-container", resourceId: CONTAINER, access: ["read"] };
-  const { id } = system.seed.subscriptions[0] ?? { id: "" };
-  const payroll = `/subscriptions/${id}/resourceGroups/other-team/providers/Microsoft.Storage/storageAccounts/otherteamdata/blobServices/default/containers/payroll`;
+  const ask = (change: object) => scientist.call("POST", path, { ...request, ...change });
   const attempts: [string, string, Promise<Answer>][] = [
-    ["a lifetime of a week", "INVALID_REQUEST", admin.call("POST", path, { ...request, ttlSeconds: 604_800 })],
-    [
-      "a container that is not there",
-      "RESOURCE_NOT_FOUND",
-      admin.call("POST", path, { ...request, resourceId: "nothing-here" }),
-    ],
-    ["a container outside the connector", "DENIED", admin.call("POST", path, { ...request, resourceId: payroll })],
+    ["the right to delete", "SCOPE_TOO_WIDE", ask({ access: ["read", "delete"] })],
+    ["two hours", "SCOPE_TOO_WIDE", ask({ ttlSeconds: 7200 })],
+    ["a week", "INVALID_REQUEST", ask({ ttlSeconds: 604_800 })],
+    ["another container", "DENIED", ask({ resourceId: "az://datasets" })],
+    ["another project's work", "DENIED", ask({ project: "speech" })],
     ["anything without a token", "TOKEN_MISSING", createClient(system.apiUrl, null).call("POST", path, request)],
   ];
   await stage.step("Asking for too much", async (show) => {
@@ -160,22 +210,50 @@ async function askForTooMuch(stage: Stage, system: LocalSystem, admin: Client): 
     }
     show.table(["ASKED FOR", "STATUS", "CODE"], rows);
   });
+  await stage.step("POST /api/access/explain: why not delete?", async (show) => {
+    const answer = await scientist.call("POST", "access/explain", {
+      ...request,
+      connector: CONNECTOR,
+      access: ["delete"],
+    });
+    const plan = read(answer, 200, planSchema);
+    expectEqual("allowed", plan.allowed, false);
+    show.table(
+      ["CHECK", "", "DETAIL"],
+      plan.checks.map(({ id, ok, detail }) => [id, ok ? "yes" : "NO", clip(detail)]),
+    );
+  });
+}
+
+async function renewAndEnd(stage: Stage, scientist: Client, issued: Issued): Promise<void> {
+  await stage.step("POST /api/leases/{id}/renew: same lease, new secret", async (show) => {
+    const renewed = read(
+      await scientist.call("POST", `leases/${issued.leaseId}/renew`, { ttlSeconds: 600 }),
+      200,
+      issuedSchema,
+    );
+    expectEqual("lease", renewed.leaseId, issued.leaseId);
+    show.fact("expires", renewed.expiresAt);
+  });
+  await stage.step("DELETE /api/leases/{id}: what can be done, and what cannot", async (show) => {
+    const ended = read(await scientist.call("DELETE", `leases/${issued.leaseId}`), 200, endedSchema);
+    expectEqual("state", ended.state, "revoked");
+    show.fact("done", ended.done.join("; "));
+    show.fact("not done", ended.notDone.join("; "));
+  });
 }
 
 async function showAudit(stage: Stage, system: LocalSystem, issued: Issued): Promise<void> {
-  await stage.step("Read the audit table", async (show) => {
-    const app = applicationOf(system.seed, "latchkey-service");
-    const credential = new ClientSecretCredential(system.seed.tenant.id, app.clientId, app.secret);
-    const table = new TableClient("https://latchkeystate.table.core.windows.net", "Audit", credential);
-    const rows: string[][] = [];
-    let recorded = false;
-    for await (const row of table.listEntities<Record<string, unknown>>()) {
-      recorded ||= row.leaseId === issued.leaseId;
-      const resource = String(row.resourceId).split("/").at(-1) ?? "";
-      rows.push([row.at, row.event, resource, row.rule, row.hash].map((cell) => clip(String(cell))));
-    }
-    expectEqual("the lease is in the audit trail", recorded, true);
-    show.table(["AT", "EVENT", "RESOURCE", "RULE", "HASH"], rows);
+  await stage.step("GET /api/audit, as auditor@zenmldemo", async (show) => {
+    const auditor = createClient(system.apiUrl, await passwordToken(system.seed, "auditor@zenmldemo.onmicrosoft.com"));
+    const { items } = read(await auditor.call("GET", "audit"), 200, auditSchema);
+    expectEqual(
+      "the lease is in the trail",
+      items.some(({ leaseId }) => leaseId === issued.leaseId),
+      true,
+    );
+    const rows = items.map(({ at, event, principalId, rule, hash }) => [at, event, principalId, rule, hash].map(clip));
+    show.table(["AT", "EVENT", "WHO", "RULE", "HASH"], rows);
   });
 }
 

@@ -18,3 +18,16 @@ export type AuditStore = {
 export type AppendAudit = (event: AuditEvent) => Promise<void>;
 /** What happened, for the trail. */
 export type { AuditEvent } from "./record.ts";
+
+/** Where a record stands, and what follows it. */
+export type AuditPlace = { readonly day: string; readonly writerId: string; readonly sequence: number };
+/** Which records to read. */
+export type AuditQuery = {
+  /** UTC, inclusive and exclusive. */
+  readonly from: Date;
+  readonly to: Date;
+  readonly principalId: string | null;
+  readonly resourceId: string | null;
+};
+/** Reads the trail, of all writers. @throws UpstreamError AUDIT_UNAVAILABLE */
+export type ReadAudit = (query: AuditQuery, after: AuditPlace | null, limit: number) => Promise<readonly AuditRow[]>;

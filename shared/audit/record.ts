@@ -1,11 +1,24 @@
 /** One audit record: what happened, to whom, why; and its row in a hash chain. Pure. */
 import { sha256 } from "../ids.ts";
 
+/** What can happen. */
+export const AUDIT_EVENTS = [
+  "connector.registered",
+  "credential.issued",
+  "credential.renewed",
+  "lease.revoked",
+  "membership.changed",
+  "membership.deleted",
+  "grant.changed",
+  "grant.deleted",
+] as const;
+/** `ok`: it happened. `withdrawn`: the record before said so, but it did not come about. */
+export const AUDIT_OUTCOMES = ["ok", "withdrawn"] as const;
+
 /** What an event says. Details hold names and numbers only, never a credential. */
 export type AuditEvent = {
-  readonly event: "connector.registered" | "credential.issued";
-  /** `ok`: it happened. `withdrawn`: the record before said so, but the answer was never given. */
-  readonly outcome: "ok" | "withdrawn";
+  readonly event: (typeof AUDIT_EVENTS)[number];
+  readonly outcome: (typeof AUDIT_OUTCOMES)[number];
   readonly principalId: string;
   readonly issuer: string;
   readonly tenantId: string;

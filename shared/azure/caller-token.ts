@@ -36,6 +36,10 @@ const claimsSchema = z.object({
   scp: z.string().optional(),
   idtyp: z.string().optional(),
   roles: z.array(z.string()).default([]),
+  groups: z.array(z.guid().toLowerCase()).optional(),
+  // Entra says so when the groups are too many for a token.
+  hasgroups: z.boolean().optional(),
+  _claim_names: z.object({ groups: z.string().optional() }).optional(),
 });
 type Claims = z.output<typeof claimsSchema>;
 
@@ -60,11 +64,14 @@ export function createCallerVerifier(deps: {
     if (claims.data.ver !== issuer.version || claims.data.tid !== issuer.tenantId) {
       throw invalid("Its version or tenant does not fit its issuer.");
     }
+    const kind = kindOf(claims.data);
     return {
-      kind: kindOf(claims.data),
+      kind,
       issuer: issuer.url,
       tenantId: claims.data.tid,
       subject: claims.data.oid,
+      id: `${kind}:${claims.data.tid}/${claims.data.oid}`,
+      groups: groupsOf(claims.data),
       roles: ROLES.filter((role: Role) => claims.data.roles.includes(role)),
     };
   };
@@ -168,7 +175,7 @@ function refusal(error: unknown): Error {
 }
 
 /** `idtyp` decides; without it a delegated token has `scp`, and an app's token has `oid` = `sub`. Else refused. */
-function kindOf({ idtyp, scp, oid, sub }: Claims): Principal["kind"] {
+function kindOf({ idtyp, scp, oid, sub }: Claims): "user" | "app" {
   if (idtyp === "app" && scp === undefined) return "app";
   if (idtyp === "user" && scp !== undefined) return "user";
   if (idtyp === undefined) {
@@ -176,6 +183,12 @@ function kindOf({ idtyp, scp, oid, sub }: Claims): Principal["kind"] {
     if (oid === sub.toLowerCase()) return "app";
   }
   throw invalid("It does not say whether a user or an app calls.");
+}
+
+/** Entra leaves groups out of a token when there are more than 200 and points to the directory instead. */
+function groupsOf({ groups, hasgroups, _claim_names: elsewhere }: Claims): Principal["groups"] {
+  if (groups !== undefined) return groups;
+  return hasgroups === true || elsewhere?.groups !== undefined ? "overage" : [];
 }
 
 function invalid(why: string): DeniedError {

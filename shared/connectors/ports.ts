@@ -22,17 +22,14 @@ export type SecretStore = {
   remove(name: string): Promise<void>;
 };
 
-/** Page of a listing; `continuationToken` is null at the end. */
-export type Page<T> = { readonly items: readonly T[]; readonly continuationToken: string | null };
-
 /** Stored connectors. Every call: @throws UpstreamError STATE_UNAVAILABLE */
 export type ConnectorStore = {
   /** @throws ConflictError NAME_TAKEN */
   insert(connector: Connector): Promise<{ etag: string }>;
   /** By name or id; null when there is none. */
   find(nameOrId: string): Promise<{ connector: Connector; etag: string } | null>;
-  /** By name. @throws InputError INVALID_REQUEST for a continuation token that this store did not make */
-  list(page: { limit: number; continuationToken: string | null }): Promise<Page<Connector>>;
+  /** At most `limit` connectors whose names follow `after`, in order. */
+  list(after: string | null, limit: number): Promise<readonly Connector[]>;
   /** Takes back an insert whose registration failed afterwards. */
   remove(connector: Connector): Promise<void>;
 };

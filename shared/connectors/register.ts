@@ -1,7 +1,7 @@
 /** Registers a connector: sign in, verify, keep the secret in the vault, then the record, then the audit. */
 import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
 import { ConflictError, InputError } from "../errors.ts";
-import { type Principal, principalId } from "../principal.ts";
+import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
 import type { Connector, ConnectorRequest, Verification } from "./connector.ts";
 import { resolveBlobContainer } from "./inventory.ts";
@@ -65,7 +65,7 @@ export async function registerConnector(
     secretName,
     secretVersion,
     resourceId: looked.resourceId,
-    owner: principalId(by),
+    owner: by.id,
     state: looked.verification?.state ?? "unverified",
     checkedAt: looked.verification?.checkedAt ?? null,
     createdAt: utc(now),

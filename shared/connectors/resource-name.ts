@@ -26,6 +26,16 @@ const CONTAINER = /^[a-z0-9](?:-?[a-z0-9]){2,62}$/;
  * @throws InputError INVALID_REQUEST
  */
 export function parseBlobContainerName(text: string): BlobContainerName {
+  const name = readBlobContainerName(text);
+  if (name !== null) return name;
+  throw new InputError(
+    "INVALID_REQUEST",
+    "The resourceId is not the name of a blob container. Give its ARM id (/subscriptions/…/blobServices/default/containers/NAME), az://NAME, abfs://NAME or NAME.",
+    { problems: [{ path: "/resourceId", expected: "an ARM id, az://NAME, abfs://NAME or NAME" }] },
+  );
+}
+
+function readBlobContainerName(text: string): BlobContainerName | null {
   const arm = ARM_ID.exec(text);
   if (arm !== null) {
     const [, subscriptionId = "", resourceGroup = "", account = "", container = ""] = arm;
@@ -35,15 +45,10 @@ export function parseBlobContainerName(text: string): BlobContainerName {
       account: account.toLowerCase(),
       container: container.toLowerCase(),
     };
-    if (isContainerName(id.container)) return { kind: "id", id };
+    return isContainerName(id.container) ? { kind: "id", id } : null;
   }
   const alias = ALIAS.exec(text)?.[1];
-  if (alias !== undefined && isContainerName(alias)) return { kind: "alias", container: alias };
-  throw new InputError(
-    "INVALID_REQUEST",
-    "The resourceId is not the name of a blob container. Give its ARM id (/subscriptions/…/blobServices/default/containers/NAME), az://NAME, abfs://NAME or NAME.",
-    { problems: [{ path: "/resourceId", expected: "an ARM id, az://NAME, abfs://NAME or NAME" }] },
-  );
+  return alias !== undefined && isContainerName(alias) ? { kind: "alias", container: alias } : null;
 }
 
 function isContainerName(text: string): boolean {
@@ -63,4 +68,14 @@ export function blobContainerDisplayName(id: Pick<BlobContainerId, "container">)
 /** ARM compares resource ids and their parts without case. */
 export function sameText(left: string, right: string): boolean {
   return left.toLowerCase() === right.toLowerCase();
+}
+
+/** Whether what a caller wrote means the container with this canonical id; false for text that names none. */
+export function meansBlobContainer(text: string, canonicalId: string): boolean {
+  const canonical = readBlobContainerName(canonicalId);
+  const meant = readBlobContainerName(text);
+  if (canonical?.kind !== "id" || meant === null) return false;
+  return meant.kind === "id"
+    ? sameText(blobContainerArmId(meant.id), canonicalId)
+    : meant.container === canonical.id.container;
 }

@@ -23,6 +23,12 @@ export async function findConnector(store: ConnectorStore, nameOrId: string) {
   return found;
 }
 
+/** Policy goes by names; an id is looked up. @throws NotFoundError NOT_FOUND for an id that is none */
+export async function connectorName(store: ConnectorStore, nameOrId: string): Promise<string> {
+  return UUID.test(nameOrId) ? (await findConnector(store, nameOrId)).connector.name : nameOrId;
+}
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 /**
  * The named container, resolved inside the named connector and nowhere else.
  * @throws NotFoundError NOT_FOUND RESOURCE_NOT_FOUND, ConflictError CONNECTOR_EXPIRED CONNECTOR_DISABLED

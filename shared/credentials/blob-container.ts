@@ -6,7 +6,10 @@ import { nameSchema } from "../names.ts";
 export const MIN_TTL_SECONDS = 60;
 /** Longest life: 24 hours; a SAS cannot be revoked alone. */
 export const MAX_TTL_SECONDS = 86_400;
-const DEFAULT_TTL_SECONDS = 3600;
+/** When the caller asks for no life, and the grant gives as much. */
+export const DEFAULT_TTL_SECONDS = 3600;
+/** The only form. */
+export const DEFAULT_FORM = "sas";
 /** Rights that are granted one by one. */
 export const BLOB_ACCESS = ["read", "write", "list", "delete"] as const;
 /** One right. */
@@ -33,8 +36,14 @@ export const blobCredentialRequestSchema = z
       .max(BLOB_ACCESS.length)
       .refine((access) => new Set(access).size === access.length, "each right once"),
     scope: z.strictObject({}).default({}),
-    form: z.literal("sas").default("sas"),
-    ttlSeconds: z.int().min(MIN_TTL_SECONDS).max(MAX_TTL_SECONDS).default(DEFAULT_TTL_SECONDS),
+    form: z.literal(DEFAULT_FORM).default(DEFAULT_FORM),
+    ttlSeconds: z
+      .int()
+      .min(MIN_TTL_SECONDS)
+      .max(MAX_TTL_SECONDS)
+      .nullable()
+      .default(null)
+      .describe("null: an hour, or what the grant gives if that is less"),
     project: nameSchema.nullable().default(null),
     domain: nameSchema.nullable().default(null),
     reason: z

@@ -1,113 +1,85 @@
-/** Issues a credential: resolve → mint → lease and audit, side by side → answer. No record, no credential. */
-import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
-import { InputError } from "../errors.ts";
+/** Issues a credential: policy → resolve → mint → lease and audit, side by side → answer. No record, no credential. */
 import { newLeaseId, principalHash, type RandomBytes } from "../ids.ts";
-import { type Principal, principalId } from "../principal.ts";
-import { type BlobCredentialRequest, sasPermissions } from "./blob-container.ts";
-import { type Lease, leaseTimes, longestLifeSeconds } from "./lease.ts";
-import type { BlobSas, ComputeMac, IssueBlobSas, LeaseStore, OpenContainer } from "./ports.ts";
+import type { Principal } from "../principal.ts";
+import { type BlobCredentialRequest, DEFAULT_FORM } from "./blob-container.ts";
+import { type Lease, renewableUntil } from "./lease.ts";
+import { type MintDeps, type Minted, mint } from "./mint.ts";
+import type { Ask, Authorize, ConnectorName, LeaseStore } from "./ports.ts";
+import { auditOf, type RecordDeps, record } from "./record.ts";
 
 /** What issuing needs. */
-export type IssueDeps = {
-  readonly openContainer: OpenContainer;
-  readonly issueBlobSas: IssueBlobSas;
-  readonly leases: LeaseStore;
-  readonly appendAudit: AppendAudit;
-  readonly computeMac: ComputeMac;
-  readonly now: () => Date;
-  readonly randomBytes: RandomBytes;
-};
+export type IssueDeps = MintDeps &
+  RecordDeps & {
+    readonly authorize: Authorize;
+    readonly connectorName: ConnectorName;
+    readonly leases: LeaseStore;
+    readonly now: () => Date;
+    readonly randomBytes: RandomBytes;
+  };
 /** A lease with its credential: the only place where both are together. */
-export type Issued = {
-  readonly lease: Lease;
-  readonly connector: { readonly id: string; readonly name: string };
-  readonly displayName: string;
-  readonly account: string;
-  readonly container: string;
-  readonly credential: BlobSas;
-};
+export type Issued = Minted & { readonly lease: Lease };
 
 /**
- * @param rule what allowed it, e.g. `role:Latchkey.Admin`; kept in lease and audit
- * @throws what OpenContainer and IssueBlobSas throw; UpstreamError AUDIT_UNAVAILABLE STATE_UNAVAILABLE VAULT_UNAVAILABLE
+ * @throws what Authorize, MintDeps and RecordDeps throw
  */
-export async function issueBlobCredential(
+export async function issueCredential(
   deps: IssueDeps,
   request: BlobCredentialRequest & { readonly connector: string },
   by: Principal,
-  context: { rule: string; correlationId: string },
+  correlationId: string,
 ): Promise<Issued> {
-  const opened = await deps.openContainer(request.connector, request.resourceId);
-  const { account, container } = opened.container;
+  const ask = askOf(request, await deps.connectorName(request.connector));
+  const authorized = await deps.authorize(by, ask);
   const now = deps.now();
-  const longest = longestLifeSeconds(opened.connector.expiresAt, now);
-  if (request.ttlSeconds > longest) {
-    const problems = [{ path: "/ttlSeconds", expected: `at most ${longest}` }];
-    throw new InputError("INVALID_REQUEST", `The connector expires in ${longest} seconds. Ask for a shorter life.`, {
-      problems,
-    });
-  }
-  const times = leaseTimes(now, request.ttlSeconds, longest);
-  const credential = await deps.issueBlobSas({
-    signIn: opened.signIn,
-    account,
-    container,
-    permissions: sasPermissions(request.access),
-    expiresAt: new Date(times.expiresAt),
-  });
+  const minted = await mint(
+    deps,
+    { ...ask, access: request.access, ...authorized, ttlSeconds: request.ttlSeconds },
+    now,
+  );
   const ph = principalHash(by);
   const lease: Lease = {
     id: newLeaseId(ph, deps.randomBytes),
     principalHash: ph,
     state: "active",
-    connectorId: opened.connector.id,
+    connectorId: minted.connector.id,
     resourceType: request.resourceType,
-    resourceId: opened.resourceId,
+    resourceId: minted.resourceId,
     access: request.access,
     scope: request.scope,
     form: request.form,
-    principal: { id: principalId(by), issuer: by.issuer },
+    principal: { id: by.id, issuer: by.issuer },
     project: request.project,
     domain: request.domain,
     reason: request.reason,
-    rule: context.rule,
-    ...times,
+    rule: authorized.rule,
+    ...minted.times,
+    maxUntil: renewableUntil(now, [minted.connector.expiresAt, authorized.grantExpiresAt]),
     revocation: "expiry-only",
-    exposedUntil: times.expiresAt,
+    exposedUntil: minted.times.expiresAt,
   };
-  const credentialMac = await deps.computeMac(credential.sasToken);
-  await record(deps, lease, {
-    event: "credential.issued",
-    outcome: "ok",
-    principalId: lease.principal.id,
-    issuer: by.issuer,
-    tenantId: by.tenantId,
-    resourceId: lease.resourceId,
-    leaseId: lease.id,
-    rule: context.rule,
-    correlationId: context.correlationId,
-    detail: {
-      connector: opened.connector.name,
-      form: lease.form,
-      access: lease.access,
-      expiresAt: lease.expiresAt,
-      project: lease.project,
-      domain: lease.domain,
-      reason: lease.reason,
-    },
-    credentialMac,
-  });
-  return { lease, connector: opened.connector, displayName: opened.displayName, account, container, credential };
+  const event = await auditOf(deps, "credential.issued", lease, minted, by, correlationId);
+  await record(
+    deps,
+    event,
+    () => deps.leases.insert(lease),
+    () => deps.leases.remove(lease),
+  );
+  return { ...minted, lease };
 }
 
-/** Both records or neither: a SAS leaves nothing in Azure, so dropping it here is enough to withdraw it. */
-async function record(deps: IssueDeps, lease: Lease, event: AuditEvent): Promise<void> {
-  const written = await Promise.allSettled([deps.appendAudit(event), deps.leases.insert(lease)]);
-  const failure = written.find((result) => result.status === "rejected");
-  if (failure === undefined) return;
-  // Best effort: what cannot be taken back only over-reports, and the caller gets no credential in any case.
-  // Even a failed write may have arrived, so both are taken back whichever failed.
-  // Not waited for: the caller has waited for what failed already.
-  void Promise.allSettled([deps.appendAudit({ ...event, outcome: "withdrawn" }), deps.leases.remove(lease)]);
-  throw failure.reason;
+/** The request as policy looks at it. */
+export function askOf(request: BlobCredentialRequest, connector: string): Ask {
+  const { resourceType, resourceId, access, scope, form, ttlSeconds, project, domain } = request;
+  return {
+    connector,
+    resourceType,
+    resourceId,
+    access,
+    scope,
+    form,
+    defaultForm: DEFAULT_FORM,
+    ttlSeconds,
+    project,
+    domain,
+  };
 }

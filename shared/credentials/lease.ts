@@ -2,8 +2,10 @@
 import { utc } from "../time.ts";
 import { type BlobAccess, MAX_TTL_SECONDS } from "./blob-container.ts";
 
-/** `pending` and later states belong to forms that leave something in Azure; a SAS is `active` from the start. */
-export type LeaseState = "active";
+/** As stored. `expired` is never stored: the clock says it (see stateOf). */
+export const STORED_STATES = ["active", "revoked"] as const;
+/** State of a lease as people see it. */
+export type LeaseState = (typeof STORED_STATES)[number] | "expired";
 /** What can be done about a credential that is out. */
 export type Revocation = "immediate" | "delayed" | "expiry-only";
 
@@ -11,7 +13,7 @@ export type Revocation = "immediate" | "delayed" | "expiry-only";
 export type Lease = {
   readonly id: string;
   readonly principalHash: string;
-  readonly state: LeaseState;
+  readonly state: (typeof STORED_STATES)[number];
   readonly connectorId: string;
   readonly resourceType: "blob-container";
   /** Canonical ARM id. */
@@ -39,19 +41,35 @@ export type Lease = {
 /** Clients refresh after this share of the life, so that a fifth is left for retries. */
 const REFRESH_SHARE = 0.8;
 
-/** How long a lease from now on may live at most: no credential outlives the connector that it came through. */
-export function longestLifeSeconds(connectorExpiresAt: string | null, now: Date): number {
-  if (connectorExpiresAt === null) return MAX_TTL_SECONDS;
-  return Math.min(MAX_TTL_SECONDS, Math.floor((Date.parse(connectorExpiresAt) - now.getTime()) / 1000));
+/** Longest life of a lease with all its renewals: a week, then policy is asked as if for the first time. */
+const MAX_LEASE_SECONDS = 7 * 86_400;
+
+/** A lease that is past its end is expired, whatever the row says. */
+export function stateOf(lease: Pick<Lease, "state" | "expiresAt">, now: Date): LeaseState {
+  return lease.state === "active" && Date.parse(lease.expiresAt) <= now.getTime() ? "expired" : lease.state;
 }
 
-/** Times of a lease issued now for `ttlSeconds`, whole seconds; `maxSeconds` bounds its renewals. */
-export function leaseTimes(now: Date, ttlSeconds: number, maxSeconds: number) {
-  const after = (seconds: number) => utc(new Date(now.getTime() + seconds * 1000));
+/** No credential outlives the connector or the grant that it came through. Whole seconds from now; at most a day. */
+export function longestLifeSeconds(ends: readonly (string | null)[], now: Date): number {
+  const lives = ends.filter((end) => end !== null).map((end) => Math.floor((Date.parse(end) - now.getTime()) / 1000));
+  return Math.min(MAX_TTL_SECONDS, ...lives);
+}
+
+/** Times of a credential issued now for `ttlSeconds`, whole seconds. */
+export function leaseTimes(now: Date, ttlSeconds: number) {
   return {
-    issuedAt: after(0),
-    expiresAt: after(ttlSeconds),
-    refreshAfter: after(Math.floor(ttlSeconds * REFRESH_SHARE)),
-    maxUntil: after(maxSeconds),
+    issuedAt: after(now, 0),
+    expiresAt: after(now, ttlSeconds),
+    refreshAfter: after(now, Math.floor(ttlSeconds * REFRESH_SHARE)),
   };
+}
+
+/** The end of all renewals of a lease that starts now. */
+export function renewableUntil(now: Date, ends: readonly (string | null)[]): string {
+  const latest = ends.filter((end) => end !== null).map((end) => Date.parse(end));
+  return utc(new Date(Math.min(now.getTime() + MAX_LEASE_SECONDS * 1000, ...latest)));
+}
+
+function after(now: Date, seconds: number): string {
+  return utc(new Date(now.getTime() + seconds * 1000));
 }

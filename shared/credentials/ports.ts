@@ -1,5 +1,6 @@
 /** What issuing needs from outside. Other domains are named here as ports and joined in functions/main.ts. */
 import type { OpenedContainer, SignIn } from "../connectors/ports.ts";
+import type { Principal } from "../principal.ts";
 import type { Lease } from "./lease.ts";
 
 /** Resolves a container inside the named connector. @throws LatchkeyError, see connectors/use.ts */
@@ -20,9 +21,41 @@ export type IssueBlobSas = (request: {
   readonly expiresAt: Date;
 }) => Promise<BlobSas>;
 
+/** What policy says of a request that it allows. */
+export type Authorized = {
+  readonly rule: string;
+  /** Canonical id of the resource that the request means. */
+  readonly resourceId: string;
+  readonly maxTtlSeconds: number;
+  readonly grantExpiresAt: string | null;
+};
+/** A request as policy looks at it. */
+export type Ask = {
+  readonly connector: string;
+  readonly resourceType: string;
+  readonly resourceId: string;
+  readonly access: readonly string[];
+  readonly scope: Readonly<Record<string, never>>;
+  readonly form: string;
+  readonly defaultForm: string;
+  readonly ttlSeconds: number | null;
+  readonly project: string | null;
+  readonly domain: string | null;
+};
+/** Asks policy. @throws DeniedError DENIED GROUPS_OVERAGE SCOPE_TOO_WIDE, ConflictError AMBIGUOUS_RESOURCE, UpstreamError */
+export type Authorize = (by: Principal, ask: Ask) => Promise<Authorized>;
+/** Name of a connector by its name or id. @throws NotFoundError NOT_FOUND for an id that is none */
+export type ConnectorName = (nameOrId: string) => Promise<string>;
+
 /** Stored leases. Every call: @throws UpstreamError STATE_UNAVAILABLE */
 export type LeaseStore = {
   insert(lease: Lease): Promise<void>;
+  /** By id; null when there is none. */
+  find(leaseId: string): Promise<{ lease: Lease; etag: string } | null>;
+  /** Replaces a lease that is still as it was read; false when it is not. */
+  replace(lease: Lease, etag: string): Promise<boolean>;
+  /** Leases of one principal, or of all; oldest names first. `after` is the id of the last one seen. */
+  list(query: { principalHash: string | null; after: string | null; limit: number }): Promise<readonly Lease[]>;
   /** Takes back an insert whose credential was never answered. */
   remove(lease: Lease): Promise<void>;
 };

@@ -1,8 +1,11 @@
-/** Audit rows in the table `Audit`: one partition per day and writer. Implements AuditStore. */
-import type { AuditStore } from "../audit/ports.ts";
-import type { AuditRow } from "../audit/record.ts";
+/** Audit rows in the table `Audit`: one partition per day and writer. Implements AuditStore and ReadAudit. */
+import { z } from "zod";
+import type { AuditStore, ReadAudit } from "../audit/ports.ts";
+import { AUDIT_EVENTS, AUDIT_OUTCOMES, type AuditRow } from "../audit/record.ts";
 import { UpstreamError } from "../errors.ts";
-import type { Row, Table } from "./tables.ts";
+import { utc } from "../time.ts";
+import { jsonText } from "./columns.ts";
+import type { Condition, Row, StoredRow, Table } from "./tables.ts";
 
 /** Names of what the SDKs throw at the time limit: an error of their own, or the signal's reason. */
 const TIME_IS_UP: ReadonlySet<string> = new Set(["AbortError", "TimeoutError"]);
@@ -38,12 +41,21 @@ export function createAuditStore(table: Table): AuditStore {
 }
 
 function partitionOf(row: AuditRow): string {
-  return `${row.at.slice(0, 10).replaceAll("-", "")}~${row.writerId}`;
+  return `${dayOf(row.at)}~${row.writerId}`;
+}
+
+/** `yyyyMMdd` of a time in UTC. */
+function dayOf(at: string): string {
+  return at.slice(0, 10).replaceAll("-", "");
+}
+
+function rowKeyOf(row: AuditRow): string {
+  return keyOf(row.sequence);
 }
 
 /** 8 digits, so that rows sort by sequence. */
-function rowKeyOf(row: AuditRow): string {
-  return String(row.sequence).padStart(8, "0");
+function keyOf(sequence: number): string {
+  return String(sequence).padStart(8, "0");
 }
 
 function toRow(row: AuditRow): Row {
@@ -64,5 +76,60 @@ function toRow(row: AuditRow): Row {
     credentialMac: row.credentialMac ?? undefined,
     prevHash: row.prevHash,
     hash: row.hash,
+  };
+}
+
+/** A row as it was written. Damaged rows are shown as they are by `audit:verify`, never by this. */
+const rowSchema = z.object({
+  partitionKey: z.string(),
+  rowKey: z.string(),
+  at: z.string(),
+  event: z.enum(AUDIT_EVENTS),
+  outcome: z.enum(AUDIT_OUTCOMES),
+  principalId: z.string(),
+  issuer: z.string(),
+  tenantId: z.string(),
+  resourceId: z.string(),
+  leaseId: z.string().nullish(),
+  rule: z.string(),
+  correlationId: z.string(),
+  detailJson: jsonText(
+    z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())])),
+  ),
+  credentialMac: z.string().nullish(),
+  prevHash: z.string(),
+  hash: z.string(),
+});
+
+/** Reads records of all writers, by day, writer and sequence. @param table opened with AUDIT_UNAVAILABLE */
+export function createAuditReader(table: Table): ReadAudit {
+  return async ({ from, to, principalId, resourceId }, after, limit) => {
+    const where: Condition[] = [
+      ["at", "ge", utc(from)],
+      ["at", "lt", utc(to)],
+      ...(principalId === null ? [] : [["principalId", "eq", principalId] as const]),
+      ...(resourceId === null ? [] : [["resourceId", "eq", resourceId] as const]),
+    ];
+    const rows = await table.scan({
+      from: dayOf(utc(from)),
+      // `~` follows every digit: all writers of the last day are before it.
+      to: `${dayOf(utc(to))}~~`,
+      after: after === null ? null : { partitionKey: `${after.day}~${after.writerId}`, rowKey: keyOf(after.sequence) },
+      where,
+      limit,
+    });
+    return rows.map(fromRow);
+  };
+}
+
+function fromRow(stored: StoredRow): AuditRow {
+  const { partitionKey, rowKey, detailJson, leaseId, credentialMac, ...row } = rowSchema.parse(stored);
+  return {
+    ...row,
+    writerId: partitionKey.slice(partitionKey.indexOf("~") + 1),
+    sequence: Number(rowKey),
+    leaseId: leaseId ?? null,
+    credentialMac: credentialMac ?? null,
+    detail: detailJson,
   };
 }

@@ -8,8 +8,9 @@ import {
   verificationSchema,
 } from "../connectors/connector.ts";
 import type { ConnectorStore, VerificationStore } from "../connectors/ports.ts";
-import { ConflictError, InputError } from "../errors.ts";
+import { ConflictError } from "../errors.ts";
 import type { JsonBlobs } from "./blobs.ts";
+import { jsonText } from "./columns.ts";
 import type { Row, StoredRow, Table } from "./tables.ts";
 
 const PARTITION = "c";
@@ -65,12 +66,9 @@ export function createConnectorStore(table: Table): ConnectorStore {
       const pointer = await table.get(PARTITION, `i~${nameOrId.toLowerCase()}`);
       return typeof pointer?.name === "string" ? findByName(pointer.name) : null;
     },
-    async list({ limit, continuationToken }) {
-      const after = continuationToken === null ? NAMES.first : `n~${decodeToken(continuationToken)}`;
-      const rows = await table.range({ partitionKey: PARTITION, after, before: NAMES.end, limit: limit + 1 });
-      const items = rows.slice(0, limit).map(fromRow);
-      const last = items.at(-1);
-      return { items, continuationToken: rows.length > limit && last !== undefined ? encodeToken(last.name) : null };
+    async list(after, limit) {
+      const rows = await table.range({ partitionKey: PARTITION, after: `n~${after ?? ""}`, before: NAMES.end, limit });
+      return rows.map(fromRow);
     },
     async remove(connector) {
       // Only our own row: the name may be another's, and then our insert wrote nothing at all.
@@ -139,32 +137,4 @@ function fromRow(stored: StoredRow): Connector {
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   };
-}
-
-/** A column that holds JSON text of the given shape. */
-function jsonText<S extends z.ZodType>(shape: S) {
-  return z
-    .string()
-    .transform((text, context): unknown => {
-      try {
-        return JSON.parse(text);
-      } catch {
-        context.addIssue({ code: "custom", message: "not JSON" });
-        return z.NEVER;
-      }
-    })
-    .pipe(shape);
-}
-
-/** Opaque to callers; it holds the last name only, so it can reach nothing that the list does not. */
-function encodeToken(name: string): string {
-  return Buffer.from(name).toString("base64url");
-}
-
-function decodeToken(token: string): string {
-  const name = Buffer.from(token, "base64url").toString("utf8");
-  if (encodeToken(name) === token && /^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) return name;
-  throw new InputError("INVALID_REQUEST", "The continuationToken is not one that this list gave. Start without it.", {
-    problems: [{ path: "/continuationToken", expected: "a token of this list" }],
-  });
 }

@@ -1,8 +1,39 @@
 /** Leases in the table `Leases`. Implements LeaseStore of the credentials. */
-import type { Lease } from "../credentials/lease.ts";
+import { z } from "zod";
+import { BLOB_ACCESS } from "../credentials/blob-container.ts";
+import { type Lease, STORED_STATES } from "../credentials/lease.ts";
 import type { LeaseStore } from "../credentials/ports.ts";
 import { hash } from "../ids.ts";
-import type { Row, Table } from "./tables.ts";
+import { jsonText } from "./columns.ts";
+import type { Row, StoredRow, Table } from "./tables.ts";
+
+/** A row as we wrote it: anything else is a damaged record, and must not be used. */
+const rowSchema = z.object({
+  partitionKey: z.string(),
+  rowKey: z.string(),
+  state: z.enum(STORED_STATES),
+  connectorId: z.string(),
+  resourceType: z.literal("blob-container"),
+  resourceId: z.string(),
+  accessJson: jsonText(z.array(z.enum(BLOB_ACCESS))),
+  scopeJson: jsonText(z.strictObject({})),
+  form: z.literal("sas"),
+  principalJson: jsonText(z.strictObject({ id: z.string(), issuer: z.string() })),
+  project: z.string().nullish(),
+  domain: z.string().nullish(),
+  reason: z.string().nullish(),
+  rule: z.string(),
+  issuedAt: z.string(),
+  expiresAt: z.string(),
+  refreshAfter: z.string(),
+  maxUntil: z.string(),
+  revocation: z.literal("expiry-only"),
+  exposedUntil: z.string(),
+});
+/** Partitions are hex digits. */
+const ALL = { from: "0", to: "g" };
+/** Row keys begin with the partition's digits. */
+const END = "\u007f";
 
 /** @param table opened with STATE_UNAVAILABLE */
 export function createLeaseStore(table: Table): LeaseStore {
@@ -11,8 +42,26 @@ export function createLeaseStore(table: Table): LeaseStore {
       // The id is random: a row in the way is this very one, written before its reply was lost.
       await table.insert(toRow(lease));
     },
+    async find(leaseId) {
+      const row = await table.get(partitionOf(leaseId), leaseId);
+      return row === null ? null : { lease: fromRow(row), etag: row.etag };
+    },
+    replace: async (lease, etag) => (await table.replace(toRow(lease), etag)) !== null,
+    async list({ principalHash, after, limit }) {
+      if (principalHash !== null) {
+        const rows = await table.range({ partitionKey: principalHash, after: after ?? "", before: END, limit });
+        return rows.map(fromRow);
+      }
+      const place = after === null ? null : { partitionKey: partitionOf(after), rowKey: after };
+      return (await table.scan({ ...ALL, after: place, where: [], limit })).map(fromRow);
+    },
     remove: (lease) => table.remove(lease.principalHash, [lease.id]),
   };
+}
+
+/** A lease id begins with the hash of its principal. */
+function partitionOf(leaseId: string): string {
+  return leaseId.split("-", 1)[0] ?? "";
 }
 
 function toRow(lease: Lease): Row {
@@ -39,5 +88,21 @@ function toRow(lease: Lease): Row {
     revocation: lease.revocation,
     exposedUntil: lease.exposedUntil,
     revokeAttempts: 0,
+  };
+}
+
+function fromRow(stored: StoredRow): Lease {
+  const { partitionKey, rowKey, accessJson, scopeJson, principalJson, project, domain, reason, ...row } =
+    rowSchema.parse(stored);
+  return {
+    ...row,
+    id: rowKey,
+    principalHash: partitionKey,
+    access: accessJson,
+    scope: scopeJson,
+    principal: principalJson,
+    project: project ?? null,
+    domain: domain ?? null,
+    reason: reason ?? null,
   };
 }

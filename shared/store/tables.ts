@@ -11,6 +11,11 @@ export type Row = TableEntity<Record<string, string | number | boolean | undefin
 /** A row as it is read, with its ETag. */
 export type StoredRow = GetTableEntityResponse<Record<string, unknown>>;
 
+/** One comparison of a column with a text. */
+export type Condition = readonly [column: string, operator: "eq" | "ge" | "lt", value: string];
+/** Where a row stands. */
+export type RowPlace = { readonly partitionKey: string; readonly rowKey: string };
+
 /** Every call: @throws UpstreamError with the code that the table was opened with. */
 export type Table = {
   get(partitionKey: string, rowKey: string): Promise<StoredRow | null>;
@@ -18,8 +23,24 @@ export type Table = {
   insert(row: Row): Promise<string | null>;
   /** All or nothing: 1 to 100 rows of one partition. Their ETags; null when a row is in the way. */
   insertAll(rows: readonly Row[]): Promise<readonly string[] | null>;
+  /** Replaces a row that is still as it was read. Its new ETag; null when it is not. */
+  replace(row: Row, etag: string): Promise<string | null>;
+  /** Deletes a row that is still as it was read. False when it is not. */
+  removeIf(partitionKey: string, rowKey: string, etag: string): Promise<boolean>;
   /** Rows that are not there are no error. */
   remove(partitionKey: string, rowKeys: readonly string[]): Promise<void>;
+  /**
+   * At most `limit` rows of several partitions, in order of partition and row, behind `after`.
+   * @param query.from first partition, `query.to` the first one that is not meant any more
+   * @param query.where what columns must be; values may come from a caller, column names never
+   */
+  scan(query: {
+    from: string;
+    to: string;
+    after: RowPlace | null;
+    where: readonly Condition[];
+    limit: number;
+  }): Promise<StoredRow[]>;
   /** At most `limit` rows with `after` < RowKey < `before`, in order. */
   range(query: { partitionKey: string; after: string; before: string; limit: number }): Promise<StoredRow[]>;
 };
@@ -47,60 +68,97 @@ export function openTable(options: {
     return call(work);
   };
 
+  const query = (limit: number, conditions: (module: Awaited<ReturnType<typeof sdk>>) => readonly string[]) =>
+    call(async (table, abortSignal) => {
+      const filter = conditions(await sdk()).join(" and ");
+      const rows: StoredRow[] = [];
+      const pages = table
+        .listEntities<Record<string, unknown>>({ queryOptions: { filter }, abortSignal })
+        .byPage({ maxPageSize: limit });
+      const readAll = async () => {
+        for await (const page of pages) {
+          rows.push(...page);
+          if (rows.length >= limit) break;
+        }
+      };
+      // A table that nobody has written to yet is an empty one.
+      await orNull([404], readAll());
+      return rows.slice(0, limit);
+    });
+
   return {
     get: (partitionKey, rowKey) =>
       call((table, abortSignal) =>
-        orNull(404, table.getEntity<Record<string, unknown>>(partitionKey, rowKey, { abortSignal })),
+        orNull([404], table.getEntity<Record<string, unknown>>(partitionKey, rowKey, { abortSignal })),
       ),
     insert: (row) =>
       write((table, abortSignal) =>
         orNull(
-          409,
+          [409],
           table.createEntity(row, { abortSignal }).then(({ etag }) => etag ?? ""),
         ),
       ),
     insertAll: (rows) =>
       write(async (table, abortSignal) => {
         const actions = rows.map((row): TransactionAction => ["create", row]);
-        const done = await orNull(409, table.submitTransaction(actions, { abortSignal }));
+        const done = await orNull([409], table.submitTransaction(actions, { abortSignal }));
         return done && rows.map(({ rowKey }) => done.getResponseForEntity(rowKey)?.etag ?? "");
       }),
+    replace: (row, etag) =>
+      call((table, abortSignal) =>
+        orNull(
+          STALE,
+          table.updateEntity(row, "Replace", { etag, abortSignal }).then(({ etag: next }) => next ?? ""),
+        ),
+      ),
+    removeIf: (partitionKey, rowKey, etag) =>
+      call(
+        async (table, abortSignal) =>
+          (await orNull(STALE, table.deleteEntity(partitionKey, rowKey, { etag, abortSignal }))) !== null,
+      ),
     remove: (partitionKey, rowKeys) =>
       call(async (table, abortSignal) => {
         await Promise.all(
-          rowKeys.map((rowKey) => orNull(404, table.deleteEntity(partitionKey, rowKey, { abortSignal }))),
+          rowKeys.map((rowKey) => orNull([404], table.deleteEntity(partitionKey, rowKey, { abortSignal }))),
         );
       }),
+    scan: ({ from, to, after, where, limit }) =>
+      query(limit, ({ odata }) => [
+        odata`PartitionKey ge ${from}`,
+        odata`PartitionKey lt ${to}`,
+        ...(after === null
+          ? []
+          : [
+              odata`(PartitionKey gt ${after.partitionKey} or (PartitionKey eq ${after.partitionKey} and RowKey gt ${after.rowKey}))`,
+            ]),
+        ...where.map(([column, operator, value]) => `${column} ${operator} ${quoted(value)}`),
+      ]),
     range: ({ partitionKey, after, before, limit }) =>
-      call(async (table, abortSignal) => {
-        const { odata } = await sdk();
-        const filter = odata`PartitionKey eq ${partitionKey} and RowKey gt ${after} and RowKey lt ${before}`;
-        const rows: StoredRow[] = [];
-        const pages = table
-          .listEntities<Record<string, unknown>>({ queryOptions: { filter }, abortSignal })
-          .byPage({ maxPageSize: limit });
-        const readAll = async () => {
-          for await (const page of pages) {
-            rows.push(...page);
-            if (rows.length >= limit) break;
-          }
-        };
-        // A table that nobody has written to yet is an empty one.
-        await orNull(404, readAll());
-        return rows.slice(0, limit);
-      }),
+      query(limit, ({ odata }) => [
+        odata`PartitionKey eq ${partitionKey}`,
+        odata`RowKey gt ${after}`,
+        odata`RowKey lt ${before}`,
+      ]),
   };
 }
 
-/** The expected refusal as null: a row that is not there (404) or in the way (409). */
-async function orNull<T>(status: 404 | 409, work: Promise<T>): Promise<T | null> {
+/** A row that was changed (412) or deleted (404) since it was read. */
+const STALE = [404, 412];
+
+/** The expected refusal as null: a row that is not there (404), in the way (409) or changed (412). */
+async function orNull<T>(statuses: readonly number[], work: Promise<T>): Promise<T | null> {
   try {
     return await work;
   } catch (error) {
     const failure = failureOf(error);
-    if (failure.status !== status) throw error;
+    if (failure.status === null || !statuses.includes(failure.status)) throw error;
     // Inserting into a table that is being deleted is a 409 too, and a missing table a 404 when written to.
     if (failure.code === "TableBeingDeleted") throw error;
     return null;
   }
+}
+
+/** A text in an OData filter: quotes are doubled (OData 4.0 URL conventions, 5.1.1.6.1). */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
 }

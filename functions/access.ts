@@ -1,0 +1,158 @@
+/** HTTP routes of policy: memberships, grants, and why a request is allowed or not. */
+import { z } from "zod";
+import { type AuthorizeDeps, explain } from "../shared/access/authorize.ts";
+import { CHECK_IDS } from "../shared/access/decide.ts";
+import { deletePolicy, findPolicy, type ManageDeps, putPolicy, readSeen } from "../shared/access/manage.ts";
+import { grantSchema, membershipSchema, principalNameSchema } from "../shared/access/policy.ts";
+import type { PolicyKind, StoredPolicy } from "../shared/access/ports.ts";
+import { blobCredentialRequestSchema } from "../shared/credentials/blob-container.ts";
+import { askOf } from "../shared/credentials/issue.ts";
+import { DeniedError } from "../shared/errors.ts";
+import { nameSchema } from "../shared/names.ts";
+import type { Principal } from "../shared/principal.ts";
+import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
+import { nothing, type Route, route } from "./route.ts";
+
+const paramsSchema = z.strictObject({ name: nameSchema });
+const planSchema = z
+  .object({
+    allowed: z.boolean(),
+    rule: z.string().nullable().describe("the grant that allows it, or the deny that forbids it"),
+    checks: z.array(z.object({ id: z.enum(CHECK_IDS), ok: z.boolean(), detail: z.string() })),
+  })
+  .meta({ id: "Plan" });
+/** A request as for a credential, and for whom; without `principal` for the caller itself. */
+const explainRequestSchema = blobCredentialRequestSchema
+  .omit({ reason: true })
+  .extend({
+    connector: nameSchema,
+    principal: z
+      .strictObject({ id: principalNameSchema, groups: z.array(z.guid().toLowerCase()).max(200).default([]) })
+      .nullable()
+      .default(null)
+      .describe("whom to explain it for; another than oneself only for administrators and auditors"),
+  })
+  .meta({ id: "ExplainRequest" });
+
+/** What these routes need. */
+export type AccessRoutesDeps = ManageDeps & AuthorizeDeps;
+
+/** Memberships and grants by name, and the explanation. */
+export function accessRoutes(deps: AccessRoutesDeps): Route[] {
+  return [
+    ...policyRoutes(deps, "membership", "access-membership", membershipSchema),
+    ...policyRoutes(deps, "grant", "access-grant", grantSchema),
+    route({
+      name: "access-explain",
+      method: "POST",
+      path: "access/explain",
+      access: ["Latchkey.User", "Latchkey.Admin", "Latchkey.Auditor"],
+      summary: "Explain which rule allows or refuses a request, and what is missing",
+      params: nothing,
+      query: nothing,
+      body: explainRequestSchema,
+      answer: { status: 200, description: "Every check", schema: planSchema },
+      handle: async ({ body, caller }) => {
+        const { principal, connector, ...request } = body;
+        const ask = askOf({ ...request, reason: null }, connector);
+        return { status: 200, body: planOf(await explain(deps, subjectOf(caller, principal), ask)) };
+      },
+    }),
+  ];
+}
+
+/** A decision as plans and explanations show it. */
+export function planOf({ allowed, rule, checks }: Awaited<ReturnType<typeof explain>>): z.output<typeof planSchema> {
+  return { allowed, rule, checks: [...checks] };
+}
+
+/** @throws DeniedError DENIED for another principal without a role that sees all */
+function subjectOf(caller: Principal, named: { id: string; groups: string[] } | null): Principal {
+  if (named === null) return caller;
+  if (!caller.roles.some((role) => role === "Latchkey.Admin" || role === "Latchkey.Auditor")) {
+    throw new DeniedError(
+      "DENIED",
+      "Only an administrator or auditor asks for another principal. Leave principal out.",
+    );
+  }
+  return { ...caller, id: named.id, groups: named.groups };
+}
+
+function policyRoutes(
+  deps: AccessRoutesDeps,
+  kind: PolicyKind,
+  file: string,
+  schema: typeof membershipSchema | typeof grantSchema,
+): Route[] {
+  const path = `${kind}s`;
+  const stored = z.object({ name: z.string(), spec: schema });
+  return [
+    route({
+      name: `${file}s-list`,
+      method: "GET",
+      path,
+      access: ["Latchkey.Admin", "Latchkey.Auditor"],
+      summary: `List ${kind}s by name`,
+      params: nothing,
+      query: listQuerySchema,
+      body: null,
+      answer: { status: 200, description: "One page", schema: listSchema(stored) },
+      handle: async ({ query }) => {
+        const read = (after: string | null, limit: number) => deps.store.list(kind, after ?? "", limit);
+        const page = await pageOf(query, ({ name }: StoredPolicy) => name, nameSchema, read);
+        return { status: 200, body: { ...page, items: page.items.map(({ name, spec }) => ({ name, spec })) } };
+      },
+    }),
+    route({
+      name: `${file}-get`,
+      method: "GET",
+      path: `${path}/{name}`,
+      access: ["Latchkey.Admin", "Latchkey.Auditor"],
+      summary: `One ${kind}`,
+      params: paramsSchema,
+      query: nothing,
+      body: null,
+      answer: { status: 200, description: `The ${kind}`, schema },
+      handle: async ({ params }) => {
+        const { spec, etag } = await findPolicy(deps.store, kind, params.name);
+        return { status: 200, headers: { etag }, body: spec };
+      },
+    }),
+    route({
+      name: `${file}-put`,
+      method: "PUT",
+      path: `${path}/{name}`,
+      access: ["Latchkey.Admin"],
+      summary: `Create (If-None-Match: *) or replace (If-Match) a ${kind}`,
+      params: paramsSchema,
+      query: nothing,
+      body: schema,
+      answer: { status: 200, description: "As stored", schema },
+      handle: async ({ params, body, preconditions, caller: by, rule, correlationId }) => {
+        const { etag } = await putPolicy(deps, kind, params.name, body, readSeen(preconditions), {
+          by,
+          rule,
+          correlationId,
+        });
+        return { status: 200, headers: { etag }, body };
+      },
+    }),
+    route({
+      name: `${file}-delete`,
+      method: "DELETE",
+      path: `${path}/{name}`,
+      access: ["Latchkey.Admin"],
+      summary: `Delete a ${kind} (If-Match)`,
+      params: paramsSchema,
+      query: nothing,
+      body: null,
+      answer: { status: 204, description: "It is gone" },
+      handle: async ({ params, preconditions, caller: by, rule, correlationId }) => {
+        const { ifMatch } = preconditions;
+        const seen = readSeen({ ifMatch, ifNoneMatch: null });
+        await deletePolicy(deps, kind, params.name, "etag" in seen ? seen.etag : "", { by, rule, correlationId });
+        return { status: 204 };
+      },
+    }),
+  ];
+}

@@ -1,0 +1,121 @@
+/** HTTP routes of leases: list, look, renew, revoke. */
+import { z } from "zod";
+import { BLOB_ACCESS, MAX_TTL_SECONDS, MIN_TTL_SECONDS } from "../shared/credentials/blob-container.ts";
+import type { IssueDeps } from "../shared/credentials/issue.ts";
+import { type Lease, stateOf } from "../shared/credentials/lease.ts";
+import { findVisibleLease, seesAll } from "../shared/credentials/look.ts";
+import { renewLease } from "../shared/credentials/renew.ts";
+import { revokeLease } from "../shared/credentials/revoke.ts";
+import { principalHash } from "../shared/ids.ts";
+import { issuedAnswer, issuedSchema } from "./credentials.ts";
+import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
+import { nothing, type Route, route } from "./route.ts";
+
+const leaseIdSchema = z.string().regex(/^[0-9a-f]{12}-[a-z2-7]{26}$/, "expected a lease id");
+const paramsSchema = z.strictObject({ leaseId: leaseIdSchema });
+const leaseSchema = z
+  .object({
+    id: z.string(),
+    state: z.enum(["active", "expired", "revoked"]),
+    principal: z.string(),
+    connectorId: z.string(),
+    resourceType: z.literal("blob-container"),
+    resourceId: z.string(),
+    access: z.array(z.enum(BLOB_ACCESS)),
+    scope: z.strictObject({}),
+    form: z.literal("sas"),
+    project: z.string().nullable(),
+    domain: z.string().nullable(),
+    reason: z.string().nullable(),
+    rule: z.string(),
+    issuedAt: z.iso.datetime(),
+    expiresAt: z.iso.datetime(),
+    refreshAfter: z.iso.datetime(),
+    maxUntil: z.iso.datetime(),
+    revocation: z.enum(["immediate", "delayed", "expiry-only"]),
+    exposedUntil: z.iso.datetime(),
+  })
+  .meta({ id: "Lease" });
+
+/** What these routes need: that of issuing serves all of them. */
+export type LeaseRoutesDeps = IssueDeps;
+
+/** One's own leases, and for administrators and auditors those of all. */
+export function leaseRoutes(deps: LeaseRoutesDeps): Route[] {
+  const viewOf = ({ principalHash: _, principal, ...lease }: Lease): z.input<typeof leaseSchema> => ({
+    ...lease,
+    access: [...lease.access],
+    state: stateOf(lease, deps.now()),
+    principal: principal.id,
+  });
+  return [
+    route({
+      name: "leases-list",
+      method: "GET",
+      path: "leases",
+      access: ["Latchkey.User", "Latchkey.Auditor", "Latchkey.Admin"],
+      summary: "List one's own leases; administrators and auditors list all, or with mine=true their own",
+      params: nothing,
+      query: listQuerySchema.extend({ mine: z.enum(["true", "false"]).default("false") }),
+      body: null,
+      answer: { status: 200, description: "One page", schema: listSchema(leaseSchema) },
+      handle: async ({ query: { mine, ...query }, caller }) => {
+        const only = mine === "false" && seesAll(caller) ? null : principalHash(caller);
+        const read = (after: string | null, limit: number) => deps.leases.list({ principalHash: only, after, limit });
+        const page = await pageOf(query, ({ id }: Lease) => id, leaseIdSchema, read);
+        return { status: 200, body: { ...page, items: page.items.map(viewOf) } };
+      },
+    }),
+    route({
+      name: "leases-get",
+      method: "GET",
+      path: "leases/{leaseId}",
+      access: ["Latchkey.User", "Latchkey.Auditor", "Latchkey.Admin"],
+      summary: "Look at a lease; the credential is never shown again",
+      params: paramsSchema,
+      query: nothing,
+      body: null,
+      answer: { status: 200, description: "The lease", schema: leaseSchema },
+      handle: async ({ params, caller }) => {
+        const { lease, etag } = await findVisibleLease(deps.leases, params.leaseId, caller);
+        return { status: 200, headers: { etag }, body: viewOf(lease) };
+      },
+    }),
+    route({
+      name: "leases-renew",
+      method: "POST",
+      path: "leases/{leaseId}/renew",
+      access: ["Latchkey.User"],
+      summary: "Renew one's own lease: same id, new secret, policy asked anew",
+      params: paramsSchema,
+      query: nothing,
+      body: z
+        .strictObject({ ttlSeconds: z.int().min(MIN_TTL_SECONDS).max(MAX_TTL_SECONDS).nullable().default(null) })
+        .meta({ id: "RenewRequest" }),
+      answer: { status: 200, description: "The lease with its new credential", schema: issuedSchema },
+      handle: async ({ params, body, caller, correlationId }) =>
+        issuedAnswer(200, await renewLease(deps, params.leaseId, body.ttlSeconds, caller, correlationId)),
+    }),
+    route({
+      name: "leases-revoke",
+      method: "DELETE",
+      path: "leases/{leaseId}",
+      access: ["Latchkey.User", "Latchkey.Admin"],
+      summary: "End a lease: does what can be done, and says what cannot and until when",
+      params: paramsSchema,
+      query: nothing,
+      body: null,
+      answer: {
+        status: 200,
+        description: "The lease, what was done and what was not",
+        schema: leaseSchema
+          .extend({ done: z.array(z.string()), notDone: z.array(z.string()) })
+          .meta({ id: "RevokedLease" }),
+      },
+      handle: async ({ params, caller, rule, correlationId }) => {
+        const { lease, done, notDone } = await revokeLease(deps, params.leaseId, caller, { rule, correlationId });
+        return { status: 200, body: { ...viewOf(lease), done, notDone }, facts: { leaseId: lease.id } };
+      },
+    }),
+  ];
+}

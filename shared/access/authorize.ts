@@ -1,0 +1,60 @@
+/** Decides a request by the policy of now: for issuing, for plans and for explanations. */
+import { ConflictError, DeniedError } from "../errors.ts";
+import type { Principal } from "../principal.ts";
+import { type Decision, decide } from "./decide.ts";
+import type { Scope } from "./policy.ts";
+import type { Means, PolicySource } from "./ports.ts";
+
+/** What deciding needs. `deniedResources`: canonical ids that the operator never lends. */
+export type AuthorizeDeps = {
+  readonly policy: PolicySource;
+  readonly means: Means;
+  readonly deniedResources: readonly string[];
+  readonly now: () => Date;
+};
+/** What is asked for, as the caller wrote it, with the defaults of its resource type filled in. */
+export type Ask = {
+  readonly connector: string;
+  readonly resourceType: string;
+  readonly resourceId: string;
+  readonly access: readonly string[];
+  readonly scope: Scope;
+  readonly form: string;
+  readonly defaultForm: string;
+  readonly ttlSeconds: number | null;
+  readonly project: string | null;
+  readonly domain: string | null;
+};
+
+/** The decision with all its checks; nothing is refused here. @throws UpstreamError STATE_UNAVAILABLE */
+export async function explain(deps: AuthorizeDeps, principal: Principal, ask: Ask): Promise<Decision> {
+  const { resourceType, resourceId, ...rest } = ask;
+  const means = (canonicalId: string) => deps.means(resourceType, resourceId, canonicalId);
+  return decide(await deps.policy(), principal, { ...rest, means }, deps.deniedResources, deps.now());
+}
+
+/**
+ * The decision for an allowed request.
+ * @throws DeniedError DENIED GROUPS_OVERAGE SCOPE_TOO_WIDE, ConflictError AMBIGUOUS_RESOURCE, UpstreamError STATE_UNAVAILABLE
+ */
+export async function authorize(
+  deps: AuthorizeDeps,
+  principal: Principal,
+  ask: Ask,
+): Promise<Extract<Decision, { allowed: true }>> {
+  const decision = await explain(deps, principal, ask);
+  if (decision.allowed) return decision;
+  const { code, candidates } = decision;
+  const why = decision.checks.find(({ ok }) => !ok)?.detail ?? "no rule allows it";
+  if (code === "AMBIGUOUS_RESOURCE") {
+    throw new ConflictError(code, `${upperFirst(why)}. Give one of the candidates as resourceId.`, { candidates });
+  }
+  throw new DeniedError(
+    code,
+    `${upperFirst(why)}. POST /api/access/explain shows every check; an administrator can change the policy.`,
+  );
+}
+
+function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

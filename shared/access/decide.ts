@@ -1,0 +1,246 @@
+/** May this caller have this credential, and by which rule? Pure: a decision with every check, for answers and explanations. */
+import type { Principal } from "../principal.ts";
+import type { Grant, Membership, Policy, Scope } from "./policy.ts";
+
+/** What is asked for, with the defaults of the resource type filled in. */
+export type AccessRequest = {
+  /** Name of the connector. */
+  readonly connector: string;
+  /** Whether a canonical id is what the request means; `canonicalId` is that of a grant. */
+  readonly means: (canonicalId: string) => boolean;
+  readonly access: readonly string[];
+  readonly form: string;
+  readonly defaultForm: string;
+  readonly scope: Scope;
+  /** Null for forms whose life nobody chooses. */
+  readonly ttlSeconds: number | null;
+  /** Null: any place where the caller is a member. */
+  readonly project: string | null;
+  readonly domain: string | null;
+};
+
+/** One thing that was looked at. `detail` says what is missing, or what allowed it. */
+export type Check = { readonly id: CheckId; readonly ok: boolean; readonly detail: string };
+/** In the order in which they are made. */
+export const CHECK_IDS = [
+  "membership",
+  "resource",
+  "operator-deny",
+  "deny",
+  "grant",
+  "access",
+  "form",
+  "scope",
+  "ttl",
+] as const;
+/** See CHECK_IDS. */
+export type CheckId = (typeof CHECK_IDS)[number];
+
+/** The answer to a request. */
+export type Decision =
+  | {
+      readonly allowed: true;
+      /** `grant:<name>` */
+      readonly rule: string;
+      readonly checks: readonly Check[];
+      /** Canonical id of the resource, from the grant. */
+      readonly resourceId: string;
+      readonly scope: Scope;
+      /** Longest life now: the grant's bound, and its end. */
+      readonly maxTtlSeconds: number;
+      readonly grantExpiresAt: string | null;
+    }
+  | {
+      readonly allowed: false;
+      /** The deny that decided, else null. */
+      readonly rule: string | null;
+      readonly checks: readonly Check[];
+      readonly code: "DENIED" | "GROUPS_OVERAGE" | "SCOPE_TOO_WIDE" | "AMBIGUOUS_RESOURCE";
+      /** Canonical ids to choose from, for AMBIGUOUS_RESOURCE. */
+      readonly candidates: readonly string[];
+    };
+
+/**
+ * Deny by default and above all. What is asked beyond a grant is refused, never trimmed.
+ * @param deniedResources canonical ids that the operator never lends, whatever policy says: each with all below it
+ */
+export function decide(
+  policy: Policy,
+  principal: Principal,
+  request: AccessRequest,
+  deniedResources: readonly string[],
+  now: Date,
+): Decision {
+  const places = placesOf(policy, principal, request);
+  const checks: Check[] = [];
+  const refuse = (code: Extract<Decision, { allowed: false }>["code"], check: Check, rule: string | null = null) =>
+    ({ allowed: false, rule, code, checks: [...checks, check], candidates: [] }) as const;
+
+  if (places.length === 0) {
+    // Only where groups could have made the difference is their absence the reason.
+    if (
+      principal.groups === "overage" &&
+      [...policy.memberships.values()].some((membership) => needsGroups(membership, request))
+    ) {
+      return refuse("GROUPS_OVERAGE", {
+        id: "membership",
+        ok: false,
+        detail: "the token leaves out its groups because there are too many, and a membership here goes by group",
+      });
+    }
+    return refuse("DENIED", {
+      id: "membership",
+      ok: false,
+      detail: `no membership lets the caller execute in ${placeText(request)}`,
+    });
+  }
+  checks.push({ id: "membership", ok: true, detail: `membership:${places.map(({ name }) => name).join(", ")}` });
+
+  const current = [...policy.grants].filter(
+    ([, grant]) =>
+      isCurrent(grant, now) &&
+      fits(grant.connector, request.connector) &&
+      places.some((place) => reaches(grant, place)),
+  );
+  const allows = current.filter(([, { effect, resourceId }]) => effect === "allow" && request.means(resourceId));
+  const [first] = allows;
+  if (first === undefined) {
+    const detail = `no grant lets ${placeText(request)} reach this resource through the connector ${request.connector}`;
+    return refuse("DENIED", { id: "grant", ok: false, detail });
+  }
+  const { resourceId } = first[1];
+  if (allows.some(([, other]) => !sameText(other.resourceId, resourceId))) {
+    const candidates = [...new Set(allows.map(([, grant]) => grant.resourceId))].sort();
+    const detail = "the name fits several granted resources";
+    return { ...refuse("AMBIGUOUS_RESOURCE", { id: "resource", ok: false, detail }), candidates };
+  }
+  checks.push({ id: "resource", ok: true, detail: resourceId });
+
+  if (deniedResources.some((denied) => isAtOrBelow(resourceId, denied))) {
+    const detail = "the operator never lends this resource";
+    return refuse("DENIED", { id: "operator-deny", ok: false, detail }, "operator-deny");
+  }
+  const deny = current.find(([, grant]) => forbids(grant, resourceId, request.access));
+  if (deny !== undefined) {
+    const rule = `grant:${deny[0]}`;
+    return refuse("DENIED", { id: "deny", ok: false, detail: `${rule} denies it` }, rule);
+  }
+
+  // The grant that gets furthest explains best why none suffices.
+  const attempts = allows.map(([name, grant]) => {
+    const maxTtlSeconds = longestLifeSeconds(grant, now);
+    return { name, grant, maxTtlSeconds, checks: checksOf(name, grant, maxTtlSeconds, request) };
+  });
+  const found = attempts.find((attempt) => attempt.checks.every(({ ok }) => ok));
+  if (found === undefined) {
+    const best = attempts.reduce((left, right) => (passed(right.checks) > passed(left.checks) ? right : left));
+    return { allowed: false, rule: null, code: "SCOPE_TOO_WIDE", checks: [...checks, ...best.checks], candidates: [] };
+  }
+  return {
+    allowed: true,
+    rule: `grant:${found.name}`,
+    checks: [...checks, ...found.checks],
+    resourceId,
+    scope: { ...request.scope, ...found.grant.scope },
+    maxTtlSeconds: found.maxTtlSeconds,
+    grantExpiresAt: found.grant.expiresAt,
+  };
+}
+
+/** A project and domain in which the caller is a member, narrowed to what the request names. */
+type Place = { readonly name: string; readonly project: string; readonly domain: string };
+
+function placesOf(policy: Policy, principal: Principal, request: AccessRequest): Place[] {
+  const names = new Set([
+    principal.id,
+    ...(principal.groups === "overage" ? [] : principal.groups.map((id) => `group:${id}`)),
+  ]);
+  return [...policy.memberships].flatMap(([name, membership]) => {
+    const place = placeIn(membership, request);
+    return place !== null && membership.principals.some((member) => names.has(member)) ? [{ name, ...place }] : [];
+  });
+}
+
+/** Where a membership and a request meet; null when the request names another place. */
+function placeIn(membership: Membership, request: AccessRequest): { project: string; domain: string } | null {
+  const project = request.project ?? membership.project;
+  const domain = request.domain ?? membership.domain;
+  return matches(membership.project, project) && matches(membership.domain, domain) ? { project, domain } : null;
+}
+
+function reaches(grant: Grant, place: Place): boolean {
+  return matches(grant.project, place.project) && matches(grant.domain, place.domain);
+}
+
+/** Equal, or one side stands for all. */
+function matches(left: string, right: string): boolean {
+  return left === right || left === "*" || right === "*";
+}
+
+function fits(pattern: string, connector: string): boolean {
+  return pattern === "*" || pattern === connector;
+}
+
+function isCurrent({ expiresAt }: Grant, now: Date): boolean {
+  return expiresAt === null || now < new Date(expiresAt);
+}
+
+function forbids(grant: Grant, resourceId: string, access: readonly string[]): boolean {
+  if (grant.effect !== "deny" || !grant.access.some((right) => access.includes(right))) return false;
+  return grant.resourceId === "*" || isAtOrBelow(resourceId, grant.resourceId);
+}
+
+function isAtOrBelow(id: string, other: string): boolean {
+  return sameText(id, other) || id.toLowerCase().startsWith(`${other.toLowerCase()}/`);
+}
+
+function sameText(left: string, right: string): boolean {
+  return left.toLowerCase() === right.toLowerCase();
+}
+
+/** No credential outlives the grant that allows it. */
+function longestLifeSeconds({ maxTtlSeconds, expiresAt }: Grant, now: Date): number {
+  if (expiresAt === null) return maxTtlSeconds;
+  return Math.min(maxTtlSeconds, Math.floor((Date.parse(expiresAt) - now.getTime()) / 1000));
+}
+
+function checksOf(name: string, grant: Grant, maxTtlSeconds: number, request: AccessRequest): Check[] {
+  const missing = request.access.filter((right) => !grant.access.includes(right));
+  const forms = grant.forms.length === 0 ? [request.defaultForm] : grant.forms;
+  const wider = Object.entries(grant.scope)
+    .filter(([key, value]) => request.scope[key as keyof Scope] !== value)
+    .map(([key]) => key);
+  return [
+    { id: "grant", ok: true, detail: `grant:${name}` },
+    {
+      id: "access",
+      ok: missing.length === 0,
+      detail: missing.length === 0 ? grant.access.join(", ") : `grant:${name} does not give ${missing.join(", ")}`,
+    },
+    { id: "form", ok: forms.includes(request.form), detail: `grant:${name} gives the forms ${forms.join(", ")}` },
+    {
+      id: "scope",
+      ok: wider.length === 0,
+      detail: wider.length === 0 ? "within the grant" : `grant:${name} is limited in ${wider.join(", ")}`,
+    },
+    {
+      id: "ttl",
+      ok: request.ttlSeconds === null || request.ttlSeconds <= maxTtlSeconds,
+      detail: `grant:${name} gives at most ${maxTtlSeconds} seconds`,
+    },
+  ];
+}
+
+function passed(checks: readonly Check[]): number {
+  return checks.filter(({ ok }) => ok).length;
+}
+
+function needsGroups(membership: Membership, request: AccessRequest): boolean {
+  return placeIn(membership, request) !== null && membership.principals.some((member) => member.startsWith("group:"));
+}
+
+function placeText({ project, domain }: AccessRequest): string {
+  return project === null && domain === null
+    ? "any of the caller's projects"
+    : `project ${project ?? "*"}, domain ${domain ?? "*"}`;
+}

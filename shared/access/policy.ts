@@ -1,0 +1,65 @@
+/** What policy is made of: memberships (who works where) and grants (what a place may reach). Pure. */
+import { z } from "zod";
+import { nameSchema } from "../names.ts";
+
+/** `*` stands for every project or domain: the global arrangement. */
+const placeSchema = z.union([nameSchema, z.literal("*")]);
+/** Longest life that a grant can give: the longest of any form. */
+const MAX_TTL_SECONDS = 86_400;
+
+/** How a membership names a principal. GitHub repositories go by numeric id: names can be taken over. */
+export const principalNameSchema = z
+  .string()
+  .max(300)
+  .regex(
+    /^(?:group:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?:user|app):[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|github:[0-9]{1,20}|workload:[a-z0-9][a-z0-9-]{0,62}\/[!-~]{1,255})$/,
+    "expected group:<oid>, user:<tenant>/<oid>, app:<tenant>/<oid>, github:<repository id> or workload:<issuer>/<sub>",
+  );
+
+/** Body of `PUT /memberships/{name}`: these principals execute in this project and domain. */
+export const membershipSchema = z
+  .strictObject({
+    principals: z.array(principalNameSchema).min(1).max(100),
+    project: placeSchema,
+    domain: placeSchema,
+  })
+  .meta({ id: "Membership" });
+/** See membershipSchema. */
+export type Membership = z.output<typeof membershipSchema>;
+
+/** Limits inside a resource; which members a resource type takes is checked where the grant is saved. */
+export const scopeSchema = z.strictObject({
+  /** azure-generic: the audience of the token. */
+  audience: z.string().min(1).max(200).optional(),
+  /** key-vault-secret: the only version. */
+  version: z.string().min(1).max(127).optional(),
+});
+/** See scopeSchema. */
+export type Scope = z.output<typeof scopeSchema>;
+
+/** Body of `PUT /grants/{name}`: this project and domain reach this resource through this connector. */
+export const grantSchema = z
+  .strictObject({
+    effect: z.enum(["allow", "deny"]).default("allow"),
+    connector: z.union([nameSchema, z.literal("*")]).describe("* only in a deny"),
+    resourceId: z.string().min(1).max(1024).describe("canonical id; * only in a deny"),
+    scope: scopeSchema.default({}),
+    access: z.array(z.string().min(1).max(20)).min(1).max(10),
+    forms: z.array(z.string().min(1).max(30)).max(10).default([]).describe("empty: the default form of the type"),
+    project: placeSchema,
+    domain: placeSchema,
+    maxTtlSeconds: z.int().min(1).max(MAX_TTL_SECONDS).default(3600),
+    expiresAt: z.iso.datetime().nullable().default(null),
+  })
+  .refine((grant) => grant.effect === "deny" || (grant.connector !== "*" && grant.resourceId !== "*"), {
+    message: "an allow names one connector and one resource",
+  })
+  .meta({ id: "Grant" });
+/** See grantSchema. */
+export type Grant = z.output<typeof grantSchema>;
+
+/** All policy at one moment, by name. */
+export type Policy = {
+  readonly memberships: ReadonlyMap<string, Membership>;
+  readonly grants: ReadonlyMap<string, Grant>;
+};

@@ -1,0 +1,28 @@
+/** What access needs from outside: stored policy, and what a resource's name means. */
+import type { Policy } from "./policy.ts";
+
+/** Kinds of policy records. */
+export type PolicyKind = "membership" | "grant";
+/** A stored record with its ETag. `spec` is checked by the reader. */
+export type StoredPolicy = { readonly name: string; readonly spec: unknown; readonly etag: string };
+
+/** Stored policy. Every call: @throws UpstreamError STATE_UNAVAILABLE */
+export type PolicyStore = {
+  readAll(kind: PolicyKind): Promise<readonly StoredPolicy[]>;
+  /** At most `limit` records whose names follow `after`, in order. */
+  list(kind: PolicyKind, after: string, limit: number): Promise<readonly StoredPolicy[]>;
+  find(kind: PolicyKind, name: string): Promise<StoredPolicy | null>;
+  /**
+   * @param ifMatch the ETag that the writer saw; null = it must not exist yet
+   * @returns the new ETag; null when it is not as the writer saw it
+   */
+  write(kind: PolicyKind, name: string, spec: unknown, by: string, ifMatch: string | null): Promise<string | null>;
+  /** False when it is not as the writer saw it. */
+  remove(kind: PolicyKind, name: string, ifMatch: string): Promise<boolean>;
+};
+
+/** Policy that is fresh enough to decide by. @throws UpstreamError STATE_UNAVAILABLE when it is not */
+export type PolicySource = () => Promise<Policy>;
+
+/** Whether what a caller wrote means the resource with this canonical id. Pure. */
+export type Means = (resourceType: string, text: string, canonicalId: string) => boolean;
