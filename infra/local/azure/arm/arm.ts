@@ -20,8 +20,8 @@ import { blobContainerOperations } from "./blob-containers.ts";
 import { storageAccountOperations } from "./storage-accounts.ts";
 import { subscriptionOperations } from "./subscriptions.ts";
 
-/** Reads left in the bucket of a new caller. Source: "Understand how Azure Resource Manager throttles requests". */
-const READS_LEFT = { subscription: "1099", global: "16499" };
+/** Reads left in the bucket of a new caller after this one, as answers of 2025 show them. */
+const READS_LEFT = { tenant: "249", subscription: "1099", global: "16499" };
 const GUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 /** What the storage resource provider calls itself in its answers. */
 const STORAGE_SERVER = "Microsoft-Azure-Storage-Resource-Provider/1.0,Microsoft-HTTPAPI/2.0 Microsoft-HTTPAPI/2.0";
@@ -46,7 +46,12 @@ export async function createArm(deps: {
       refuse(reply, new ArmError(400, "BadRequest", "The request URI is malformed."));
     },
   });
-  const setHeaders = (request: { readonly id: string }, reply: FastifyReply) => {
+  const setHeaders = (request: FastifyRequest, reply: FastifyReply) => {
+    const correlationId = guidIn(request, "x-ms-correlation-request-id") ?? request.id;
+    const clientId = guidIn(request, "x-ms-client-request-id");
+    if (clientId && request.headers["x-ms-return-client-request-id"] === "true") {
+      reply.header("x-ms-client-request-id", clientId);
+    }
     const stamp = now()
       .toISOString()
       .replace(/[-:]|\.\d+/g, "");
@@ -55,19 +60,24 @@ export async function createArm(deps: {
       pragma: "no-cache",
       expires: "-1",
       "x-ms-request-id": request.id,
-      "x-ms-correlation-request-id": request.id,
-      "x-ms-routing-request-id": `${location.toUpperCase()}:${stamp}:${request.id}`,
+      "x-ms-correlation-request-id": correlationId,
+      "x-ms-routing-request-id": `${location.toUpperCase()}:${stamp}:${correlationId}`,
       "strict-transport-security": "max-age=31536000; includeSubDomains",
       "x-content-type-options": "nosniff",
     });
   };
 
+  // Nothing that is emulated reads a body: whatever comes is thrown away, or an unknown operation is no 501.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, undefined));
   app.addHook("onRequest", async (request, reply) => setHeaders(request, reply));
-  app.setErrorHandler((error, _request, reply) => {
+  app.setErrorHandler((error, request, reply) => {
     const refusal =
       error instanceof ArmError
         ? error
         : new ArmError(500, "InternalServerError", "The local Azure Resource Manager failed.", { gateway: false });
+    // What ARM itself refuses never reached the provider, nor has its id.
+    if (refusal.gateway) reply.header("x-ms-request-id", request.id);
     return refuse(reply, refusal);
   });
   app.setNotFoundHandler(async (request) => {
@@ -90,8 +100,10 @@ export async function createArm(deps: {
             ? noRegisteredProvider(apiVersion, operation.type, location, operation.apiVersions)
             : invalidApiVersion(apiVersion, operation.apiVersions);
         }
+        const id = operation.type ? randomUUID() : request.id;
+        reply.header("x-ms-request-id", id);
         const answer = await operation.answer({
-          id: request.id,
+          id,
           caller,
           apiVersion,
           path: pathOf(request),
@@ -99,7 +111,7 @@ export async function createArm(deps: {
           query: (name) => queryOf(request, name),
         });
         const isTenantLevel = !operation.path.includes(":subscription");
-        if (isTenantLevel) reply.header("x-ms-ratelimit-remaining-tenant-reads", READS_LEFT.subscription);
+        if (isTenantLevel) reply.header("x-ms-ratelimit-remaining-tenant-reads", READS_LEFT.tenant);
         else {
           reply.header("x-ms-ratelimit-remaining-subscription-reads", READS_LEFT.subscription);
           reply.header("x-ms-ratelimit-remaining-subscription-global-reads", READS_LEFT.global);
@@ -108,6 +120,8 @@ export async function createArm(deps: {
         reply.code(answer.status).headers(answer.headers ?? {});
         if (answer.body === undefined) return reply.send();
         reply.header("content-type", operation.type ? "application/json" : "application/json; charset=utf-8");
+        // A client that takes compressed answers gets one from Azure; here only this header tells.
+        if (/\bgzip\b/i.test(String(request.headers["accept-encoding"]))) reply.header("vary", "Accept-Encoding");
         // Bytes, not text: fastify would add a charset, which the storage resource provider does not send.
         return reply.send(Buffer.from(JSON.stringify(answer.body)));
       },
@@ -145,6 +159,12 @@ function refuse(reply: FastifyReply, error: ArmError) {
   if (error.gateway && error.status < 500) reply.header("x-ms-failure-cause", "gateway");
   if (error.challenge) reply.header("www-authenticate", error.challenge);
   return reply.code(error.status).header("content-type", "application/json; charset=utf-8").send(armErrorBody(error));
+}
+
+/** An id that the client gave; only GUIDs, for it is sent back. */
+function guidIn(request: FastifyRequest, header: string): string | undefined {
+  const value = request.headers[header];
+  return typeof value === "string" && GUID.test(value) ? value : undefined;
 }
 
 function pathOf(request: FastifyRequest): string {

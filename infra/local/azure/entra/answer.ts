@@ -40,9 +40,10 @@ export function startAnswer(request: FastifyRequest, reply: FastifyReply, at: Da
       "stsservicecookie=estsfd; path=/; secure; samesite=none; httponly",
     ],
   });
-  // Sent back only to clients that ask for it, as in Entra.
-  if (request.headers["return-client-request-id"] === "true") {
-    reply.header("client-request-id", correlationId(request));
+  // An id in the form alone is not sent back, as in Entra.
+  const clientRequestId = request.headers["client-request-id"];
+  if (typeof clientRequestId === "string" && GUID.test(clientRequestId)) {
+    reply.header("client-request-id", clientRequestId);
   }
 }
 

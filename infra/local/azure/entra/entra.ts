@@ -64,10 +64,12 @@ export async function createEntra({
     app.post<TenantRoute>(path, async (request, reply) => {
       reply.headers(TOKEN_HEADERS);
       const form = formOf(request);
-      if (form.has("x-client-current-telemetry")) reply.header("x-ms-clitelem", "1,0,0,,");
+      const telemetry = form.get("x-client-current-telemetry") ?? request.headers["x-client-current-telemetry"];
+      if (telemetry !== undefined) reply.header("x-ms-clitelem", "1,0,0,,");
       const tenant = tenantNamed(seed, request.params.tenant);
       if (tenant === "unknown") throw tenantNotFoundForToken(request.params.tenant);
-      return issue({ seed, key, now }, { tenant, form, authorization: request.headers.authorization });
+      if (/^Basic /i.test(request.headers.authorization ?? "")) throw new NotEmulated(" with HTTP Basic");
+      return issue({ seed, key, now }, { tenant, form });
     });
   issueAt("/:tenant/oauth2/v2.0/token", tokenV2);
   issueAt("/:tenant/oauth2/token", tokenV1);

@@ -37,6 +37,7 @@ const TOKEN_DETAIL: Readonly<Record<TokenRefusal, string>> = {
   malformed: "IDX12741: JWT must have three segments (JWS) or five segments (JWE).",
   signature: "Signature validation failed. Signature verification failed.",
   expired: "Lifetime validation failed. The token is expired.",
+  notYetValid: "Lifetime validation failed. The token is not yet valid.",
   issuer: "Issuer validation failed. Issuer did not match.",
   audience: "Audience validation failed. Audience did not match.",
 };
