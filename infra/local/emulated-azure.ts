@@ -48,7 +48,7 @@ export type EmulatedAzure = {
 export async function startEmulatedAzure(options: EmulatedAzureOptions): Promise<EmulatedAzure> {
   const stateDir = resolve(options.stateDir);
   const seed = loadSeed();
-  const lock = lockStateFolder(stateDir);
+  const lock = await lockStateFolder(stateDir);
   // Ends of what was started; the last one started ends first, also when a later step fails.
   const ends: (() => Promise<void>)[] = [async () => lock.release()];
   const stop = async () => {
