@@ -16,8 +16,8 @@ import { VAULT_API_VERSIONS } from "./vault-limits.ts";
  * enough that a client which does not poll fails, and short enough to test with.
  */
 export const DEFAULT_SETTLE_MS = 500;
-/** Build of the service that the recordings of 2025 show. */
-const SERVICE_VERSION = "1.9.2784.1";
+/** Build of the service that the recordings of March 2026 show. */
+const SERVICE_VERSION = "1.9.3070.1";
 
 type Vault = VaultIdentity & { readonly document: Document<VaultState> };
 
@@ -29,7 +29,7 @@ export async function createKeyVault(deps: {
   readonly authorization: Authorization;
   readonly now: () => Date;
   /** Milliseconds, at least 0. */
-  readonly settleMs?: number;
+  readonly settleMs?: number | undefined;
   /** Id of a new version: 32 hex digits. */
   readonly newVersion?: () => string;
 }): Promise<Service> {
@@ -99,12 +99,9 @@ export async function createKeyVault(deps: {
         const caller = callers.get(request);
         const asked: SecretRequest = {
           vaultUrl: `https://${hostOf(request.headers.host)}`,
-          apiVersion: queryOf(request, "api-version") ?? "",
-          path: pathOf(request),
           body: typeof request.body === "string" ? request.body : "",
           document: vault.document,
           param: (name) => paramOf(request, name),
-          query: (name) => queryOf(request, name),
           demand(action, secret) {
             if (caller) demandVaultRight(caller, action, secret, { authorization: deps.authorization, vault });
           },
@@ -113,6 +110,8 @@ export async function createKeyVault(deps: {
       },
     });
   }
+  // Not emulated; without this line it is a secret's version by the name of "versions".
+  app.get("/secrets/:name/versions", (_request, reply) => reply.callNotFound());
   await app.ready();
   const names = [...vaults.keys()].map((host) => host.replaceAll(".", "\\."));
   return {
