@@ -1,5 +1,6 @@
 /** Azure Resource Manager (management.azure.com), read-only over the seed. Wired by system.ts. */
 import { randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Seed } from "../../seed.ts";
 import type { Service } from "../../service.ts";
@@ -42,35 +43,35 @@ export async function createArm(deps: {
     genReqId: () => randomUUID(),
     routerOptions: { caseSensitive: false, ignoreDuplicateSlashes: true, ignoreTrailingSlash: true },
     frameworkErrors: (_error, request, reply) => {
-      setHeaders(request, reply);
+      reply.headers(headersFor(request.headers, request.id));
       refuse(reply, new ArmError(400, "BadRequest", "The request URI is malformed."));
     },
   });
-  const setHeaders = (request: FastifyRequest, reply: FastifyReply) => {
-    const correlationId = guidIn(request, "x-ms-correlation-request-id") ?? request.id;
-    const clientId = guidIn(request, "x-ms-client-request-id");
-    if (clientId && request.headers["x-ms-return-client-request-id"] === "true") {
-      reply.header("x-ms-client-request-id", clientId);
-    }
+  const headersFor = (asked: IncomingHttpHeaders, id: string) => {
+    const correlationId = guidIn(asked, "x-ms-correlation-request-id") ?? id;
+    const clientId = asked["x-ms-return-client-request-id"] === "true" && guidIn(asked, "x-ms-client-request-id");
     const stamp = now()
       .toISOString()
       .replace(/[-:]|\.\d+/g, "");
-    reply.headers({
+    return {
+      ...(clientId ? { "x-ms-client-request-id": clientId } : {}),
       "cache-control": "no-cache",
       pragma: "no-cache",
       expires: "-1",
-      "x-ms-request-id": request.id,
+      "x-ms-request-id": id,
       "x-ms-correlation-request-id": correlationId,
       "x-ms-routing-request-id": `${location.toUpperCase()}:${stamp}:${correlationId}`,
       "strict-transport-security": "max-age=31536000; includeSubDomains",
       "x-content-type-options": "nosniff",
-    });
+    };
   };
 
   // Nothing that is emulated reads a body: whatever comes is thrown away, or an unknown operation is no 501.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, undefined));
-  app.addHook("onRequest", async (request, reply) => setHeaders(request, reply));
+  app.addHook("onRequest", async (request, reply) => {
+    reply.headers(headersFor(request.headers, request.id));
+  });
   app.setErrorHandler((error, request, reply) => {
     const refusal =
       error instanceof ArmError
@@ -132,7 +133,10 @@ export async function createArm(deps: {
     name: "arm",
     hosts: /^management\.azure\.com$/,
     handle: (request, response) => app.routing(request, response),
-    errorBody: (error) => ({ contentType: "application/json; charset=utf-8", body: armErrorBody(error) }),
+    errorBody: (request, error) => ({
+      headers: { ...headersFor(request.headers, randomUUID()), "content-type": "application/json; charset=utf-8" },
+      body: armErrorBody(error),
+    }),
     close: async () => app.close(),
   };
 }
@@ -162,8 +166,8 @@ function refuse(reply: FastifyReply, error: ArmError) {
 }
 
 /** An id that the client gave; only GUIDs, for it is sent back. */
-function guidIn(request: FastifyRequest, header: string): string | undefined {
-  const value = request.headers[header];
+function guidIn(headers: IncomingHttpHeaders, header: string): string | undefined {
+  const value = headers[header];
   return typeof value === "string" && GUID.test(value) ? value : undefined;
 }
 

@@ -91,6 +91,8 @@ export async function identifyCaller(
     };
   }
 
+  // Without a credential the table service answers as to a wrong one.
+  if (service === "table") return refuse(challenges ? invalidToken("", deps.tenant) : authenticationFailed(""));
   if (challenges) return refuse(noAuthentication(deps.tenant));
   const isRead = request.method === "GET" || request.method === "HEAD";
   return refuse(service === "blob" && isRead ? publicAccessNotPermitted() : resourceNotFound());
