@@ -1,7 +1,7 @@
 /** The wire of an Azure SDK client: requests are kept, answers are made up, nothing leaves. Used by the unit tests. */
 import { createHttpHeaders, type HttpClient, type PipelineRequest } from "@azure/core-rest-pipeline";
 
-/** One made-up answer; `body` is sent as JSON. */
+/** One made-up answer; text is sent as it is, anything else as JSON. */
 export type HttpAnswer = {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -19,7 +19,7 @@ export function fakeHttp(answer: (index: number, request: PipelineRequest) => Ht
         request,
         status,
         headers: createHttpHeaders({ "content-type": "application/json", ...headers }),
-        bodyAsText: body === undefined ? "" : JSON.stringify(body),
+        bodyAsText: typeof body === "string" ? body : JSON.stringify(body ?? ""),
       };
     },
   };

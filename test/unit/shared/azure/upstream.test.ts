@@ -181,6 +181,7 @@ describe("failureOf", () => {
     ["ARM's and Key Vault's place", { code: "AuthorizationFailed" }, "AuthorizationFailed"],
     ["Blob Storage's place", { details: { errorCode: "ServerBusy" } }, "ServerBusy"],
     ["Table Storage's place", { details: { code: "TableNotFound" } }, "TableNotFound"],
+    ["Table Storage's body", { details: { odataError: { code: "TableBeingDeleted" } } }, "TableBeingDeleted"],
     ["what is no bare word", { code: `not a code ${TOKEN}` }, null],
     ["nothing", {}, null],
   ])("reads the code from %s", (_what, options, code) => {
