@@ -155,12 +155,16 @@ function logFailure(log: Log, error: unknown, correlationId: string): void {
       ...(failure?.code == null ? {} : { upstreamCode: failure.code }),
     });
   } else if (codeOf(error) === "INTERNAL") {
-    const { name, stack = "" } = error instanceof Error ? error : new Error();
-    const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
+    const { name, message, stack = "" } = error instanceof Error ? error : new Error();
+    // Without the message first: its lines may look like frames.
+    const frames = stack
+      .replace(message, "")
+      .split("\n")
+      .filter((line) => /^\s+at /.test(line));
     log.error("http.defect", {
       correlationId,
       errorName: name,
-      frames: frames.slice(0, MAX_FRAMES).join(" ").replace(/\s+/g, " "),
+      frames: frames.slice(0, MAX_FRAMES).join("").replace(/\s+/g, " ").trim(),
     });
   }
 }

@@ -7,6 +7,7 @@ import type { Certificates } from "./certificates.ts";
 import { type Child, startChild } from "./child.ts";
 import { type Seed, storageAccountsOf } from "./seed.ts";
 import type { StateStore } from "./state.ts";
+import { holdStateFolder } from "./state-lock.ts";
 
 const START_TIMEOUT_MS = 60_000;
 /** Length of the keys that Azure makes for a storage account. */
@@ -33,7 +34,7 @@ export async function startAzurite(deps: {
   readonly logFile: string;
 }): Promise<Azurite> {
   const location = join(deps.stateDir, "azurite");
-  mkdirSync(location, { recursive: true });
+  mkdirSync(location, { recursive: true, mode: 0o700 });
   const { logFile } = deps;
   const ports = new Map<string, number>();
   let report = () => {};
@@ -52,6 +53,7 @@ export async function startAzurite(deps: {
       if (ports.size === 3) report();
     },
   });
+  holdStateFolder(deps.stateDir, child.pid);
   let timer: NodeJS.Timeout | undefined;
   const failed = new Promise<never>((_resolve, reject) => {
     const fail = (why: string) => reject(new Error(`Azurite ${why}; its output is in ${logFile}`));

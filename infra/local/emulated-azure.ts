@@ -21,6 +21,8 @@ export type EmulatedAzureOptions = {
   readonly stateDir: string;
   /** Each port that is left out is a free one. */
   readonly ports?: Partial<Ports>;
+  /** Milliseconds until a deletion or recovery shows in a key vault; half a second if left out. */
+  readonly settleMs?: number;
   /** Told when a child process ends although nobody asked it to. */
   readonly onChildExit?: (name: "azurite" | "host", exit: ChildExit) => void;
 };
@@ -48,7 +50,7 @@ export type EmulatedAzure = {
 export async function startEmulatedAzure(options: EmulatedAzureOptions): Promise<EmulatedAzure> {
   const stateDir = resolve(options.stateDir);
   const seed = loadSeed();
-  const lock = lockStateFolder(stateDir);
+  const lock = await lockStateFolder(stateDir);
   // Ends of what was started; the last one started ends first, also when a later step fails.
   const ends: (() => Promise<void>)[] = [async () => lock.release()];
   const stop = async () => {
@@ -63,7 +65,7 @@ export async function startEmulatedAzure(options: EmulatedAzureOptions): Promise
 }
 
 async function startParts(
-  { ports = {}, onChildExit }: EmulatedAzureOptions,
+  { ports = {}, settleMs, onChildExit }: EmulatedAzureOptions,
   stateDir: string,
   seed: Seed,
   ends: (() => Promise<void>)[],
@@ -79,7 +81,7 @@ async function startParts(
   ends.push(() => azurite.child.stop());
   void azurite.child.exited.then((exit) => azurite.child.isStopping() || onChildExit?.("azurite", exit));
 
-  const services = await createServices({ seed, state, azurite, ca: certificates.ca, now });
+  const services = await createServices({ seed, state, azurite, ca: certificates.ca, settleMs, now });
   const log = createRequestLog();
   const faults = createFaults({ log, now });
   const front = createFront(services, certificates, faults.intercept);

@@ -159,12 +159,11 @@ function sendError(service: Service, rule: ActiveFault, status: number, response
   const usual = USUAL_CODES[`${service.name} ${status}`] ?? CODES_BY_STATUS[status] ?? "InternalServerError";
   const code = rule.code ?? usual;
   const message = `Planned fault ${rule.id} of the local Azure.`;
-  const { contentType, body } = service.errorBody({ status, code, message });
+  const { headers, body } = service.errorBody(response.req, { status, code, message });
   response.writeHead(status, {
-    "content-type": contentType,
+    ...headers,
     "content-length": Buffer.byteLength(body),
     ...(rule.retryAfterSeconds === undefined ? {} : { "retry-after": String(rule.retryAfterSeconds) }),
-    ...(service.name === "storage" ? { "x-ms-error-code": code } : {}),
   });
   response.end(body);
 }

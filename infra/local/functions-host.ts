@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Child, startChild } from "./child.ts";
+import { holdStateFolder } from "./state-lock.ts";
 
 const MAIN = fileURLToPath(new URL("./host/main.ts", import.meta.url));
 const START_TIMEOUT_MS = 60_000;
@@ -42,6 +43,7 @@ export async function startFunctionsHost(options: {
       if (lastLines.length > 20) lastLines.shift();
     },
   });
+  holdStateFolder(options.stateDir, child.pid);
   let timer: NodeJS.Timeout | undefined;
   try {
     const url = await new Promise<string>((resolve, reject) => {

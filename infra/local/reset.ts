@@ -7,7 +7,7 @@ const STATE_DIR = fileURLToPath(new URL("../../.local", import.meta.url));
 
 try {
   // Held while deleting, so that no start gets half a folder.
-  lockStateFolder(STATE_DIR);
+  await lockStateFolder(STATE_DIR);
   rmSync(STATE_DIR, { recursive: true });
   console.log(`Deleted ${STATE_DIR}.`);
 } catch (error) {

@@ -1,5 +1,5 @@
 /** What every emulated Azure service is to the frame around it (front.ts, control.ts, system.ts). */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 
 /** One emulated Azure service, reached under its real host names. */
 export type Service = {
@@ -9,8 +9,14 @@ export type Service = {
   readonly hosts: RegExp;
   /** Answers one request. Never throws: a failure of its own is answered with 500 in the service's error form. */
   handle(request: IncomingMessage, response: ServerResponse): void;
-  /** Body of an error in this service's own form; used by the frame for planned faults (429, 5xx). */
-  errorBody(error: { status: number; code: string; message: string }): { contentType: string; body: string };
+  /**
+   * An error in this service's own form, with the headers that its answers have; used by the frame for planned faults
+   * (408, 429, 5xx).
+   */
+  errorBody(
+    request: IncomingMessage,
+    error: { status: number; code: string; message: string },
+  ): { headers: OutgoingHttpHeaders; body: string };
   /** Frees what the service holds. */
   close?(): Promise<void>;
 };

@@ -9,15 +9,19 @@ import type { Seed } from "./seed.ts";
 import type { Service } from "./service.ts";
 import type { StateStore } from "./state.ts";
 
-/** @param deps.ca PEM text of the authority behind Azurite's certificate */
+/**
+ * @param deps.ca PEM text of the authority behind Azurite's certificate
+ * @param deps.settleMs milliseconds until a deletion or recovery shows in a key vault
+ */
 export async function createServices(deps: {
   readonly seed: Seed;
   readonly state: StateStore;
   readonly azurite: Azurite;
   readonly ca: string;
+  readonly settleMs?: number | undefined;
   readonly now: () => Date;
 }): Promise<readonly Service[]> {
-  const { seed, state, ca, now } = deps;
+  const { seed, state, ca, settleMs, now } = deps;
   const { blobPort, queuePort, tablePort } = deps.azurite;
   const authorization = createAuthorization(seed);
   const { service: entra, tokens } = await createEntra({ seed, state, now });
@@ -25,6 +29,6 @@ export async function createServices(deps: {
   const storage = await createStorage({ seed, tokens, authorization, azurite, now });
   await storage.seedContainers();
   const arm = await createArm({ seed, tokens, authorization, containers: storage.containers, now });
-  const keyVault = await createKeyVault({ seed, state, tokens, authorization, now });
+  const keyVault = await createKeyVault({ seed, state, tokens, authorization, settleMs, now });
   return [entra, arm, keyVault, storage.service];
 }

@@ -9,7 +9,7 @@ export type StateStore = { document<T>(name: string, initial: () => T): Document
 
 /** Only this process writes the folder: two local systems need two state folders. */
 export function openStateStore(folder: string): StateStore {
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   return {
     document<T>(name: string, initial: () => T): Document<T> {
       const file = join(folder, `${name}.json`);

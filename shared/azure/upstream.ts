@@ -112,7 +112,8 @@ function isAzureFailure(error: unknown): boolean {
 export function failureOf(error: unknown): Failure {
   const fields = asRecord(error);
   const details = asRecord(fields.details);
-  const code = [fields.code, details.errorCode, details.code].find(
+  // The table service names its code in the body alone.
+  const code = [fields.code, details.errorCode, details.code, asRecord(details.odataError).code].find(
     (value) => typeof value === "string" && CODE.test(value),
   );
   const asked = error instanceof ThrottledError ? error.retryAfterSeconds : null;

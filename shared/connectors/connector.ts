@@ -55,7 +55,7 @@ export const connectorRequestSchema = z
     visibility: z.enum(["private", "shared"]).default("private"),
     users: z.array(principalSchema).max(100).default([]),
     expiresAt: z.iso
-      .datetime()
+      .datetime({ abort: true })
       .overwrite((time) => utc(new Date(time)))
       .nullable()
       .default(null),

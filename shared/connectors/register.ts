@@ -84,14 +84,16 @@ export async function registerConnector(
     detail: { name: connector.name, authMethod: connector.authMethod, clientId: connector.configuration.clientId },
     credentialMac: null,
   };
+  const tried: AuditEvent[] = [];
   try {
     if (looked.verification !== null) await deps.verifications.put(id, looked.verification);
+    tried.push(event);
     // Before the row: a connector that can be used must be on record, even if this process dies in between.
     await deps.appendAudit(event);
     const { etag } = await deps.store.insert(connector);
     return { connector, etag, verification: looked.verification };
   } catch (error) {
-    await takeBack(deps, connector, event);
+    await takeBack(deps, connector, tried);
     throw error;
   }
 }
@@ -100,14 +102,15 @@ export async function registerConnector(
  * Only when the row is surely gone does the trail say so, and does the secret go: a record must not point to nothing.
  * What cannot be taken back now stays: a secret without a record is in the vault, where it is safe.
  */
-async function takeBack(deps: RegisterDeps, connector: Connector, event: AuditEvent): Promise<void> {
+async function takeBack(deps: RegisterDeps, connector: Connector, tried: readonly AuditEvent[]): Promise<void> {
   try {
     await deps.store.remove(connector);
   } catch {
     return;
   }
   await Promise.allSettled([
-    deps.appendAudit({ ...event, outcome: "withdrawn" }),
+    // What was never tried is not withdrawn; what failed may have arrived.
+    ...tried.map((event) => deps.appendAudit({ ...event, outcome: "withdrawn" })),
     deps.secrets.remove(connector.secretName),
     ...(connector.checkedAt === null ? [] : [deps.verifications.remove(connector.id)]),
   ]);

@@ -38,6 +38,8 @@ async function verifyType(resourceType: ResourceType, view: AzureView, limits: L
     const { containers, unread } = await listBlobContainers(view, limits);
     const resources = [...new Set(containers.map(blobContainerDisplayName))].slice(0, MAX_RESOURCES);
     if (unread.length > 0) {
+      const outages = unread.filter(({ error }) => error instanceof UpstreamError && error.retryable);
+      if (resources.length === 0 && outages.length === unread.length) throw unread[0]?.error;
       return {
         resourceType,
         state: "error",

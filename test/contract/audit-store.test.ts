@@ -5,6 +5,7 @@ import { z } from "zod";
 import { createAuditTrail } from "../../shared/audit/chain.ts";
 import { type AuditRow, chainRow } from "../../shared/audit/record.ts";
 import { createAuditStore } from "../../shared/store/audit-records.ts";
+import { utc } from "../../shared/time.ts";
 import { credentialOf } from "../support/application-tokens.ts";
 import { type Control, createControl } from "../support/control.ts";
 import { NOW, now } from "../support/fakes.ts";
@@ -26,13 +27,15 @@ const openStore = () => createAuditStore(stateTable(azure, "Audit", "AUDIT_UNAVA
 const trailOf = (writerId: string, clock = now) => createAuditTrail({ store: openStore(), writerId, now: clock });
 const event = (correlationId: string) => auditEvent({ correlationId });
 const firstRow = (writerId: string, correlationId = "c-1") =>
-  chainRow(event(correlationId), { at: NOW.toISOString(), writerId, sequence: 1, prevHash: "" });
-const INSERT = { service: "storage", method: "POST", path: "^/Audit" };
+  chainRow(event(correlationId), { at: utc(NOW), writerId, sequence: 1, prevHash: "" });
+const INSERT = { service: "storage", method: "POST", path: "^/\\$batch" };
+/** The insert of the first of several, for as long as the others need to come: they wait and go together. */
+const SLOW_FIRST = { ...INSERT, latencyMs: 300, times: 1 };
 
 const columns = z.object({
   partitionKey: z.string(),
   rowKey: z.string().regex(/^\d{8}$/),
-  at: z.string(),
+  at: z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
   event: z.enum(["connector.registered", "credential.issued"]),
   outcome: z.enum(["ok", "withdrawn"]),
   principalId: z.string(),
@@ -103,10 +106,23 @@ describe("insert", () => {
   test("the same row again counts as written; another at its place is a conflict with the stored hash", async () => {
     const store = openStore();
     const row = firstRow("again");
-    expect(await store.insert(row)).toEqual({ kind: "written" });
-    expect(await store.insert(row)).toEqual({ kind: "written" });
-    expect(await store.insert(firstRow("again", "other"))).toEqual({ kind: "conflict", hash: row.hash });
+    expect(await store.insert([row])).toEqual({ kind: "written" });
+    expect(await store.insert([row])).toEqual({ kind: "written" });
+    expect(await store.insert([firstRow("again", "other")])).toEqual({ kind: "conflict", hash: row.hash });
     expect(await store.hashAt(row)).toBe(row.hash);
+  });
+
+  test("several rows: all or none", async () => {
+    const store = openStore();
+    const row = firstRow("together");
+    const next = (correlationId: string) =>
+      chainRow(event(correlationId), { at: row.at, writerId: row.writerId, sequence: 2, prevHash: row.hash });
+    expect(await store.insert([next("second")])).toEqual({ kind: "written" });
+    // The second place is taken by another: then the first stays free as well, and nothing is said to be written.
+    await expect(store.insert([row, next("other")])).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+    expect(await store.hashAt(row)).toBeNull();
+    expect(await store.insert([row])).toEqual({ kind: "written" });
+    expect(await store.insert([row, next("second")])).toEqual({ kind: "written" });
   });
 
   test("a lost reply is found out: the record counts, once", async () => {
@@ -125,7 +141,7 @@ describe("insert", () => {
     const store = openStore();
     await control.fault({ ...INSERT, dropReply: true });
     const row = firstRow("all-replies-lost");
-    expect(await store.insert(row)).toEqual({ kind: "written" });
+    expect(await store.insert([row])).toEqual({ kind: "written" });
     expect(await control.clear()).toBeGreaterThan(0);
   });
 
@@ -138,6 +154,48 @@ describe("insert", () => {
     await trail.append(event("c"));
     const rows = await stored("nothing-known");
     expect(rows.map(({ correlationId }) => correlationId)).toEqual(["a", "b", "c"]);
+    expect(chainFaults(rows)).toEqual([]);
+  });
+});
+
+describe("records that wait", () => {
+  const many = (trail: ReturnType<typeof trailOf>, count: number) =>
+    Array.from({ length: count }, (_, index) => trail.append(event(`c-${index}`)));
+
+  test("for another's write go in one transaction of at most 100, in the order in which they came", async () => {
+    const trail = trailOf("waiting");
+    await trail.append(event("first"));
+    await control.fault(SLOW_FIRST, { ...INSERT, latencyMs: 0 });
+    await Promise.all(many(trail, 1 + 150));
+    expect(await control.clear()).toBe(3);
+    const rows = await stored("waiting");
+    const ids = rows.map(({ correlationId }) => correlationId);
+    expect(ids).toEqual(["first", ...Array.from({ length: 151 }, (_, index) => `c-${index}`)]);
+    expect(chainFaults(rows)).toEqual([]);
+  });
+
+  test("and whose reply is lost count, each once", async () => {
+    const trail = trailOf("waiting-lost");
+    await control.fault(SLOW_FIRST, { ...INSERT, dropReply: true, times: 1 });
+    await Promise.all(many(trail, 12));
+    expect(await control.clear()).toBe(2);
+    const rows = await stored("waiting-lost");
+    expect(rows).toHaveLength(12);
+    expect(chainFaults(rows)).toEqual([]);
+  });
+
+  test("fail together, and leave no gap", async () => {
+    const trail = trailOf("waiting-failed");
+    await control.fault(SLOW_FIRST, { ...INSERT, status: 503 });
+    const results = await Promise.allSettled(many(trail, 12));
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", ...Array(11).fill("rejected")]);
+    await control.clear();
+    await trail.append(event("after"));
+    const rows = await stored("waiting-failed");
+    expect(rows.map(({ correlationId, sequence }) => [correlationId, sequence])).toEqual([
+      ["c-0", 1],
+      ["after", 2],
+    ]);
     expect(chainFaults(rows)).toEqual([]);
   });
 });

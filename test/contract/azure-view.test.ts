@@ -53,8 +53,10 @@ describe("a Reader", () => {
     expect(await view.container(id)).toBeNull();
   });
 
-  test("an unknown group has no accounts", async () => {
+  test("an unknown group has no accounts; an unknown subscription is no empty one", async () => {
     expect(await view.storageAccounts(SUBSCRIPTION, "nothing")).toEqual([]);
+    const unknown = view.storageAccounts("00000000-0000-4000-8000-000000000000", null);
+    await expect(unknown).rejects.toMatchObject({ code: "UPSTREAM_REFUSED", failure: { status: 404 } });
   });
 });
 
@@ -108,6 +110,16 @@ describe("faults", () => {
     await expect(view.subscriptionIds()).rejects.toMatchObject(failure);
     await expect(view.container(STORE)).rejects.toMatchObject(failure);
   });
+
+  test.each([429, 503])(
+    "%d with a Retry-After of a minute ends the call at the first answer, and says so",
+    async (status) => {
+      await control.fault({ service: "arm", status, retryAfterSeconds: 60 });
+      const failure = { code: "UPSTREAM_REFUSED", retryable: true, retryAfterSeconds: 60, failure: { status } };
+      await expect(view.subscriptionIds()).rejects.toMatchObject(failure);
+      expect(await control.clear()).toBe(1);
+    },
+  );
 
   test("one bad answer is repeated and not noticed", async () => {
     await control.fault({ service: "arm", status: 503, times: 1 }, { service: "arm", drop: true, times: 1 });

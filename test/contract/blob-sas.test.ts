@@ -116,12 +116,12 @@ describe("delegation keys", () => {
     return { start: Date.parse(query.get("skt") ?? ""), end: Date.parse(query.get("ske") ?? "") };
   };
 
-  test("are back-dated by 15 minutes and live for two days", async () => {
+  test("are back-dated by 15 minutes and live for 25 hours", async () => {
     const now = new Date(Math.floor(Date.now() / 1000) * 1000);
     const { sasToken } = await issueBy(newIssuer(() => now));
     expect(keyTimes(sasToken)).toEqual({
       start: now.getTime() - 15 * MINUTE_MS,
-      end: now.getTime() + 48 * HOUR_MS,
+      end: now.getTime() + 25 * HOUR_MS,
     });
   });
 
@@ -135,17 +135,22 @@ describe("delegation keys", () => {
     expect((await keyRequests()) - before).toBe(1);
   });
 
-  test("one that would end before the SAS, or within 5 minutes of it, is not used", async () => {
+  test("one is used for 15 minutes, and outlives every SAS that it signs", async () => {
     // Whole seconds, as in the SAS.
     const start = Math.floor(Date.now() / 1000) * 1000;
     let now = new Date(start);
     const issue = newIssuer(() => now);
-    const endOf = async (expiresAt: number) =>
-      keyTimes((await issueBy(issue, { expiresAt: new Date(expiresAt) })).sasToken).end;
-    const first = await endOf(start + HOUR_MS);
-    expect(await endOf(first - 5 * MINUTE_MS)).toBe(first);
-    now = new Date(start + MINUTE_MS);
-    expect(await endOf(first - 5 * MINUTE_MS + 1)).toBeGreaterThan(first);
+    const endOfKey = async () => {
+      const longest = new Date(now.getTime() + 24 * HOUR_MS);
+      const { sasToken } = await issueBy(issue, { expiresAt: longest });
+      expect(keyTimes(sasToken).end).toBeGreaterThan(longest.getTime());
+      return keyTimes(sasToken).end;
+    };
+    const first = await endOfKey();
+    now = new Date(start + 15 * MINUTE_MS - 1);
+    expect(await endOfKey()).toBe(first);
+    now = new Date(start + 15 * MINUTE_MS);
+    expect(await endOfKey()).toBeGreaterThan(first);
   });
 
   test("those of a sign-in for one use are not kept", async () => {
@@ -175,7 +180,7 @@ describe("delegation keys", () => {
       await expect(issueBy(newIssuer(), { ...wanted, ...by })).rejects.toMatchObject({
         code: "UPSTREAM_REFUSED",
         retryable: false,
-        message: expect.stringContaining("Storage Blob Data Contributor"),
+        message: expect.stringContaining("Storage Blob Delegator"),
         failure: { status: 403, code: REFUSED },
       });
     },

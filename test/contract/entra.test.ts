@@ -127,6 +127,7 @@ describe("the wire", () => {
   test("a refusal repeats the request's ids and does not show the secret", async () => {
     const form = { ...appForm, client_secret: "a-guess-that-must-not-come-back", "client-request-id": CORRELATION_ID };
     const answer = await post(`/${TENANT}/oauth2/v2.0/token`, form);
+    expect(answer.headers.has("client-request-id")).toBe(false);
     const text = await answer.text();
     expect(answer.status).toBe(401);
     expect(JSON.parse(text)).toMatchObject({
@@ -141,17 +142,24 @@ describe("the wire", () => {
     expect(text).not.toContain("a-guess-that-must-not-come-back");
   });
 
-  test("the client's id comes back in a header when it asks for that", async () => {
-    const headers = { "client-request-id": CORRELATION_ID, "return-client-request-id": "true" };
+  test("a client's id and telemetry in headers come back in headers", async () => {
+    const headers = { "client-request-id": CORRELATION_ID, "x-client-current-telemetry": "4|730,0|" };
     const answer = await post(`/${TENANT}/oauth2/v2.0/token`, {}, headers);
     expect(answer.status).toBe(400);
     expect(answer.headers.get("client-request-id")).toBe(CORRELATION_ID);
+    expect(answer.headers.get("x-ms-clitelem")).toBe("1,900144,0,,");
   });
 
-  test("v1 takes a secret by HTTP Basic and answers in strings", async () => {
+  test("HTTP Basic is 501 and named", async () => {
     const authorization = `Basic ${Buffer.from(`${AUTOMATION}:${AUTOMATION_SECRET}`).toString("base64")}`;
-    const form = { grant_type: "client_credentials", resource: "https://management.core.windows.net/" };
-    const answer = await post(`/${DOMAIN}/oauth2/token`, form, { authorization });
+    const answer = await post(`/${DOMAIN}/oauth2/v2.0/token`, { grant_type: "client_credentials" }, { authorization });
+    expect(answer.status).toBe(501);
+    expect(await answer.json()).toMatchObject({ error_description: expect.stringContaining("with HTTP Basic") });
+  });
+
+  test("v1 answers in strings", async () => {
+    const form = { ...appForm, resource: "https://management.core.windows.net/" };
+    const answer = await post(`/${DOMAIN}/oauth2/token`, form);
     expect(await answer.json()).toMatchObject({
       expires_in: "3599",
       expires_on: expect.stringMatching(/^\d{10}$/),

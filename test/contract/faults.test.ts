@@ -60,6 +60,7 @@ describe("status", () => {
     expect(answer.headers["retry-after"]).toBe("7");
     const code = codePath.split(".").reduce<unknown>((value, name) => member(value, name), JSON.parse(answer.body));
     expect(code).toBe("PlannedCode");
+    expect(answer.headers["x-ms-request-id"]).toMatch(/^[0-9a-f-]{36}$/);
   });
 
   test("status: storage answers with the code that the SDK reads", async () => {
@@ -70,6 +71,22 @@ describe("status", () => {
       { retryOptions: { maxTries: 1 } },
     );
     await expect(blobs.getProperties()).rejects.toMatchObject({ statusCode: 503, code: "ServerBusy" });
+  });
+
+  test("status: a table answers in OData with its usual headers", async () => {
+    await fault({ host: "latchkeystate.table.core.windows.net", status: 503 });
+    const answer = await rawRequest(azure, {
+      method: "GET",
+      url: "https://latchkeystate.table.core.windows.net/Tables",
+      headers: { accept: "application/json", "x-ms-version": "2019-02-02", "x-ms-client-request-id": "mine" },
+    });
+    expect(answer.headers).toMatchObject({
+      "content-type": "application/json;odata=minimalmetadata;streaming=true;charset=utf-8",
+      "x-ms-version": "2019-02-02",
+      "x-ms-client-request-id": "mine",
+      "x-ms-request-id": expect.stringMatching(/^[0-9a-f-]{36}$/),
+    });
+    expect(member(member(JSON.parse(answer.body), "odata.error"), "code")).toBe("ServerBusy");
   });
 
   test("times: the rule hits as often as it says; the SDK waits as told and then succeeds", async () => {

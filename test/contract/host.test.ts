@@ -168,6 +168,13 @@ describe("Functions host over HTTP", () => {
     expect(await (await admin("/admin/host/status", master)).json()).toMatchObject({ state: "Running" });
     const run = { method: "POST", headers: { "content-type": "application/json" }, body: '{"input":""}' };
     const noBody = { method: "POST", headers: { "content-type": "application/json" } };
+    const unknown = await admin("/admin/functions/echo/keys/mine", master);
+    expect([unknown.status, await unknown.text()]).toEqual([
+      501,
+      expect.stringContaining("GET /admin/functions/{}/keys/{}"),
+    ]);
+    expect((await admin("/admin/host/keys", master)).status).toBe(501);
+    expect((await admin("/runtime/webhooks/x", hostKeys.default)).status).toBe(404);
     expect((await call("/admin/functions/tick", run)).status).toBe(401);
     expect((await admin("/admin/functions/nope", master, run)).status).toBe(404);
     expect((await admin("/admin/functions/echo", master, run)).status).toBe(404);

@@ -54,7 +54,7 @@ test("no answer is a code of ours, and nobody waits for ever", async () => {
     "blob write": blobs.put("a.json", 1),
     "secret write": createSecretStore(vault).put("connector-a", "s"),
     "secret removal": createSecretStore(vault).remove("connector-a"),
-    "credential mark": createCredentialMac(vault, randomBytes)("sas"),
+    "credential mark": createCredentialMac({ vault, randomBytes, now })("sas"),
     subscriptions: view.subscriptionIds(),
     container: view.container(container),
     "delegation key": createBlobSas({ identities, now })(sas),

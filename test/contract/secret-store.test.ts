@@ -73,7 +73,8 @@ describe("faults", () => {
 });
 
 describe("credential MAC", () => {
-  const newMac = () => createCredentialMac(vaultOf("latchkey-service"), randomBytes);
+  const newMac = (now = () => new Date()) =>
+    createCredentialMac({ vault: vaultOf("latchkey-service"), randomBytes, now });
 
   test("is HMAC-SHA-256 under a key in the vault that it names by version, the same in every process", async () => {
     await control.fault({ service: "key-vault", status: 503 });
@@ -89,6 +90,30 @@ describe("credential MAC", () => {
     const key = Buffer.from(value, "base64");
     expect(key).toHaveLength(32);
     expect(marked).toBe(`${properties.version}:${createHmac("sha256", key).update("sas").digest("hex")}`);
+  });
+
+  test("the key is read anew after a minute: a changed one is used, and without the vault nothing is marked", async () => {
+    let now = new Date();
+    const mac = newMac(() => now);
+    const marked = await mac("sas");
+    await control.fault({ service: "key-vault", status: 503 });
+    now = new Date(now.getTime() + 59_000);
+    expect(await mac("sas")).toBe(marked);
+    now = new Date(now.getTime() + 1_000);
+    await expect(mac("sas")).rejects.toMatchObject({ code: "VAULT_UNAVAILABLE" });
+    await control.clear();
+    const client = new SecretClient(VAULT, credentialOf(azure, "latchkey-service"));
+    const { properties } = await client.setSecret("audit-credential-mac", randomBytes(32).toString("base64"));
+    expect((await mac("sas")).split(":")[0]).toBe(properties.version);
+  });
+
+  test("a key that was deleted is not made anew: VAULT_UNAVAILABLE, not to be repeated, until it is recovered", async () => {
+    const before = await newMac()("sas");
+    const client = new SecretClient(VAULT, credentialOf(azure, "latchkey-service"));
+    await (await client.beginDeleteSecret("audit-credential-mac")).pollUntilDone();
+    await expect(newMac()("sas")).rejects.toMatchObject({ code: "VAULT_UNAVAILABLE", retryable: false });
+    await (await client.beginRecoverDeletedSecret("audit-credential-mac")).pollUntilDone();
+    expect(await newMac()("sas")).toBe(before);
   });
 
   test("a key that was changed is used by the next process, under its own version", async () => {

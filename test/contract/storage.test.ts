@@ -65,7 +65,7 @@ describe("bearer token", () => {
     { who: "zenml-connector", url: `${ARCHIVE}/datasets?restype=container&comp=list`, method: "GET" },
     { who: "zenml-connector", url: `${ARCHIVE}/fresh?restype=container`, method: "PUT" },
     { who: "platform-automation", url: `${ARTIFACTS}/datasets/x`, method: "GET" },
-    { who: "zenml-connector", url: `${ARTIFACTS}/?restype=service&comp=properties`, method: "PUT" },
+    { who: "platform-automation", url: `${ARTIFACTS}/datasets/x`, method: "DELETE" },
   ])("rbac: $who is refused $method $url", async ({ who, url, method }) => {
     const answer = await raw(method, url, { ...(await storageBearer(azure, who)), "x-ms-client-request-id": "mine" });
     expect(answer.status).toBe(403);
@@ -159,9 +159,9 @@ describe("no credential", () => {
       url: `${STATE_TABLES}/Tables`,
       version: "2020-12-06",
       status: 401,
-      code: "NoAuthenticationInformation",
+      code: "InvalidAuthenticationInfo",
     },
-    { method: "GET", url: `${STATE_TABLES}/Tables`, version: "2019-02-02", status: 404, code: "ResourceNotFound" },
+    { method: "GET", url: `${STATE_TABLES}/Tables`, version: "2019-02-02", status: 403, code: "AuthenticationFailed" },
   ])("$method $url at version $version: $status $code", async ({ method, url, version, status, code }) => {
     const answer = await raw(method, url, version === undefined ? {} : { "x-ms-version": version });
     expect([answer.status, answer.headers["x-ms-error-code"]]).toEqual([status, code]);

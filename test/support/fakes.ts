@@ -14,8 +14,9 @@ import { ConflictError, UpstreamError } from "../../shared/errors.ts";
 import type { RandomBytes } from "../../shared/ids.ts";
 import type { Principal } from "../../shared/principal.ts";
 
-/** The clock of every test. */
+/** The clock of every test; `NOW_TEXT` is how tables and the API write it. */
 export const NOW = new Date("2026-11-21T10:00:00.000Z");
+export const NOW_TEXT = "2026-11-21T10:00:00Z";
 export const now = (): Date => NOW;
 
 export const TENANT = "a79ff333-8f45-4a74-a42e-68871c17b7fb";
@@ -23,8 +24,10 @@ export const SUBSCRIPTION = "3d2f1e0c-9b8a-4756-8493-a2b1c0d9e840";
 export const CLIENT = "8926254a-8c3f-430a-a2fd-bdab234d491e";
 /** Random enough to be found anywhere it must not be. */
 export const SECRET = "s3cr3t~Zk9.value-that-must-not-be-seen";
-/** The service's own state account. */
+/** The service's own state account, and that of its Functions host. */
 export const OWN_ACCOUNT = "latchkeystate";
+export const HOST_ACCOUNT = "latchkeyhost";
+export const OWN_ACCOUNTS: readonly string[] = [OWN_ACCOUNT, HOST_ACCOUNT];
 
 export const ADMIN: Principal = {
   kind: "app",
@@ -66,9 +69,9 @@ export function connector(changes: Partial<Connector> = {}): Connector {
     secretVersion: "v1",
     owner: `app:${TENANT}/${ADMIN.subject}`,
     state: "healthy",
-    checkedAt: NOW.toISOString(),
-    createdAt: NOW.toISOString(),
-    updatedAt: NOW.toISOString(),
+    checkedAt: NOW_TEXT,
+    createdAt: NOW_TEXT,
+    updatedAt: NOW_TEXT,
     ...changes,
   };
 }
@@ -208,7 +211,7 @@ export function registerParts(view?: (journal: string[]) => AzureView) {
     },
     now,
     newId: countingIds(),
-    ownAccount: OWN_ACCOUNT,
+    ownAccounts: OWN_ACCOUNTS,
   };
   return { deps, journal, store, secrets, verifications, audited, signIns };
 }

@@ -9,11 +9,14 @@ import { type EmulatedAzure, startEmulatedAzure } from "../../infra/local/emulat
 export type LocalAzure = EmulatedAzure;
 /**
  * One a test file: it sets `HTTPS_PROXY` and the trusted certificates of this process.
+ * @param options.settleMs milliseconds until a deletion or recovery shows in a key vault
  * @param options.stateDir kept after `stop`; without it, a temporary folder that `stop` removes
  */
-export async function startLocalAzure(options: { readonly stateDir?: string } = {}): Promise<LocalAzure> {
+export async function startLocalAzure(
+  options: { readonly stateDir?: string; readonly settleMs?: number } = {},
+): Promise<LocalAzure> {
   const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), "latchkey-azure-"));
-  const system = await startEmulatedAzure({ stateDir });
+  const system = await startEmulatedAzure({ ...options, stateDir });
   const trustedBefore = getCACertificates("default");
   const envBefore = { HTTPS_PROXY: process.env.HTTPS_PROXY, NO_PROXY: process.env.NO_PROXY };
   process.env.HTTPS_PROXY = system.clientEnv.HTTPS_PROXY;

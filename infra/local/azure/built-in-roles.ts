@@ -42,13 +42,6 @@ export const BUILT_IN_ROLES: readonly RoleDefinition[] = [
     ],
   }),
   role("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader", { actions: ["*/read"] }),
-  role("c12c1c16-33a1-487b-954d-41c89c60f349", "Reader and Data Access", {
-    actions: [
-      "Microsoft.Storage/storageAccounts/listKeys/action",
-      "Microsoft.Storage/storageAccounts/ListAccountSas/action",
-      "Microsoft.Storage/storageAccounts/read",
-    ],
-  }),
   role("2a2b9908-6ea1-4ae2-8e65-a410df84e7d1", "Storage Blob Data Reader", {
     actions: [`${BLOB}/containers/read`, `${BLOB}/generateUserDelegationKey/action`],
     dataActions: [`${BLOB}/containers/blobs/read`],

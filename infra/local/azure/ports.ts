@@ -15,7 +15,7 @@ export type AccessTokenClaims = {
 };
 
 /** Why a token is refused; each service maps it to its own answer. */
-export type TokenRefusal = "malformed" | "signature" | "expired" | "issuer" | "audience";
+export type TokenRefusal = "malformed" | "signature" | "expired" | "notYetValid" | "issuer" | "audience";
 
 /** Checks the access tokens of the local Entra. */
 export type AccessTokens = {

@@ -26,6 +26,15 @@ function isInvocation(body: Uint8Array | undefined): boolean {
   }
 }
 
+/** The real host may well have it. Only the holder of the master key is told: to all others such a path is nothing. */
+function notImplemented(method: string, path: string): HttpReply {
+  const shape = path
+    .replace(/^(\/admin\/functions|\/admin\/host\/\w*keys|\/runtime\/webhooks)\/[^/]+/i, "$1/{}")
+    .replace(/(\/\{\}\/keys)\/[^/]+/i, "$1/{}");
+  const headers = [["content-type", "text/plain; charset=utf-8"]] as const;
+  return { status: 501, headers, body: Buffer.from(`The local Functions host has no operation ${method} ${shape}.`) };
+}
+
 /** 202 before the function has ended: what becomes of it is in the log. */
 function runNow(
   timer: TimerFunction | undefined,
@@ -54,7 +63,7 @@ export function createAdminApi(deps: {
     const name = /^\/admin\/functions\/([^/]+)\/?$/i.exec(path)?.[1]?.toLowerCase();
     const isRun = method === "POST" && name !== undefined;
     const isStatus = method === "GET" && /^\/admin\/host\/status\/?$/i.test(path);
-    if (!isRun && !isStatus) return emptyReply(404);
+    if (!isRun && !isStatus) return level === "admin" ? notImplemented(method, path) : emptyReply(404);
     if (level !== "admin") return emptyReply(level === "none" ? 401 : 403);
     if (isStatus) {
       const status = { state: "Running", version: deps.version, processUptime: Math.round(deps.uptimeMs()) };

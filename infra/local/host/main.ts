@@ -115,7 +115,7 @@ async function start(): Promise<void> {
   applyPlatformSettings(environment, options.appRoot);
   if (options.port !== 0) environment.WEBSITE_HOSTNAME = `127.0.0.1:${options.port}`;
   const settings = readHostSettings(options.appRoot);
-  mkdirSync(options.state, { recursive: true });
+  mkdirSync(options.state, { recursive: true, mode: 0o700 });
 
   const logDescriptor = options.logFile ? openSync(options.logFile, "a", 0o600) : undefined;
   const write = (line: string) =>

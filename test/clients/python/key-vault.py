@@ -14,10 +14,7 @@ first = client.set_secret(NAME, "first", content_type="text/plain", tags={"made-
 client.set_secret(NAME, "second")
 result = {
     "read": client.get_secret(NAME).value,
-    "versions": sorted(
-        client.get_secret(NAME, version.version).value for version in client.list_properties_of_secret_versions(NAME)
-    ),
-    "listed": NAME in [secret.name for secret in client.list_properties_of_secrets()],
+    "before": client.get_secret(NAME, first.properties.version).value,
 }
 client.begin_delete_secret(NAME).wait()
 result["deleted"] = refusal(lambda: client.get_secret(NAME))

@@ -25,6 +25,7 @@ describe("POST /connectors", () => {
       warnings: [],
       verification: { state: "healthy", resourceTypes: [{ resources: ["az://data"], error: null }] },
     });
+    expect(logged).toMatchObject([{ event: "http.answered", status: 201, connector: body.name }]);
     expect(answer.body + JSON.stringify(logged)).not.toContain(SECRET);
   });
 
@@ -44,6 +45,13 @@ describe("POST /connectors", () => {
       expect(journal).toEqual([]);
     },
   );
+
+  test("an expiry that is no time: 400 and no defect", async () => {
+    const { routes } = productRoutes();
+    const answer = await runtimeOf(routes).call("connectors-create", jsonRequest({ ...body, expiresAt: "soon" }));
+    expect([answer.status, answer.json.code]).toEqual([400, "INVALID_REQUEST"]);
+    expect(answer.json.problems).toMatchObject([{ path: "/expiresAt" }]);
+  });
 
   test("a secret in the wrong place is refused without repeating it", async () => {
     const { routes } = productRoutes();

@@ -47,12 +47,14 @@ describe("POST /connectors/{c}/credentials", () => {
       },
       env: {
         AZURE_STORAGE_ACCOUNT: "accountone",
+        AZURE_STORAGE_ACCOUNT_NAME: "accountone",
         AZURE_STORAGE_SAS_TOKEN: SAS,
         AZURE_STORAGE_CONTAINER: "data",
       },
     });
     expect(headers["cache-control"]).toBe("no-store");
     expect(JSON.stringify([...leases.values(), audited, logged])).not.toContain("signature");
+    expect(logged).toMatchObject([{ connector: "azure", leaseId: json.leaseId, resourceId: json.resourceId }]);
     expect(audited).toMatchObject([{ correlationId: headers["x-correlation-id"], leaseId: json.leaseId }]);
   });
 
@@ -60,6 +62,8 @@ describe("POST /connectors/{c}/credentials", () => {
     ["a plan, which is not offered", {}, "azure", "?plan=true", 400, "INVALID_REQUEST"],
     ["a life over the limit", { ttlSeconds: 86_401 }, "azure", "", 400, "INVALID_REQUEST"],
     ["an unknown field", { principal: "other" }, "azure", "", 400, "INVALID_REQUEST"],
+    ["a project that is no name", { project: "a/b" }, "azure", "", 400, "INVALID_REQUEST"],
+    ["a reason with a line break", { reason: "a\nb" }, "azure", "", 400, "INVALID_REQUEST"],
     ["an unknown connector", {}, "nobody", "", 404, "NOT_FOUND"],
     ["an unknown container", { resourceId: "nothing" }, "azure", "", 404, "RESOURCE_NOT_FOUND"],
   ])("%s: nothing is issued or recorded", async (_what, changes, name, query, status, code) => {
@@ -68,5 +72,14 @@ describe("POST /connectors/{c}/credentials", () => {
     expect([answer.status, answer.json.code]).toEqual([status, code]);
     expect([leases.size, audited]).toEqual([0, []]);
     expect(answer.body).not.toContain("signature");
+  });
+
+  test("a life beyond the connector's expiry: 400 with the longest one, nothing is issued or recorded", async () => {
+    const { issue, store, stored, leases, audited } = parts();
+    store.rows.set(stored.name, { ...stored, expiresAt: "2026-11-21T10:09:00Z" });
+    const answer = await issue();
+    expect([answer.status, answer.json.code]).toEqual([400, "INVALID_REQUEST"]);
+    expect(answer.json.problems).toEqual([{ path: "/ttlSeconds", expected: "at most 540" }]);
+    expect([leases.size, audited]).toEqual([0, []]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { MAX_BODY_BYTES, nothing, type Route, route } from "../../../functions/route.ts";
+import { type Answer, MAX_BODY_BYTES, nothing, type Route, route } from "../../../functions/route.ts";
 import { DeniedError, UpstreamError } from "../../../shared/errors.ts";
 import { principalHash } from "../../../shared/ids.ts";
 import { ADMIN, SECRET } from "../../support/fakes.ts";
@@ -10,7 +10,7 @@ const answer = { status: 201, description: "x", schema: z.unknown() };
 const shape = { path: "things/{id}", summary: "x", query: nothing, answer } as const;
 
 /** A route that gives back what it got. */
-function echo(handle?: () => Promise<never>): Route {
+function echo(handle?: () => Promise<Answer>): Route {
   return route({
     ...shape,
     name: "things-create",
@@ -64,6 +64,22 @@ describe("a call", () => {
         principalHash: principalHash(ADMIN),
       },
     ]);
+  });
+
+  test("its facts stand in that line, and in no answer", async () => {
+    const facts = { connector: "azure", leaseId: "lease-1", resourceId: "/subscriptions/s" };
+    const { call, logged } = runtimeOf([echo(async () => ({ status: 201, body: {}, facts }))]);
+    const { body, headers } = await call("things-create", good());
+    expect(logged).toMatchObject([{ event: "http.answered", ...facts }]);
+    for (const fact of Object.values(facts)) expect(body + JSON.stringify(headers)).not.toContain(fact);
+  });
+
+  test("a fact that is not one of the log's fields is not written", async () => {
+    const facts = { connector: "azure", sasToken: SECRET };
+    const { call, logged } = runtimeOf([echo(async () => ({ status: 201, body: {}, facts }))]);
+    await call("things-create", good());
+    expect(logged).toMatchObject([{ connector: "azure" }]);
+    expect(JSON.stringify(logged)).not.toContain(SECRET);
   });
 
   test("has a correlation id of its own", async () => {
@@ -177,6 +193,40 @@ describe("a handler that throws", () => {
       { level: "error", event: "http.defect", errorName: "TypeError", correlationId: json.correlationId },
       { level: "information", event: "http.answered", status: 500, code: "INTERNAL" },
     ]);
+  });
+
+  test("the line for the operator says where, in at most 8 frames on one line, and not what", async () => {
+    const deep = (depth: number): never => {
+      if (depth > 0) return deep(depth - 1);
+      throw new TypeError(`broken: ${SECRET}`);
+    };
+    const { call, logged } = runtimeOf([echo(async () => deep(20))]);
+    await call("things-create", good());
+    const frames = String(logged[0]?.frames);
+    expect(frames).toMatch(/^at deep \(.*route\.test\.ts:\d+:\d+\) at deep /);
+    expect(frames).not.toContain("\n");
+    expect(frames.match(/\bat deep /g)?.length).toBeLessThanOrEqual(8);
+    expect(frames).not.toContain(SECRET);
+  });
+
+  test.each([
+    ["lines that look like frames", new Error(`broken\n    at ${SECRET} (${SECRET}.ts:1:1)\n    at ${SECRET}`)],
+    ["text that a replacement would expand", new Error(`$&\n    at ${SECRET} (x.ts:1:1)`)],
+    ["a stack that was taken away", Object.assign(new Error(SECRET), { stack: undefined })],
+    ["no error at all", SECRET],
+    ["an object", { name: SECRET, message: SECRET, stack: `\n    at ${SECRET}` }],
+  ])("a message with %s is not logged", async (_what, thrown) => {
+    const { call, logged } = runtimeOf([echo(() => Promise.reject(thrown))]);
+    expect((await call("things-create", good())).status).toBe(500);
+    expect(logged).toMatchObject([{ event: "http.defect" }, { status: 500 }]);
+    expect(JSON.stringify(logged)).not.toContain(SECRET);
+  });
+
+  test("a refusal is no defect: it leaves no frames", async () => {
+    const { call, logged } = runtimeOf([echo(() => Promise.reject(new DeniedError("DENIED", "x")))]);
+    await call("things-create", good());
+    expect(logged.map(({ event }) => event)).toEqual(["http.answered"]);
+    expect(logged[0]).not.toHaveProperty("frames");
   });
 
   test("a failure upstream: its status, Retry-After, and what Azure said in the log", async () => {

@@ -10,7 +10,7 @@ const service: Service = {
   name: "storage",
   hosts: /^a\.blob\.core\.windows\.net$/,
   handle: (_request, response) => void response.end(),
-  errorBody: ({ code }) => ({ contentType: "text/plain", body: code }),
+  errorBody: (_request, { code }) => ({ headers: { "content-type": "text/plain" }, body: code }),
 };
 
 function send(rules: Partial<FaultRule>[], method = "PUT", url = "/c/b?comp=block&blockid=x") {

@@ -24,6 +24,7 @@ describe("readConfig", () => {
     expect(readConfig({ ...good, PATH: "/bin", UNRELATED: "x" })).toEqual({
       cloud: "public",
       stateAccount: "latchkeystate",
+      ownAccounts: ["latchkeystate"],
       keyVault: "latchkey-vault",
       callers: {
         tenantIds: [TENANT.toLowerCase(), OTHER],
@@ -37,6 +38,25 @@ describe("readConfig", () => {
     const config = readConfig({ ...good, LATCHKEY_CLOUD: "", LATCHKEY_V1_AUDIENCES: "" });
     expect([config.cloud, config.callers.v1Audiences]).toEqual(["public", []]);
     expect(refusalOf({ ...good, LATCHKEY_KEY_VAULT: "" })).toContain("LATCHKEY_KEY_VAULT");
+  });
+
+  const key = Buffer.from("account-key-that-must-stay-inside").toString("base64");
+  const CONNECTION = `DefaultEndpointsProtocol=https;AccountName=latchkeyhost;AccountKey=${key};EndpointSuffix=core.windows.net`;
+  test.each<[string, Record<string, string>, string[]]>([
+    ["a connection string", { AzureWebJobsStorage: CONNECTION }, ["latchkeyhost"]],
+    [
+      "one that begins with the name",
+      { AzureWebJobsStorage: `AccountName=latchkeyhost;AccountKey=${key}` },
+      ["latchkeyhost"],
+    ],
+    ["an account for an identity", { AzureWebJobsStorage__accountName: "latchkeyhost" }, ["latchkeyhost"]],
+    ["both", { AzureWebJobsStorage: CONNECTION, AzureWebJobsStorage__accountName: "other" }, ["other", "latchkeyhost"]],
+    ["the local emulator", { AzureWebJobsStorage: "UseDevelopmentStorage=true" }, []],
+    ["nothing", { AzureWebJobsStorage: "", AzureWebJobsStorage__accountName: "" }, []],
+  ])("the host's account is the service's own too, from %s; its key is not kept", (_what, host, expected) => {
+    const config = readConfig({ ...good, ...host });
+    expect(config.ownAccounts).toEqual(["latchkeystate", ...expected]);
+    expect(JSON.stringify(config)).not.toContain(key);
   });
 
   test("names every wrong setting at once", () => {

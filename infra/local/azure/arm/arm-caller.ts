@@ -83,6 +83,7 @@ function refusal(
       };
     }
     case "malformed":
+    case "notYetValid":
     case "signature":
       return { code: "InvalidAuthenticationToken", message: "The access token is invalid." };
   }

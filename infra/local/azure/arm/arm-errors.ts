@@ -73,9 +73,9 @@ export function resourceNotFound(resource: string, group: string): ArmError {
   return new ArmError(404, "ResourceNotFound", message);
 }
 
-/** 404 of the storage resource provider, in the blob service's words. */
+/** 404 of the storage resource provider, in the blob service's words (seven digits of a second). */
 export function containerNotFound(requestId: string, now: Date): ArmError {
-  const message = `The specified container does not exist.\nRequestId:${requestId}\nTime:${now.toISOString()}`;
+  const message = `The specified container does not exist.\nRequestId:${requestId}\nTime:${now.toISOString().replace("Z", "0000Z")}`;
   return new ArmError(404, "ContainerNotFound", message, { gateway: false });
 }
 

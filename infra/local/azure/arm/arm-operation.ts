@@ -3,7 +3,7 @@ import type { ArmCaller } from "./arm-caller.ts";
 
 /** A request after ARM's own checks: known subscription, known api-version, signed-in caller. */
 export type ArmRequest = {
-  /** The request id of the answer. */
+  /** The request id of the answer, which a resource provider makes itself. */
   readonly id: string;
   readonly caller: ArmCaller;
   readonly apiVersion: string;

@@ -1,5 +1,6 @@
 /** Azure Resource Manager (management.azure.com), read-only over the seed. Wired by system.ts. */
 import { randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Seed } from "../../seed.ts";
 import type { Service } from "../../service.ts";
@@ -20,8 +21,8 @@ import { blobContainerOperations } from "./blob-containers.ts";
 import { storageAccountOperations } from "./storage-accounts.ts";
 import { subscriptionOperations } from "./subscriptions.ts";
 
-/** Reads left in the bucket of a new caller. Source: "Understand how Azure Resource Manager throttles requests". */
-const READS_LEFT = { subscription: "1099", global: "16499" };
+/** Reads left in the bucket of a new caller after this one, as answers of 2025 show them. */
+const READS_LEFT = { tenant: "249", subscription: "1099", global: "16499" };
 const GUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 /** What the storage resource provider calls itself in its answers. */
 const STORAGE_SERVER = "Microsoft-Azure-Storage-Resource-Provider/1.0,Microsoft-HTTPAPI/2.0 Microsoft-HTTPAPI/2.0";
@@ -42,32 +43,42 @@ export async function createArm(deps: {
     genReqId: () => randomUUID(),
     routerOptions: { caseSensitive: false, ignoreDuplicateSlashes: true, ignoreTrailingSlash: true },
     frameworkErrors: (_error, request, reply) => {
-      setHeaders(request, reply);
+      reply.headers(headersFor(request.headers, request.id));
       refuse(reply, new ArmError(400, "BadRequest", "The request URI is malformed."));
     },
   });
-  const setHeaders = (request: { readonly id: string }, reply: FastifyReply) => {
+  const headersFor = (asked: IncomingHttpHeaders, id: string) => {
+    const correlationId = guidIn(asked, "x-ms-correlation-request-id") ?? id;
+    const clientId = asked["x-ms-return-client-request-id"] === "true" && guidIn(asked, "x-ms-client-request-id");
     const stamp = now()
       .toISOString()
       .replace(/[-:]|\.\d+/g, "");
-    reply.headers({
+    return {
+      ...(clientId ? { "x-ms-client-request-id": clientId } : {}),
       "cache-control": "no-cache",
       pragma: "no-cache",
       expires: "-1",
-      "x-ms-request-id": request.id,
-      "x-ms-correlation-request-id": request.id,
-      "x-ms-routing-request-id": `${location.toUpperCase()}:${stamp}:${request.id}`,
+      "x-ms-request-id": id,
+      "x-ms-correlation-request-id": correlationId,
+      "x-ms-routing-request-id": `${location.toUpperCase()}:${stamp}:${correlationId}`,
       "strict-transport-security": "max-age=31536000; includeSubDomains",
       "x-content-type-options": "nosniff",
-    });
+    };
   };
 
-  app.addHook("onRequest", async (request, reply) => setHeaders(request, reply));
-  app.setErrorHandler((error, _request, reply) => {
+  // Nothing that is emulated reads a body: whatever comes is thrown away, or an unknown operation is no 501.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, undefined));
+  app.addHook("onRequest", async (request, reply) => {
+    reply.headers(headersFor(request.headers, request.id));
+  });
+  app.setErrorHandler((error, request, reply) => {
     const refusal =
       error instanceof ArmError
         ? error
         : new ArmError(500, "InternalServerError", "The local Azure Resource Manager failed.", { gateway: false });
+    // What ARM itself refuses never reached the provider, nor has its id.
+    if (refusal.gateway) reply.header("x-ms-request-id", request.id);
     return refuse(reply, refusal);
   });
   app.setNotFoundHandler(async (request) => {
@@ -90,8 +101,10 @@ export async function createArm(deps: {
             ? noRegisteredProvider(apiVersion, operation.type, location, operation.apiVersions)
             : invalidApiVersion(apiVersion, operation.apiVersions);
         }
+        const id = operation.type ? randomUUID() : request.id;
+        reply.header("x-ms-request-id", id);
         const answer = await operation.answer({
-          id: request.id,
+          id,
           caller,
           apiVersion,
           path: pathOf(request),
@@ -99,7 +112,7 @@ export async function createArm(deps: {
           query: (name) => queryOf(request, name),
         });
         const isTenantLevel = !operation.path.includes(":subscription");
-        if (isTenantLevel) reply.header("x-ms-ratelimit-remaining-tenant-reads", READS_LEFT.subscription);
+        if (isTenantLevel) reply.header("x-ms-ratelimit-remaining-tenant-reads", READS_LEFT.tenant);
         else {
           reply.header("x-ms-ratelimit-remaining-subscription-reads", READS_LEFT.subscription);
           reply.header("x-ms-ratelimit-remaining-subscription-global-reads", READS_LEFT.global);
@@ -108,6 +121,8 @@ export async function createArm(deps: {
         reply.code(answer.status).headers(answer.headers ?? {});
         if (answer.body === undefined) return reply.send();
         reply.header("content-type", operation.type ? "application/json" : "application/json; charset=utf-8");
+        // A client that takes compressed answers gets one from Azure; here only this header tells.
+        if (/\bgzip\b/i.test(String(request.headers["accept-encoding"]))) reply.header("vary", "Accept-Encoding");
         // Bytes, not text: fastify would add a charset, which the storage resource provider does not send.
         return reply.send(Buffer.from(JSON.stringify(answer.body)));
       },
@@ -118,7 +133,10 @@ export async function createArm(deps: {
     name: "arm",
     hosts: /^management\.azure\.com$/,
     handle: (request, response) => app.routing(request, response),
-    errorBody: (error) => ({ contentType: "application/json; charset=utf-8", body: armErrorBody(error) }),
+    errorBody: (request, error) => ({
+      headers: { ...headersFor(request.headers, randomUUID()), "content-type": "application/json; charset=utf-8" },
+      body: armErrorBody(error),
+    }),
     close: async () => app.close(),
   };
 }
@@ -145,6 +163,12 @@ function refuse(reply: FastifyReply, error: ArmError) {
   if (error.gateway && error.status < 500) reply.header("x-ms-failure-cause", "gateway");
   if (error.challenge) reply.header("www-authenticate", error.challenge);
   return reply.code(error.status).header("content-type", "application/json; charset=utf-8").send(armErrorBody(error));
+}
+
+/** An id that the client gave; only GUIDs, for it is sent back. */
+function guidIn(headers: IncomingHttpHeaders, header: string): string | undefined {
+  const value = headers[header];
+  return typeof value === "string" && GUID.test(value) ? value : undefined;
 }
 
 function pathOf(request: FastifyRequest): string {

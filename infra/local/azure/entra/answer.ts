@@ -1,5 +1,6 @@
 /** Around every answer: Entra's headers, ids and error bodies. Used by entra.ts. */
 import { randomBytes, randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { NotEmulated } from "./client-request.ts";
 import { errorBody, SignInError } from "./errors.ts";
@@ -29,21 +30,21 @@ const COOKIE_DAYS = 30;
 const GUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Headers of one answer, before anything is known about it. */
-export function startAnswer(request: FastifyRequest, reply: FastifyReply, at: Date): void {
+export function headersFor(asked: IncomingHttpHeaders, at: Date): OutgoingHttpHeaders {
   const expires = new Date(at.getTime() + COOKIE_DAYS * 86_400_000).toUTCString();
-  reply.headers({
+  // An id in the form alone is not sent back, as in Entra.
+  const clientRequestId = asked["client-request-id"];
+  const given = typeof clientRequestId === "string" && GUID.test(clientRequestId);
+  return {
     ...COMMON_HEADERS,
+    ...(given ? { "client-request-id": clientRequestId } : {}),
     "x-ms-request-id": traceId(),
     "set-cookie": [
       `fpc=${randomBytes(24).toString("base64url")}; expires=${expires}; path=/; secure; HttpOnly; SameSite=None`,
       "x-ms-gateway-slice=estsfd; path=/; secure; samesite=none; httponly",
       "stsservicecookie=estsfd; path=/; secure; samesite=none; httponly",
     ],
-  });
-  // Sent back only to clients that ask for it, as in Entra.
-  if (request.headers["return-client-request-id"] === "true") {
-    reply.header("client-request-id", correlationId(request));
-  }
+  };
 }
 
 /** The posted form; empty for any other kind of body, which is how Entra treats one. */

@@ -15,8 +15,6 @@ import {
 export type ClientRequest = {
   readonly tenant: Exclude<TenantName, "unknown">;
   readonly form: URLSearchParams;
-  /** The `Authorization` header, for clients that send their secret as HTTP Basic. */
-  readonly authorization: string | undefined;
 };
 
 /** Something that Entra can and the local one cannot: answered with 501. The message follows method and path. */
@@ -33,7 +31,7 @@ export function requireParameter(request: ClientRequest, name: string): string {
 
 /** The client that asks. @throws SignInError when it names none, or one that is not in the tenant */
 export function clientOf(seed: Seed, request: ClientRequest): Client {
-  const clientId = request.form.get("client_id") || basicCredentials(request)?.clientId;
+  const clientId = request.form.get("client_id");
   if (!clientId) throw parameterMissing("client_id");
   const client = findClient(seed, clientId);
   if (client === undefined) throw clientNotFound(clientId, seed.tenant.name);
@@ -52,7 +50,7 @@ export function sharedEndpointAllowed(request: ClientRequest, forUsers: boolean)
  */
 export function authenticateClient(client: Client, request: ClientRequest, grantType: string): boolean {
   if (request.form.has("client_assertion")) throw new NotEmulated(" with client_assertion");
-  const secret = request.form.get("client_secret") || basicCredentials(request)?.secret;
+  const secret = request.form.get("client_secret");
   if (grantType === "client_credentials") {
     if (!secret) throw clientCredentialMissing();
     if (client.secret === undefined || !sameSecret(secret, client.secret)) throw secretWrong(client.clientId);
@@ -66,15 +64,3 @@ export function authenticateClient(client: Client, request: ClientRequest, grant
   if (!sameSecret(secret, client.secret)) throw secretWrong(client.clientId);
   return true;
 }
-
-/** RFC 6749, 2.3.1: both halves are form-encoded before base64. */
-function basicCredentials({ authorization }: ClientRequest) {
-  const encoded = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(authorization ?? "")?.[1];
-  if (encoded === undefined) return undefined;
-  const text = Buffer.from(encoded, "base64").toString("utf8");
-  const colon = text.indexOf(":");
-  if (colon < 0) return undefined;
-  return { clientId: formDecode(text.slice(0, colon)), secret: formDecode(text.slice(colon + 1)) };
-}
-
-const formDecode = (text: string) => new URLSearchParams(`v=${text}`).get("v") ?? "";

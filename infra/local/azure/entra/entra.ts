@@ -4,7 +4,7 @@ import type { Seed } from "../../seed.ts";
 import type { Service } from "../../service.ts";
 import type { StateStore } from "../../state.ts";
 import type { AccessTokens } from "../ports.ts";
-import { DISCOVERY_HEADERS, formOf, JSON_TYPE, refuse, startAnswer, TOKEN_HEADERS } from "./answer.ts";
+import { DISCOVERY_HEADERS, formOf, headersFor, refuse, TOKEN_HEADERS } from "./answer.ts";
 import { NotEmulated } from "./client-request.ts";
 import { tenantNamed } from "./directory.ts";
 import { instanceDiscovery, keySet, openIdConfigurationV1, openIdConfigurationV2, userRealm } from "./discovery.ts";
@@ -36,7 +36,9 @@ export async function createEntra({
     done(null, new URLSearchParams(String(body))),
   );
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, undefined));
-  app.addHook("onRequest", async (request, reply) => startAnswer(request, reply, now()));
+  app.addHook("onRequest", async (request, reply) => {
+    reply.headers(headersFor(request.headers, now()));
+  });
   app.setErrorHandler(refused);
   app.setNotFoundHandler(() => {
     throw new NotEmulated("");
@@ -64,10 +66,12 @@ export async function createEntra({
     app.post<TenantRoute>(path, async (request, reply) => {
       reply.headers(TOKEN_HEADERS);
       const form = formOf(request);
-      if (form.has("x-client-current-telemetry")) reply.header("x-ms-clitelem", "1,0,0,,");
+      const telemetry = form.get("x-client-current-telemetry") ?? request.headers["x-client-current-telemetry"];
+      if (telemetry !== undefined) reply.header("x-ms-clitelem", "1,0,0,,");
       const tenant = tenantNamed(seed, request.params.tenant);
       if (tenant === "unknown") throw tenantNotFoundForToken(request.params.tenant);
-      return issue({ seed, key, now }, { tenant, form, authorization: request.headers.authorization });
+      if (/^Basic /i.test(request.headers.authorization ?? "")) throw new NotEmulated(" with HTTP Basic");
+      return issue({ seed, key, now }, { tenant, form });
     });
   issueAt("/:tenant/oauth2/v2.0/token", tokenV2);
   issueAt("/:tenant/oauth2/token", tokenV1);
@@ -77,8 +81,8 @@ export async function createEntra({
     name: "entra",
     hosts: /^(?:login\.microsoftonline\.com|login\.windows\.net|sts\.windows\.net)$/,
     handle: (request, response) => app.routing(request, response),
-    errorBody: ({ code, message }) => ({
-      contentType: JSON_TYPE,
+    errorBody: (request, { code, message }) => ({
+      headers: headersFor(request.headers, now()),
       body: JSON.stringify({ error: code, error_description: message, error_codes: [] }),
     }),
     close: () => app.close(),

@@ -77,7 +77,7 @@ function refusal(cause: unknown) {
   if (cause instanceof errors.JWSSignatureVerificationFailed) return "signature";
   if (cause instanceof errors.JOSEAlgNotAllowed) return "signature";
   if (cause instanceof errors.JWTExpired) return "expired";
-  if (cause instanceof errors.JWTClaimValidationFailed && cause.claim === "nbf") return "expired";
+  if (cause instanceof errors.JWTClaimValidationFailed && cause.claim === "nbf") return "notYetValid";
   if (cause instanceof errors.JWTClaimValidationFailed && cause.claim === "iss") return "issuer";
   return "malformed";
 }

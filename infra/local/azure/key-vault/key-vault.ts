@@ -1,5 +1,6 @@
 /** Key Vault data plane (VAULT.vault.azure.net), secrets only. Wired by system.ts. */
 import { randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { keyVaultsOf, type Seed } from "../../seed.ts";
 import type { Service } from "../../service.ts";
@@ -16,8 +17,8 @@ import { VAULT_API_VERSIONS } from "./vault-limits.ts";
  * enough that a client which does not poll fails, and short enough to test with.
  */
 export const DEFAULT_SETTLE_MS = 500;
-/** Build of the service that the recordings of 2025 show. */
-const SERVICE_VERSION = "1.9.2784.1";
+/** Build of the service that the recordings of March 2026 show. */
+const SERVICE_VERSION = "1.9.3070.1";
 
 type Vault = VaultIdentity & { readonly document: Document<VaultState> };
 
@@ -29,7 +30,7 @@ export async function createKeyVault(deps: {
   readonly authorization: Authorization;
   readonly now: () => Date;
   /** Milliseconds, at least 0. */
-  readonly settleMs?: number;
+  readonly settleMs?: number | undefined;
   /** Id of a new version: 32 hex digits. */
   readonly newVersion?: () => string;
 }): Promise<Service> {
@@ -53,24 +54,24 @@ export async function createKeyVault(deps: {
     genReqId: () => randomUUID(),
     routerOptions: { caseSensitive: false, ignoreDuplicateSlashes: true, ignoreTrailingSlash: true },
     frameworkErrors: (_error, request, reply) => {
-      setHeaders(request, reply);
+      reply.headers(headersFor(request.headers, request.id));
       refuse(reply, badParameter("The request URI is malformed."));
     },
   });
-  const setHeaders = (request: FastifyRequest, reply: FastifyReply) => {
-    const clientId = request.headers["x-ms-client-request-id"];
-    if (typeof clientId === "string") reply.header("x-ms-client-request-id", clientId);
-    reply.headers({
+  const headersFor = (asked: IncomingHttpHeaders, id: string) => {
+    const clientId = asked["x-ms-client-request-id"];
+    return {
+      ...(typeof clientId === "string" ? { "x-ms-client-request-id": clientId } : {}),
       "cache-control": "no-cache",
       pragma: "no-cache",
       expires: "-1",
-      "x-ms-keyvault-region": vaults.get(hostOf(request.headers.host))?.location ?? "westeurope",
-      "x-ms-request-id": request.id,
+      "x-ms-keyvault-region": vaults.get(hostOf(asked.host))?.location ?? "westeurope",
+      "x-ms-request-id": id,
       "x-ms-keyvault-service-version": SERVICE_VERSION,
       "x-ms-keyvault-network-info": "conn_type=Ipv4;addr=127.0.0.1;act_addr_fam=InterNetwork;",
       "strict-transport-security": "max-age=31536000;includeSubDomains",
       "x-content-type-options": "nosniff",
-    });
+    };
   };
 
   // The body is parsed by the operation: a client without a token sends none, and has to get its challenge.
@@ -78,7 +79,7 @@ export async function createKeyVault(deps: {
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
   const callers = new WeakMap<FastifyRequest, Awaited<ReturnType<typeof identifyVaultCaller>>>();
   app.addHook("onRequest", async (request, reply) => {
-    setHeaders(request, reply);
+    reply.headers(headersFor(request.headers, request.id));
     vaultOf(request);
     const tenantId = seed.tenant.id;
     const caller = await identifyVaultCaller(request.headers.authorization, { tokens: deps.tokens, tenantId });
@@ -99,12 +100,9 @@ export async function createKeyVault(deps: {
         const caller = callers.get(request);
         const asked: SecretRequest = {
           vaultUrl: `https://${hostOf(request.headers.host)}`,
-          apiVersion: queryOf(request, "api-version") ?? "",
-          path: pathOf(request),
           body: typeof request.body === "string" ? request.body : "",
           document: vault.document,
           param: (name) => paramOf(request, name),
-          query: (name) => queryOf(request, name),
           demand(action, secret) {
             if (caller) demandVaultRight(caller, action, secret, { authorization: deps.authorization, vault });
           },
@@ -113,13 +111,18 @@ export async function createKeyVault(deps: {
       },
     });
   }
+  // Not emulated; without this line it is a secret's version by the name of "versions".
+  app.get("/secrets/:name/versions", (_request, reply) => reply.callNotFound());
   await app.ready();
   const names = [...vaults.keys()].map((host) => host.replaceAll(".", "\\."));
   return {
     name: "key-vault",
     hosts: new RegExp(`^(${names.join("|")})$`),
     handle: (request, response) => app.routing(request, response),
-    errorBody: (error) => ({ contentType: "application/json; charset=utf-8", body: vaultErrorBody(error) }),
+    errorBody: (request, error) => ({
+      headers: { ...headersFor(request.headers, randomUUID()), "content-type": "application/json; charset=utf-8" },
+      body: vaultErrorBody(error),
+    }),
     close: async () => app.close(),
   };
 }

@@ -4,7 +4,6 @@ import type { Found, VersionInput } from "./secret-store.ts";
 import { badParameter } from "./vault-errors.ts";
 import {
   MAX_CONTENT_TYPE_LENGTH,
-  MAX_RESULTS,
   MAX_TAG_LENGTH,
   MAX_TAGS,
   MAX_TIME_SECONDS,
@@ -16,16 +15,14 @@ import {
 
 const time = z.int().min(0).max(MAX_TIME_SECONDS).nullish();
 const tagText = z.string().max(MAX_TAG_LENGTH);
-const updateBody = z.object({
+const setBody = z.object({
+  value: z.string().refine((value) => Buffer.byteLength(value, "utf8") <= MAX_VALUE_BYTES),
   contentType: z.string().max(MAX_CONTENT_TYPE_LENGTH).nullish(),
   attributes: z.object({ enabled: z.boolean().nullish(), nbf: time, exp: time }).nullish(),
   tags: z
     .record(tagText, tagText)
     .refine((tags) => Object.keys(tags).length <= MAX_TAGS)
     .nullish(),
-});
-const setBody = updateBody.extend({
-  value: z.string().refine((value) => Buffer.byteLength(value, "utf8") <= MAX_VALUE_BYTES),
 });
 
 /** @throws VaultError 400 BadParameter */
@@ -35,64 +32,28 @@ export function checkedName(name: string): string {
 }
 
 /** @throws VaultError 400 BadParameter */
-export function parseSetBody(text: string): VersionInput & { readonly value: string } {
+export function parseSetBody(text: string): VersionInput {
   const body = parsed(setBody, text);
-  return { ...inputOf(body), value: body.value };
-}
-
-/** @throws VaultError 400 BadParameter */
-export function parseUpdateBody(text: string): VersionInput {
-  return inputOf(parsed(updateBody, text));
-}
-
-/** `maxresults`, 1-25. @throws VaultError 400 BadParameter */
-export function checkedMaxResults(text: string | undefined): number {
-  if (text === undefined) return MAX_RESULTS;
-  const count = Number(text);
-  if (!/^\d+$/.test(text) || count < 1 || count > MAX_RESULTS) {
-    throw badParameter(`maxresults: the value must be between 1 and ${MAX_RESULTS}.`);
-  }
-  return count;
-}
-
-/** A secret with its value. `previous` only for api-versions that show it. */
-export function valueBody(vaultUrl: string, found: Found, previous: boolean) {
-  return { value: found.version.value, ...propertiesBody(vaultUrl, found, previous) };
-}
-
-/** A secret without its value: answer of update, delete and recover. */
-export function propertiesBody(vaultUrl: string, found: Found, previous: boolean) {
-  const index = found.secret.versions.indexOf(found.version);
-  const before = previous ? found.secret.versions[index - 1] : undefined;
   return {
-    ...contentType(found),
-    id: `${vaultUrl}/secrets/${found.secret.name}/${found.version.version}`,
-    ...details(found),
-    ...(before && { previousVersion: before.version }),
+    value: body.value,
+    contentType: body.contentType ?? undefined,
+    enabled: body.attributes?.enabled ?? undefined,
+    nbf: body.attributes?.nbf ?? undefined,
+    exp: body.attributes?.exp ?? undefined,
+    tags: body.tags ?? undefined,
   };
 }
 
-/** A member of a list: without value; of a list of secrets also without version. */
-export function itemBody(vaultUrl: string, found: Found, withVersion: boolean) {
-  const version = withVersion ? `/${found.version.version}` : "";
-  return { ...contentType(found), id: `${vaultUrl}/secrets/${found.secret.name}${version}`, ...details(found) };
+/** A secret with its value. */
+export function valueBody(vaultUrl: string, found: Found) {
+  return { value: found.version.value, ...propertiesBody(vaultUrl, found) };
 }
 
-/** What the answer to a deletion, and a deleted secret, has beside its properties. */
-export function deletionBody(vaultUrl: string, { secret }: Found) {
+/** A secret without its value: answer of delete and recover. Only secrets behind a certificate have `previousVersion`. */
+export function propertiesBody(vaultUrl: string, { secret, version }: Found) {
   return {
-    recoveryId: `${vaultUrl}/deletedsecrets/${secret.name}`,
-    deletedDate: secret.deleted?.at,
-    scheduledPurgeDate: secret.deleted?.purgeAt,
-  };
-}
-
-function contentType({ version }: Found) {
-  return version.contentType === undefined ? {} : { contentType: version.contentType };
-}
-
-function details({ version }: Found) {
-  return {
+    ...(version.contentType !== undefined && { contentType: version.contentType }),
+    id: `${vaultUrl}/secrets/${secret.name}/${version.version}`,
     attributes: {
       enabled: version.enabled,
       ...(version.nbf !== undefined && { nbf: version.nbf }),
@@ -103,6 +64,15 @@ function details({ version }: Found) {
       recoverableDays: RECOVERABLE_DAYS,
     },
     ...(version.tags && { tags: version.tags }),
+  };
+}
+
+/** What the answer to a deletion, and a deleted secret, has beside its properties. */
+export function deletionBody(vaultUrl: string, { secret }: Found) {
+  return {
+    recoveryId: `${vaultUrl}/deletedsecrets/${secret.name}`,
+    deletedDate: secret.deleted?.at,
+    scheduledPurgeDate: secret.deleted?.purgeAt,
   };
 }
 
@@ -118,14 +88,4 @@ function parsed<T>(schema: z.ZodType<T>, text: string): T {
   if (result.success) return result.data;
   const paths = new Set(result.error.issues.map((issue) => issue.path.slice(0, 2).join(".")));
   throw badParameter(`Property ${[...paths].join(", ")} has invalid value\r\n`);
-}
-
-function inputOf(body: z.infer<typeof updateBody>): VersionInput {
-  return {
-    contentType: body.contentType ?? undefined,
-    enabled: body.attributes?.enabled ?? undefined,
-    nbf: body.attributes?.nbf ?? undefined,
-    exp: body.attributes?.exp ?? undefined,
-    tags: body.tags ?? undefined,
-  };
 }

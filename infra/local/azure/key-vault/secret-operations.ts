@@ -1,44 +1,27 @@
 /** The operations on the secrets of a vault: right, rule, answer. Registered by key-vault.ts. */
 import type { Document } from "../../state.ts";
-import {
-  checkedMaxResults,
-  checkedName,
-  deletionBody,
-  itemBody,
-  parseSetBody,
-  parseUpdateBody,
-  propertiesBody,
-  valueBody,
-} from "./secret-bodies.ts";
+import { checkedName, deletionBody, parseSetBody, propertiesBody, valueBody } from "./secret-bodies.ts";
 import {
   deleteSecret,
   type Found,
   getDeletedSecret,
   getSecret,
-  listDeletedSecrets,
-  listSecrets,
-  listVersions,
   purgeSecret,
   recoverSecret,
   setSecret,
-  updateSecret,
   type VaultState,
 } from "./secret-store.ts";
-import { badParameter, VaultError } from "./vault-errors.ts";
-import { showsPreviousVersion } from "./vault-limits.ts";
+import { VaultError } from "./vault-errors.ts";
 
 /** A request of a caller whose token was good, for a vault that exists. */
 export type SecretRequest = {
   /** `https://VAULT.vault.azure.net`, without a slash. */
   readonly vaultUrl: string;
-  readonly apiVersion: string;
-  readonly path: string;
   readonly body: string;
   readonly document: Document<VaultState>;
   param(name: string): string;
-  query(name: string): string | undefined;
   /** @throws VaultError 403 ForbiddenByRbac */
-  demand(action: string, secret?: string): void;
+  demand(action: string, secret: string): void;
 };
 
 /** What an operation answers; a refusal is thrown as a VaultError. */
@@ -46,7 +29,7 @@ export type SecretAnswer = { readonly status: number; readonly body?: unknown };
 
 /** One operation of the data plane. */
 export type SecretOperation = {
-  readonly method: "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
+  readonly method: "GET" | "PUT" | "POST" | "DELETE";
   readonly path: string;
   answer(request: SecretRequest): SecretAnswer;
 };
@@ -69,21 +52,14 @@ function liveOperations(deps: SecretDeps): SecretOperation[] {
     const name = checkedName(request.param("name"));
     request.demand("getSecret/action", name);
     const found = getSecret(request.document.read(), name, version, deps.now());
-    return { status: 200, body: valueBody(request.vaultUrl, found, showsPreviousVersion(request.apiVersion)) };
-  };
-  const update = (request: SecretRequest, version: string | undefined) => {
-    const name = checkedName(request.param("name"));
-    request.demand("update/action", name);
-    const input = parseUpdateBody(request.body);
-    const found = change(request, (state) => updateSecret(state, name, version, input, deps.now()));
-    return { status: 200, body: propertiesBody(request.vaultUrl, found, showsPreviousVersion(request.apiVersion)) };
+    return { status: 200, body: valueBody(request.vaultUrl, found) };
   };
   return [
     {
       method: "PUT",
       path: "/secrets",
       answer() {
-        throw new VaultError(405, "MethodNotAllowed", "The HTTP method PUT is not allowed for /secrets.");
+        throw new VaultError(405, "MethodNotAllowed", "HTTP PUT not allowed");
       },
     },
     {
@@ -95,37 +71,11 @@ function liveOperations(deps: SecretDeps): SecretOperation[] {
         const input = parseSetBody(request.body);
         const at = { now: deps.now(), version: deps.newVersion() };
         const found = change(request, (state) => setSecret(state, name, input, at));
-        return { status: 200, body: valueBody(request.vaultUrl, found, showsPreviousVersion(request.apiVersion)) };
+        return { status: 200, body: valueBody(request.vaultUrl, found) };
       },
     },
     { method: "GET", path: "/secrets/:name", answer: (request) => get(request, undefined) },
     { method: "GET", path: "/secrets/:name/:version", answer: (request) => get(request, request.param("version")) },
-    { method: "PATCH", path: "/secrets/:name", answer: (request) => update(request, undefined) },
-    {
-      method: "PATCH",
-      path: "/secrets/:name/:version",
-      answer: (request) => update(request, request.param("version")),
-    },
-    {
-      method: "GET",
-      path: "/secrets/:name/versions",
-      answer(request) {
-        const name = checkedName(request.param("name"));
-        request.demand("readMetadata/action", name);
-        const versions = listVersions(request.document.read(), name, deps.now());
-        const key = (found: Found) => found.version.version;
-        return pageOf(request, versions, key, (found) => itemBody(request.vaultUrl, found, true));
-      },
-    },
-    {
-      method: "GET",
-      path: "/secrets",
-      answer(request) {
-        request.demand("readMetadata/action");
-        const secrets = listSecrets(request.document.read(), deps.now());
-        return pageOf(request, secrets, lowerName, (found) => itemBody(request.vaultUrl, found, false));
-      },
-    },
     {
       method: "DELETE",
       path: "/secrets/:name",
@@ -146,18 +96,6 @@ function deletedOperations(deps: SecretDeps): SecretOperation[] {
   return [
     {
       method: "GET",
-      path: "/deletedsecrets",
-      answer(request) {
-        request.demand("readMetadata/action");
-        const secrets = listDeletedSecrets(request.document.read(), deps.now());
-        return pageOf(request, secrets, lowerName, (found) => ({
-          ...deletionBody(request.vaultUrl, found),
-          ...itemBody(request.vaultUrl, found, false),
-        }));
-      },
-    },
-    {
-      method: "GET",
       path: "/deletedsecrets/:name",
       answer(request) {
         const name = checkedName(request.param("name"));
@@ -173,7 +111,7 @@ function deletedOperations(deps: SecretDeps): SecretOperation[] {
         request.demand("recover/action", name);
         const at = { now: deps.now(), settleMs: deps.settleMs };
         const found = change(request, (state) => recoverSecret(state, name, at));
-        return { status: 200, body: propertiesBody(request.vaultUrl, found, showsPreviousVersion(request.apiVersion)) };
+        return { status: 200, body: propertiesBody(request.vaultUrl, found) };
       },
     },
     {
@@ -201,46 +139,6 @@ function change(request: SecretRequest, act: (state: VaultState) => Found): Foun
 }
 
 function deletedAnswer(request: SecretRequest, found: Found): SecretAnswer {
-  const properties = propertiesBody(request.vaultUrl, found, showsPreviousVersion(request.apiVersion));
+  const properties = propertiesBody(request.vaultUrl, found);
   return { status: 200, body: { ...deletionBody(request.vaultUrl, found), ...properties } };
-}
-
-function lowerName(found: Found): string {
-  return found.secret.name.toLowerCase();
-}
-
-/** One page in order of `key`; `$skiptoken` holds the key of its first item. `nextLink` is always there, null at the end. */
-function pageOf(
-  request: SecretRequest,
-  all: readonly Found[],
-  key: (found: Found) => string,
-  body: (found: Found) => unknown,
-): SecretAnswer {
-  const asked = request.query("maxresults");
-  const size = checkedMaxResults(asked);
-  const from = markerOf(request.query("$skiptoken"));
-  const rest = all.filter((found) => key(found) >= from);
-  const next = rest[size];
-  const nextLink = next ? nextLinkOf(request, key(next), asked) : null;
-  return { status: 200, body: { value: rest.slice(0, size).map(body), nextLink } };
-}
-
-/** The service names port 443 in these links, although no request does. */
-function nextLinkOf(request: SecretRequest, marker: string, maxResults: string | undefined): string {
-  const token = Buffer.from(JSON.stringify({ NextMarker: marker, TargetLocation: 0 })).toString("base64url");
-  const size = maxResults === undefined ? "" : `&maxresults=${maxResults}`;
-  const path = request.path.replace(/\/$/, "");
-  return `${request.vaultUrl}:443${path}?api-version=${request.apiVersion}&$skiptoken=${token}${size}`;
-}
-
-function markerOf(token: string | undefined): string {
-  if (token === undefined) return "";
-  try {
-    const marker: unknown = JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
-    const value = typeof marker === "object" && marker !== null ? Reflect.get(marker, "NextMarker") : undefined;
-    if (typeof value === "string") return value;
-  } catch {
-    // Answered below, as any other token that is not ours.
-  }
-  throw badParameter("The $skiptoken query parameter is invalid.");
 }

@@ -14,13 +14,13 @@ export type StoredVersion = {
   /** 32 hex digits. */
   readonly version: string;
   readonly value: string;
-  contentType?: string;
-  enabled: boolean;
-  nbf?: number;
-  exp?: number;
+  readonly contentType?: string;
+  readonly enabled: boolean;
+  readonly nbf?: number;
+  readonly exp?: number;
   readonly created: number;
-  updated: number;
-  tags?: Record<string, string>;
+  readonly updated: number;
+  readonly tags?: Readonly<Record<string, string>>;
 };
 
 /** A secret with its versions, oldest first. */
@@ -37,8 +37,9 @@ export type StoredSecret = {
 /** The state document of one vault. Values stand in it in the clear: it is the vault. */
 export type VaultState = { secrets: StoredSecret[] };
 
-/** What a request may set on a version. */
+/** What a request sets on a new version. */
 export type VersionInput = {
+  readonly value: string;
   readonly contentType?: string | undefined;
   readonly enabled?: boolean | undefined;
   readonly nbf?: number | undefined;
@@ -53,7 +54,7 @@ export type Found = { readonly secret: StoredSecret; readonly version: StoredVer
 export function setSecret(
   state: VaultState,
   name: string,
-  input: VersionInput & { readonly value: string },
+  input: VersionInput,
   at: { readonly now: Date; readonly version: string },
 ): Found {
   state.secrets = state.secrets.filter((candidate) => !isPurged(candidate, at.now));
@@ -63,8 +64,17 @@ export function setSecret(
   }
   if (secret && isRecovering(secret, at.now)) throw beingRecovered(name);
   const created = seconds(at.now);
-  const version: StoredVersion = { version: at.version, value: input.value, enabled: true, created, updated: created };
-  apply(version, input);
+  const version: StoredVersion = {
+    version: at.version,
+    value: input.value,
+    ...(input.contentType !== undefined && { contentType: input.contentType }),
+    enabled: input.enabled ?? true,
+    ...(input.nbf !== undefined && { nbf: input.nbf }),
+    ...(input.exp !== undefined && { exp: input.exp }),
+    created,
+    updated: created,
+    ...(input.tags !== undefined && { tags: input.tags }),
+  };
   if (secret) {
     secret.versions.push(version);
     return { secret, version };
@@ -79,34 +89,6 @@ export function getSecret(state: VaultState, name: string, version: string | und
   const found = versionOf(state, name, version, now);
   if (!found.version.enabled) throw secretDisabled();
   return found;
-}
-
-/** Changes attributes, content type and tags of a version (a disabled one too). @throws VaultError 404 */
-export function updateSecret(
-  state: VaultState,
-  name: string,
-  version: string | undefined,
-  input: VersionInput,
-  now: Date,
-): Found {
-  const found = versionOf(state, name, version, now);
-  apply(found.version, input);
-  found.version.updated = seconds(now);
-  return found;
-}
-
-/** The secrets that are not deleted, each with its latest version, by name. */
-export function listSecrets(state: VaultState, now: Date): Found[] {
-  return byName(state.secrets.filter((secret) => isLive(secret, now))).flatMap(latest);
-}
-
-/** The versions of a secret, by version: an unknown name has none, which is no error. */
-export function listVersions(state: VaultState, name: string, now: Date): Found[] {
-  const secret = entryOf(state, name, now);
-  if (!secret || !isLive(secret, now)) return [];
-  return secret.versions
-    .toSorted((left, right) => (left.version < right.version ? -1 : 1))
-    .map((version) => ({ secret, version }));
 }
 
 /** Deletes a secret with all versions, recoverably. @throws VaultError 404 */
@@ -131,11 +113,6 @@ export function getDeletedSecret(state: VaultState, name: string, now: Date): Fo
   const found = settledDeletion(state, name, now);
   if (!found) throw deletedSecretNotFound(name);
   return found;
-}
-
-/** The deleted secrets that have settled, by name. */
-export function listDeletedSecrets(state: VaultState, now: Date): Found[] {
-  return byName(state.secrets).flatMap((secret) => settledDeletion(state, secret.name, now) ?? []);
 }
 
 /** Takes a deletion back; the secret is readable again after `settleMs`. @throws VaultError 404, 409 */
@@ -197,18 +174,6 @@ function isRecovering(secret: StoredSecret, now: Date): boolean {
 function latest(secret: StoredSecret): Found[] {
   const version = secret.versions.at(-1);
   return version ? [{ secret, version }] : [];
-}
-
-function byName(secrets: readonly StoredSecret[]): StoredSecret[] {
-  return secrets.toSorted((left, right) => (left.name.toLowerCase() < right.name.toLowerCase() ? -1 : 1));
-}
-
-function apply(version: StoredVersion, input: VersionInput): void {
-  if (input.contentType !== undefined) version.contentType = input.contentType;
-  if (input.enabled !== undefined) version.enabled = input.enabled;
-  if (input.nbf !== undefined) version.nbf = input.nbf;
-  if (input.exp !== undefined) version.exp = input.exp;
-  if (input.tags !== undefined) version.tags = { ...input.tags };
 }
 
 function seconds(time: Date): number {

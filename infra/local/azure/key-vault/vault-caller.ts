@@ -24,7 +24,7 @@ export async function identifyVaultCaller(
       challenge: `Bearer authorization="https://login.microsoftonline.com/${deps.tenantId}", resource="${VAULT_AUDIENCE}"`,
     });
   const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
-  if (token === undefined) throw refuse("AKV10000: Request is missing a Bearer or PoP token.");
+  if (token === undefined) throw refuse("AKV10000: Request is missing a Bearer, PoP, or MTLS_POP token.");
   const verified = await deps.tokens.verify(token, [VAULT_AUDIENCE]);
   if (verified.ok) return verified.claims;
   switch (verified.reason) {
@@ -36,6 +36,8 @@ export async function identifyVaultCaller(
     }
     case "expired":
       throw refuse("[TokenExpired] Error validating token: IDX10223");
+    case "notYetValid":
+      throw refuse("[TokenNotYetValid] Error validating token: IDX10222");
     case "signature":
       throw refuse("AKV10046: Unable to resolve the key used for signature validation.");
     case "malformed":
@@ -45,18 +47,17 @@ export async function identifyVaultCaller(
 
 /**
  * @param action without its prefix, e.g. `getSecret/action`
- * @param secret left out for an operation on all secrets of the vault
  * @throws VaultError 403 ForbiddenByRbac
  */
 export function demandVaultRight(
   caller: AccessTokenClaims,
   action: string,
-  secret: string | undefined,
+  secret: string,
   deps: { readonly authorization: Authorization; readonly vault: VaultIdentity },
 ): void {
   const { authorization, vault } = deps;
   const operation = `Microsoft.KeyVault/vaults/secrets/${action}`;
-  const scope = secret === undefined ? vault.id : `${vault.id}/secrets/${secret}`;
+  const scope = `${vault.id}/secrets/${secret}`;
   const principal = { objectId: caller.oid, groups: caller.groups ?? [] };
   if (authorization.allows(principal, "dataActions", operation, scope)) return;
   const lines = [

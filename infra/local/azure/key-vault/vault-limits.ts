@@ -8,8 +8,6 @@ export const MAX_CONTENT_TYPE_LENGTH = 255;
 export const MAX_TAGS = 15;
 /** Most characters of a tag's name or value. Source: same. */
 export const MAX_TAG_LENGTH = 512;
-/** Most items in one page, and how many without `maxresults`. Source: REST reference, Get Secrets. */
-export const MAX_RESULTS = 25;
 /** Days a deleted secret can be recovered: the default of a new vault. Source: "soft-delete overview". */
 export const RECOVERABLE_DAYS = 90;
 /** What that retention is called in `attributes.recoveryLevel`. */
@@ -35,8 +33,3 @@ export const VAULT_API_VERSIONS: readonly string[] = [
   "2025-07-01",
   "2026-04-01",
 ];
-
-/** Whether answers of this version name the previous version of a secret (since 2025-06-01-preview). */
-export function showsPreviousVersion(apiVersion: string): boolean {
-  return VAULT_API_VERSIONS.indexOf(apiVersion) >= VAULT_API_VERSIONS.indexOf("2025-07-01");
-}

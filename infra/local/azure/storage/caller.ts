@@ -37,6 +37,7 @@ const TOKEN_DETAIL: Readonly<Record<TokenRefusal, string>> = {
   malformed: "IDX12741: JWT must have three segments (JWS) or five segments (JWE).",
   signature: "Signature validation failed. Signature verification failed.",
   expired: "Lifetime validation failed. The token is expired.",
+  notYetValid: "Lifetime validation failed. The token is not yet valid.",
   issuer: "Issuer validation failed. Issuer did not match.",
   audience: "Audience validation failed. Audience did not match.",
 };
@@ -90,6 +91,8 @@ export async function identifyCaller(
     };
   }
 
+  // Without a credential the table service answers as to a wrong one.
+  if (service === "table") return refuse(challenges ? invalidToken("", deps.tenant) : authenticationFailed(""));
   if (challenges) return refuse(noAuthentication(deps.tenant));
   const isRead = request.method === "GET" || request.method === "HEAD";
   return refuse(service === "blob" && isRead ? publicAccessNotPermitted() : resourceNotFound());

@@ -38,36 +38,25 @@ type Rule = readonly [name: string, ...anyOf: (readonly Right[])[]];
 
 const BLOB_READ = [data(`${BLOB}/containers/blobs/read`)];
 const BLOB_WRITE = [data(`${BLOB}/containers/blobs/write`)];
-const BLOB_ADD = [data(`${BLOB}/containers/blobs/add/action`)];
 const CONTAINER_READ = [action(`${BLOB}/containers/read`)];
 const CONTAINER_WRITE = [action(`${BLOB}/containers/write`)];
 
 /** Key: `LEVEL METHOD restype/comp`. */
 const BLOB_RULES: Readonly<Record<string, Rule>> = {
   "account GET /list": ["List Containers", CONTAINER_READ],
-  "account GET service/properties": ["Get Blob Service Properties", [action(`${BLOB}/read`)]],
-  "account PUT service/properties": ["Set Blob Service Properties", [action(`${BLOB}/write`)]],
   "account POST service/userdelegationkey": [
     "Get User Delegation Key",
     [action(`${BLOB}/generateUserDelegationKey/action`)],
   ],
   "container PUT container/": ["Create Container", CONTAINER_WRITE],
   "container GET container/": ["Get Container Properties", CONTAINER_READ],
-  "container GET container/metadata": ["Get Container Metadata", CONTAINER_READ],
-  "container PUT container/metadata": ["Set Container Metadata", CONTAINER_WRITE],
   "container DELETE container/": ["Delete Container", [action(`${BLOB}/containers/delete`)]],
   "container GET container/list": ["List Blobs", BLOB_READ],
   "blob GET /": ["Get Blob", BLOB_READ],
-  "blob GET /metadata": ["Get Blob Metadata", BLOB_READ],
   "blob GET /blocklist": ["Get Block List", BLOB_READ],
   "blob PUT /": ["Put Blob", BLOB_WRITE],
   "blob PUT /block": ["Put Block", BLOB_WRITE],
   "blob PUT /blocklist": ["Put Block List", BLOB_WRITE],
-  "blob PUT /appendblock": ["Append Block", BLOB_WRITE, BLOB_ADD],
-  "blob PUT /properties": ["Set Blob Properties", BLOB_WRITE],
-  "blob PUT /metadata": ["Set Blob Metadata", BLOB_WRITE],
-  "blob PUT /tier": ["Set Blob Tier", BLOB_WRITE],
-  "blob PUT /lease": ["Lease Blob", BLOB_WRITE],
   "blob DELETE /": ["Delete Blob", [data(`${BLOB}/containers/blobs/delete`)]],
 };
 
@@ -97,8 +86,6 @@ const ENTITY_ADD = data(`${ENTITIES}/add/action`);
 const ENTITY_UPDATE = data(`${ENTITIES}/update/action`);
 
 const TABLE_RULES: Readonly<Record<string, Rule>> = {
-  "account GET service/properties": ["Get Table Service Properties", [action(`${TABLE}/read`)]],
-  "account PUT service/properties": ["Set Table Service Properties", [action(`${TABLE}/write`)]],
   "tables GET /": ["Query Tables", [action(`${TABLE}/tables/read`)]],
   "tables POST /": ["Create Table", [action(`${TABLE}/tables/write`)]],
   "table DELETE /": ["Delete Table", [action(`${TABLE}/tables/delete`)]],
@@ -180,11 +167,11 @@ function tableLevel(path: string): { level: string; table?: string } | undefined
   const text = decode(path.replace(/^\/+/, ""));
   if (text === "") return { level: "account" };
   if (/^Tables(\(\))?$/.test(text)) return { level: "tables" };
-  const table = /^Tables\('([A-Za-z0-9]+)'\)$/.exec(text)?.[1];
+  const table = /^Tables\('([^'()/$]+)'\)$/.exec(text)?.[1];
   if (table !== undefined) return { level: "table", table };
-  const entities = /^([A-Za-z0-9]+)(\(\))?$/.exec(text)?.[1];
+  const entities = /^([^'()/$]+)(\(\))?$/.exec(text)?.[1];
   if (entities !== undefined) return { level: "entities", table: entities };
-  const entity = /^([A-Za-z0-9]+)\(.+\)$/s.exec(text)?.[1];
+  const entity = /^([^'()/$]+)\(.+\)$/s.exec(text)?.[1];
   return entity === undefined ? undefined : { level: "entity", table: entity };
 }
 

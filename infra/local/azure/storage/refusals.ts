@@ -117,11 +117,6 @@ export function bodyTooLarge(limitBytes: number): StorageError {
   };
 }
 
-/** A table transaction that holds no operation. */
-export function invalidInput(): StorageError {
-  return { status: 400, code: "InvalidInput", message: "One of the request inputs is not valid." };
-}
-
 /** What this local system does not have: the message names it. Not an answer of Azure. */
 export function notEmulated(what: string): StorageError {
   return { status: 501, code: "NotImplemented", message: `The local storage service does not have: ${what}.` };

@@ -25,7 +25,8 @@ const SERVICE_SERVER = {
 } as const;
 /** Recorded answers to requests that fail authentication come from here. */
 const FRONT_SERVER = "Microsoft-HTTPAPI/2.0";
-/** Azure's XML answers start with a byte order mark (Content-Length of recorded answers). */
+const XML_DECLARATION = '<?xml version="1.0" encoding="utf-8"?>';
+/** XML of blob and queue starts with a byte order mark, that of table does not (Content-Length of recorded answers). */
 const BYTE_ORDER_MARK = "\uFEFF";
 const DATA_SERVICES = "http://schemas.microsoft.com/ado/2007/08/dataservices/metadata";
 
@@ -42,29 +43,52 @@ export function writeStorageError(
   error: StorageError,
   now: Date,
 ): void {
+  const { headers, body } = errorAnswer(request, service, error, now);
+  // The table service itself sends the usual reason phrase, everything else its message.
+  const plain = service === "table" && !error.beforeService;
+  response.writeHead(error.status, plain ? undefined : error.message.replaceAll(/[^ -~]/g, ""), {
+    ...headers,
+    // The table service sends its answers in chunks.
+    ...(plain || request.method === "HEAD" ? {} : { "content-length": Buffer.byteLength(body) }),
+  });
+  if (request.method === "HEAD") response.end();
+  else response.end(body);
+  request.resume();
+}
+
+/** Headers and body of a refusal; without Content-Length. */
+export function errorAnswer(
+  request: IncomingMessage,
+  service: StorageService,
+  error: Omit<StorageError, "status">,
+  now: Date,
+): { headers: Record<string, string>; body: string } {
   const requestId = randomUUID();
   const { contentType, body } = errorBody(service, error, request.headers.accept, requestId, now);
-  response.statusCode = error.status;
-  response.statusMessage = error.message;
-  response.setHeader("content-type", contentType);
-  response.setHeader("server", error.beforeService ? FRONT_SERVER : serverHeader(service));
-  response.setHeader("x-ms-request-id", requestId);
-  response.setHeader("x-ms-error-code", error.code);
   const clientRequestId = request.headers["x-ms-client-request-id"];
-  if (clientRequestId !== undefined && !error.beforeService)
-    response.setHeader("x-ms-client-request-id", clientRequestId);
   const version = request.headers["x-ms-version"];
-  if (version !== undefined && !error.beforeService) response.setHeader("x-ms-version", version);
-  if (service === "table") response.setHeader("x-content-type-options", "nosniff");
-  if (error.challengeTenant !== undefined) {
-    response.setHeader(
-      "www-authenticate",
-      `Bearer authorization_uri=https://login.microsoftonline.com/${error.challengeTenant}/oauth2/authorize resource_id=https://storage.azure.com`,
-    );
-  }
-  if (request.method === "HEAD") response.end();
-  else response.setHeader("content-length", Buffer.byteLength(body)).end(body);
-  request.resume();
+  const tenant = error.challengeTenant;
+  // The table service itself sends no such header, nor does anybody to a request of an unknown API version.
+  const withCode = error.beforeService ? error.code !== "InvalidHeaderValue" : service !== "table";
+  const ofService: Record<string, string> = {
+    "x-ms-request-id": requestId,
+    ...(typeof clientRequestId === "string" ? { "x-ms-client-request-id": clientRequestId } : {}),
+    ...(typeof version === "string" ? { "x-ms-version": version } : {}),
+    ...(service === "table" ? { "cache-control": "no-cache", "x-content-type-options": "nosniff" } : {}),
+  };
+  const ofFront: Record<string, string> = service === "table" ? {} : { "x-ms-request-id": requestId };
+  const headers = {
+    "content-type": contentType,
+    server: error.beforeService ? FRONT_SERVER : serverHeader(service),
+    ...(error.beforeService ? ofFront : ofService),
+    ...(withCode ? { "x-ms-error-code": error.code } : {}),
+    ...(tenant === undefined
+      ? {}
+      : {
+          "www-authenticate": `Bearer authorization_uri=https://login.microsoftonline.com/${tenant}/oauth2/authorize resource_id=https://storage.azure.com`,
+        }),
+  };
+  return { headers, body };
 }
 
 /**
@@ -82,7 +106,9 @@ export function errorBody(
   const time = now.toISOString().replace("Z", "0000Z");
   const message = `${error.message}\nRequestId:${requestId}\nTime:${time}`;
   if (service !== "table") {
-    const more = Object.entries(error.more ?? {}).map(([name, value]) => `<${name}>${escapeXml(value)}</${name}>`);
+    const more = Object.entries(error.more ?? {}).map(([name, value]) =>
+      value === "" ? `<${name} />` : `<${name}>${escapeXml(value)}</${name}>`,
+    );
     const inner = `<Code>${error.code}</Code><Message>${escapeXml(message)}</Message>${more.join("")}`;
     return { contentType: "application/xml", body: `${xmlStart()}<Error>${inner}</Error>` };
   }
@@ -97,13 +123,13 @@ export function errorBody(
   const inner = `<m:code>${error.code}</m:code><m:message xml:lang="en-US">${escapeXml(message)}</m:message>`;
   return {
     contentType: "application/xml",
-    body: `${xmlStart()}<m:error xmlns:m="${DATA_SERVICES}">${inner}</m:error>`,
+    body: `${XML_DECLARATION}<m:error xmlns:m="${DATA_SERVICES}">${inner}</m:error>`,
   };
 }
 
-/** What every XML answer of the service starts with. */
+/** What every XML answer of blob and queue starts with. */
 export function xmlStart(): string {
-  return `${BYTE_ORDER_MARK}<?xml version="1.0" encoding="utf-8"?>`;
+  return `${BYTE_ORDER_MARK}${XML_DECLARATION}`;
 }
 
 /** Text as it may stand between two XML tags. */

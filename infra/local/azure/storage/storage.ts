@@ -3,26 +3,27 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Seed, storageAccountsOf } from "../../seed.ts";
 import type { Service } from "../../service.ts";
 import type { AccessTokens, Authorization, ContainerDirectory } from "../ports.ts";
-import { type AzuriteEndpoints, connectAzurite, readBody } from "./azurite-connection.ts";
+import { type AzuriteEndpoints, connectAzurite } from "./azurite-connection.ts";
 import { type Caller, headerOf, identifyCaller } from "./caller.ts";
+import { checkEntity, checkPath, checkRequest, checkTable, checkVersion } from "./checks.ts";
 import { createContainerDirectory, seedContainers } from "./containers.ts";
 import { forward } from "./forward.ts";
+import { hostOf, parse, read, serviceOf } from "./incoming.ts";
+import { invalidInput } from "./malformed.ts";
 import { createdPath } from "./mend.ts";
-import { type Operation, type OperationRequest, operationOf, shapeOf } from "./operations.ts";
+import { type Operation, operationOf, shapeOf } from "./operations.ts";
+import { authenticationFailed, bodyTooLarge, internalError, notEmulated, permissionMismatch } from "./refusals.ts";
+import { errorAnswer, type StorageError, serverHeader, writeStorageError } from "./storage-error.ts";
 import {
-  authenticationFailed,
-  bodyTooLarge,
-  internalError,
-  invalidInput,
-  notEmulated,
-  permissionMismatch,
-} from "./refusals.ts";
-import { errorBody, type StorageError, type StorageService, serverHeader, writeStorageError } from "./storage-error.ts";
-import {
+  checkTransaction,
   isTransaction,
   operationsInTransaction,
+  operationsOf,
+  refusedTransaction,
   TRANSACTION,
   TRANSACTION_LIMIT_BYTES,
+  type TransactionPart,
+  transactionNotEmulated,
   withAccountInPaths,
 } from "./transaction.ts";
 import { KEY_REQUEST_LIMIT_BYTES, userDelegationKey } from "./user-delegation-key.ts";
@@ -38,6 +39,9 @@ export type StorageDeps = {
 
 /** Largest JSON of one entity: 1 MiB of values, with room for names and escapes. */
 const ENTITY_LIMIT_BYTES = 4 * 1024 * 1024;
+const WRITES_ENTITY = [
+  ...["Insert Entity", "Insert Or Replace Entity", "Insert Or Merge Entity", "Update Entity", "Merge Entity"],
+];
 const DELEGATION_KEY = "Get User Delegation Key";
 
 /** Answers only for the accounts of the seed: every other name stays unknown to the proxy, as to a real name server. */
@@ -52,25 +56,29 @@ export function createStorage(deps: StorageDeps): {
   const caller = { tokens: deps.tokens, tenant: deps.seed.tenant.id, now: deps.now };
 
   async function answer(request: IncomingMessage, response: ServerResponse, host: string): Promise<void> {
-    const [name = "", label = ""] = host.split(".");
-    const service: StorageService = label === "queue" || label === "table" ? label : "blob";
+    const [name = ""] = host.split(".");
+    const service = serviceOf(host);
     const refuse = (error: StorageError) => writeStorageError(request, response, service, error, deps.now());
     const entry = accounts.get(name);
     if (!entry) return refuse(internalError());
     const asked = parse(request);
+    const malformed = checkVersion(headerOf(request, "x-ms-version")) ?? checkPath(asked.path);
+    if (malformed) return refuse(malformed);
     const known = await identifyCaller(caller, service, entry.account, request, asked.query);
     if (!known.ok) return refuse(known.error);
     const who = known.caller;
     const version = headerOf(request, "x-ms-version") || (who.kind === "sas" ? who.version : "");
     const operation = operationOf(service, asked);
     const transaction = service === "table" && isTransaction(asked.method, asked.path);
-    const pass = (body?: Buffer, created?: string) =>
+    const pass = (sent: { body?: Buffer; created?: string | undefined; parts?: readonly TransactionPart[] } = {}) =>
       forward(azurite, {
-        ...{ service, account: name, request, response, version, refuse, body, created },
+        ...{ service, account: name, request, response, version, refuse, now: deps.now, query: asked.query },
+        ...{ body: sent.body, created: sent.created, parts: sent.parts },
         operation: transaction ? TRANSACTION : operation?.name,
         table: operation?.table,
         credential: who.kind === "token" ? "guard" : "own",
         clientRequestId: request.headers["x-ms-client-request-id"],
+        prefers: request.headers.prefer !== undefined,
       });
 
     if (operation?.name === DELEGATION_KEY && who.kind !== "token") {
@@ -80,19 +88,39 @@ export function createStorage(deps: StorageDeps): {
     if (transaction) {
       const body = await read(request, TRANSACTION_LIMIT_BYTES);
       if (!body) return refuse(bodyTooLarge(TRANSACTION_LIMIT_BYTES));
-      const inside = operationsInTransaction(body.toString("utf8")).map((part) => operationOf("table", part));
+      const parts = operationsInTransaction(body.toString("utf8"));
+      const inside = operationsOf(parts);
       if (inside.length === 0 || inside.includes(undefined)) return refuse(invalidInput());
       const allowed = inside.every((part) => part && isAllowed(who, part, entry.id));
       if (!allowed) return refuse(permissionMismatch());
+      const missing = transactionNotEmulated(parts);
+      if (missing) return refuse(missing);
+      const wrong = checkTransaction(parts);
+      if (wrong) {
+        const { headers } = errorAnswer(request, service, wrong.error, deps.now());
+        const { contentType, body: answer } = refusedTransaction(
+          wrong,
+          parts[wrong.index],
+          headers["x-ms-request-id"] ?? "",
+          deps.now(),
+        );
+        response.writeHead(202, { ...headers, "content-type": contentType }).end(answer);
+        return;
+      }
       // Latin-1 keeps every byte as it is.
-      return pass(Buffer.from(withAccountInPaths(body.toString("latin1"), name), "latin1"));
+      return pass({ body: Buffer.from(withAccountInPaths(body.toString("latin1"), name), "latin1"), parts });
     }
     if (!operation) return refuse(notEmulated(shapeOf(service, asked)));
     if (!isAllowed(who, operation, entry.id)) return refuse(permissionMismatch());
-    if (operation.name === "Create Table" || operation.name === "Insert Entity") {
+    const wrong = checkRequest(operation, asked);
+    if (wrong) return refuse(wrong);
+    if (operation.name === "Create Table" || WRITES_ENTITY.includes(operation.name)) {
       const body = await read(request, ENTITY_LIMIT_BYTES);
       if (!body) return refuse(bodyTooLarge(ENTITY_LIMIT_BYTES));
-      return pass(body, createdPath(operation.name, operation.table, body.toString("utf8")));
+      const text = body.toString("utf8");
+      const unfit = operation.name === "Create Table" ? checkTable(text) : checkEntity(text);
+      if (unfit) return refuse(unfit);
+      return pass({ body, created: createdPath(operation.name, operation.table, text) });
     }
     if (operation.name !== DELEGATION_KEY || who.kind !== "token") return pass();
 
@@ -125,37 +153,15 @@ export function createStorage(deps: StorageDeps): {
       name: "storage",
       hosts: new RegExp(`^(${[...accounts.keys()].join("|")})\\.(blob|queue|table)\\.core\\.windows\\.net$`),
       handle(request, response) {
-        const host = (request.headers.host ?? "").replace(/:\d+$/, "").toLowerCase();
-        answer(request, response, host).catch(() => {
-          const service = /\.(queue|table)\./.exec(host)?.[1] === "table" ? "table" : "blob";
+        answer(request, response, hostOf(request)).catch(() => {
           if (response.headersSent) response.destroy();
-          else writeStorageError(request, response, service, internalError(), deps.now());
+          else writeStorageError(request, response, serviceOf(hostOf(request)), internalError(), deps.now());
         });
       },
-      errorBody: (error) => errorBody("blob", error, undefined, crypto.randomUUID(), deps.now()),
+      errorBody: (request, error) => errorAnswer(request, serviceOf(hostOf(request)), error, deps.now()),
       close: async () => azurite.close(),
     },
     containers: createContainerDirectory(azurite),
     seedContainers: () => seedContainers(deps.seed, azurite),
   };
-}
-
-function parse(request: IncomingMessage): OperationRequest {
-  const [path = "/", ...query] = (request.url ?? "/").split("?");
-  return {
-    method: (request.method ?? "GET").toUpperCase(),
-    path,
-    query: new URLSearchParams(query.join("?")),
-    headers: request.headers,
-  };
-}
-
-/** Undefined when the body is over the limit. */
-async function read(request: IncomingMessage, limitBytes: number): Promise<Buffer | undefined> {
-  try {
-    return await readBody(request, limitBytes);
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
+import { ThrottledError } from "../../../../shared/azure/client-options.ts";
 import { callAsConnector, callOwn, failureOf } from "../../../../shared/azure/upstream.ts";
 import { InputError } from "../../../../shared/errors.ts";
 
@@ -100,13 +101,63 @@ describe("callOwn", () => {
     ["AUDIT_UNAVAILABLE", undefined],
   ] as const)("%s whatever failed", async (code, status) => {
     await expect(callOwn(code, failWith(new SdkError(status)))).rejects.toMatchObject({ code, retryable: true });
-    await expect(callOwn(code, failWith("not even an error"))).rejects.toMatchObject({ code });
     await expect(callOwn(code, failWith(signInRefusal("7000215", 401)))).rejects.toMatchObject({ code });
+  });
+
+  test.each([
+    "AbortError",
+    "TimeoutError",
+    "CredentialUnavailableError",
+    "AggregateAuthenticationError",
+    "ClientAuthError",
+  ])("%s is an outage, not a defect", async (name) => {
+    const error = Object.assign(new Error(TOKEN), { name });
+    await expect(callOwn("VAULT_UNAVAILABLE", failWith(error))).rejects.toMatchObject({
+      code: "VAULT_UNAVAILABLE",
+      failure: { name, status: null },
+    });
   });
 
   test("gives the call a time limit", async () => {
     const isAborted = await callOwn("STATE_UNAVAILABLE", async (signal) => signal.aborted);
     expect(isAborted).toBe(false);
+  });
+});
+
+describe("what is neither ours nor Azure's is a defect", () => {
+  test.each([
+    ["a TypeError", new TypeError("x")],
+    ["a SyntaxError", new SyntaxError("x")],
+    ["a plain Error", new Error("x")],
+    ["text", "not even an error"],
+    ["nothing", undefined],
+  ])("%s passes as it is", async (_what, error) => {
+    await expect(asConnector(error)).rejects.toBe(error);
+    for (const code of ["VAULT_UNAVAILABLE", "STATE_UNAVAILABLE", "AUDIT_UNAVAILABLE"] as const) {
+      await expect(callOwn(code, failWith(error))).rejects.toBe(error);
+    }
+  });
+});
+
+describe("throttled for longer than a caller waits", () => {
+  test.each([
+    [429, 60],
+    [503, 4],
+  ])("status %d and its %d seconds reach the caller", async (status, retryAfterSeconds) => {
+    const error = new ThrottledError(status, retryAfterSeconds);
+    const failure = { name: "ThrottledError", status };
+    await expect(asConnector(error)).rejects.toMatchObject({
+      code: "UPSTREAM_REFUSED",
+      retryable: true,
+      retryAfterSeconds,
+      failure,
+    });
+    await expect(callOwn("STATE_UNAVAILABLE", failWith(error))).rejects.toMatchObject({
+      code: "STATE_UNAVAILABLE",
+      retryable: true,
+      retryAfterSeconds,
+      failure,
+    });
   });
 });
 
@@ -130,6 +181,7 @@ describe("failureOf", () => {
     ["ARM's and Key Vault's place", { code: "AuthorizationFailed" }, "AuthorizationFailed"],
     ["Blob Storage's place", { details: { errorCode: "ServerBusy" } }, "ServerBusy"],
     ["Table Storage's place", { details: { code: "TableNotFound" } }, "TableNotFound"],
+    ["Table Storage's body", { details: { odataError: { code: "TableBeingDeleted" } } }, "TableBeingDeleted"],
     ["what is no bare word", { code: `not a code ${TOKEN}` }, null],
     ["nothing", {}, null],
   ])("reads the code from %s", (_what, options, code) => {

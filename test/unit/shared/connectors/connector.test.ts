@@ -58,6 +58,8 @@ describe("connectorRequestSchema", () => {
     ["an unknown field", { plan: true }],
     ["an expiry without a time zone", { expiresAt: "2027-01-01T00:00:00" }],
     ["an expiry that is no date", { expiresAt: "2027-02-30T00:00:00Z" }],
+    ["an expiry that is no time at all", { expiresAt: "soon" }],
+    ["an expiry that is empty", { expiresAt: "" }],
     ["a label with control characters", { labels: { team: "a\u0001" } }],
     ["a label that is too long", { labels: { team: "a".repeat(256) } }],
     ["a label's name with a space", { labels: { "a b": "x" } }],
@@ -66,6 +68,13 @@ describe("connectorRequestSchema", () => {
     ["a user without a tenant", { users: [`user:${TENANT}`] }],
   ])("refuses %s", (_what, changes) => {
     expect(isTaken(changes)).toBe(false);
+  });
+
+  test.each([
+    ["2027-01-01T00:00:00.999Z", "2027-01-01T00:00:00Z"],
+    ["2027-01-01T00:00:00Z", "2027-01-01T00:00:00Z"],
+  ])("the expiry %s is kept as %s", (expiresAt, kept) => {
+    expect(connectorRequestSchema.parse({ ...good, expiresAt }).expiresAt).toBe(kept);
   });
 
   test.each([`group:${TENANT}`, `user:${TENANT}/${CLIENT}`, `app:${TENANT}/${CLIENT}`])("takes the user %s", (user) => {

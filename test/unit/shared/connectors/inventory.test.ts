@@ -2,13 +2,21 @@ import { describe, expect, test } from "vitest";
 import { type Limits, listBlobContainers, resolveBlobContainer } from "../../../../shared/connectors/inventory.ts";
 import { blobContainerArmId } from "../../../../shared/connectors/resource-name.ts";
 import { InputError, UpstreamError } from "../../../../shared/errors.ts";
-import { azureView, connectorRequest, OWN_ACCOUNT, SUBSCRIPTION } from "../../../support/fakes.ts";
+import {
+  azureView,
+  connectorRequest,
+  HOST_ACCOUNT,
+  OWN_ACCOUNT,
+  OWN_ACCOUNTS,
+  SUBSCRIPTION,
+} from "../../../support/fakes.ts";
 
 const ACCOUNTS = {
   "demos/artifacts": ["store", "datasets"],
   "demos/archive": ["datasets"],
   "other/payrolldata": ["payroll"],
   [`latchkey/${OWN_ACCOUNT}`]: ["latchkey", "store"],
+  [`latchkey/${HOST_ACCOUNT}`]: ["azure-webjobs-secrets", "store"],
 };
 const refused = (retryable = false) => new UpstreamError("UPSTREAM_REFUSED", "no", { retryable });
 
@@ -16,7 +24,7 @@ function limits(configuration: Partial<Limits["configuration"]> = {}, resourceId
   return {
     configuration: { ...connectorRequest().configuration, ...configuration },
     resourceId,
-    ownAccount: OWN_ACCOUNT,
+    ownAccounts: OWN_ACCOUNTS,
   };
 }
 const armId = (resourceGroup: string, account: string, container: string, subscriptionId = SUBSCRIPTION) =>
@@ -27,7 +35,7 @@ const found = async (wanted: Limits, accounts: Parameters<typeof azureView>[0] =
   );
 
 describe("listBlobContainers", () => {
-  test("without limits: everything that is visible, but never the service's own account", async () => {
+  test("without limits: everything that is visible, but never the service's own accounts", async () => {
     expect(await found(limits())).toEqual([
       "archive/datasets",
       "artifacts/datasets",
@@ -45,7 +53,8 @@ describe("listBlobContainers", () => {
       ["payrolldata/payroll"],
     ],
     ["the own account named outright", { storageAccount: OWN_ACCOUNT }, []],
-    ["the own account's resource group", { resourceGroup: "latchkey" }, []],
+    ["the host's account named outright", { storageAccount: HOST_ACCOUNT }, []],
+    ["the own accounts' resource group", { resourceGroup: "latchkey" }, []],
     ["another subscription", { subscriptionId: "00000000-0000-4000-8000-000000000000" }, []],
   ])("limited to %s", async (_what, configuration, expected) => {
     expect(await found(limits(configuration))).toEqual(expected);
@@ -105,6 +114,8 @@ describe("resolveBlobContainer by id", () => {
     ],
     ["the service's own account", {}, null, armId("latchkey", OWN_ACCOUNT, "latchkey")],
     ["the service's own account in capitals", {}, null, armId("latchkey", OWN_ACCOUNT, "latchkey").toUpperCase()],
+    ["the host's account", {}, null, armId("latchkey", HOST_ACCOUNT, "azure-webjobs-secrets")],
+    ["the host's account in capitals", {}, null, armId("latchkey", HOST_ACCOUNT, "store").toUpperCase()],
     [
       "the service's own account as the only resource",
       {},
@@ -129,7 +140,7 @@ describe("resolveBlobContainer by alias", () => {
     resolveBlobContainer(azureView(accounts), wanted, text);
 
   test.each(["store", "az://store", "abfs://store"])(
-    "finds %s; the own account's namesake does not count",
+    "finds %s; the own accounts' namesakes do not count",
     async (text) => {
       expect(await resolve(text)).toMatchObject({ account: "artifacts", container: "store" });
     },
@@ -146,11 +157,14 @@ describe("resolveBlobContainer by alias", () => {
     expect(await resolve("datasets", limits({ storageAccount: "archive" }))).toMatchObject({ account: "archive" });
   });
 
-  test.each(["payroll", "latchkey", "nothing"])("outside the limits or nowhere: %s is not found", async (text) => {
-    await expect(resolve(text, limits({ resourceGroup: "demos" }))).rejects.toMatchObject({
-      code: "RESOURCE_NOT_FOUND",
-    });
-  });
+  test.each(["payroll", "latchkey", "azure-webjobs-secrets", "nothing"])(
+    "outside the limits or nowhere: %s is not found",
+    async (text) => {
+      await expect(resolve(text, limits({ resourceGroup: "demos" }))).rejects.toMatchObject({
+        code: "RESOURCE_NOT_FOUND",
+      });
+    },
+  );
 
   test.each([true, false])("an unread account could hold a namesake: refused, retryable %s", async (retryable) => {
     const accounts = { ...ACCOUNTS, "demos/archive": refused(retryable) };

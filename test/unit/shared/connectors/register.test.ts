@@ -1,13 +1,17 @@
 import { describe, expect, test } from "vitest";
 import type { ConnectorRequest } from "../../../../shared/connectors/connector.ts";
+import type { ConnectorStore } from "../../../../shared/connectors/ports.ts";
 import { type RegisterDeps, registerConnector } from "../../../../shared/connectors/register.ts";
 import { ConflictError, InputError } from "../../../../shared/errors.ts";
+import { utc } from "../../../../shared/time.ts";
 import {
   ADMIN,
   azureView,
   connector,
   connectorRequest,
+  HOST_ACCOUNT,
   NOW,
+  NOW_TEXT,
   OWN_ACCOUNT,
   registerParts,
   SECRET,
@@ -22,7 +26,7 @@ const register = (deps: RegisterDeps, changes: Partial<ConnectorRequest> = {}, c
   registerConnector(deps, connectorRequest(changes), ADMIN, context);
 
 describe("registerConnector", () => {
-  test("signs in, verifies, keeps the secret, then the record, then the audit", async () => {
+  test("signs in, verifies, keeps the secret, then the audit, and the record last", async () => {
     const { deps, journal, store, secrets, verifications, audited } = registerParts();
     const { connector: made, etag, verification } = await register(deps);
     expect(journal).toEqual([
@@ -32,10 +36,11 @@ describe("registerConnector", () => {
       "containers accountone",
       "secrets.put",
       "verifications.put",
-      "store.insert",
       "audit connector.registered ok",
+      "store.insert",
     ]);
-    expect(made).toMatchObject({ state: "healthy", checkedAt: NOW.toISOString(), secretVersion: "v1" });
+    expect(made).toMatchObject({ state: "healthy", checkedAt: NOW_TEXT, secretVersion: "v1" });
+    expect(made).toMatchObject({ createdAt: NOW_TEXT, updatedAt: NOW_TEXT });
     expect([etag, verification?.state, verifications.ids.has(made.id)]).toEqual(['W/"1"', "healthy", true]);
     expect(secrets.values.get(made.secretName)).toBe(SECRET);
     expect(made.secretName).toBe(`connector-${made.id}`);
@@ -75,21 +80,22 @@ describe("registerConnector", () => {
     expect(made).toMatchObject({ verification: null, connector: { state: "unverified", checkedAt: null } });
     expect(made.connector.resourceId?.toLowerCase()).toBe(DATA.toLowerCase());
     expect(signIns).toEqual([]);
-    expect(journal).toEqual(["secrets.put", "store.insert", "audit connector.registered ok"]);
+    expect(journal).toEqual(["secrets.put", "audit connector.registered ok", "store.insert"]);
   });
 });
 
 describe("registerConnector refuses before anything is kept", () => {
   const taken = registerParts();
   taken.store.rows.set("taken", connector({ name: "taken" }));
-  const later = new Date(NOW.getTime() + 1000).toISOString();
+  const later = utc(new Date(NOW.getTime() + 1000));
   test.each<[string, Partial<ConnectorRequest>, typeof CONTEXT, string]>([
-    ["an expiry that is now", { expiresAt: NOW.toISOString() }, CONTEXT, "INVALID_REQUEST"],
+    ["an expiry that is now", { expiresAt: NOW_TEXT }, CONTEXT, "INVALID_REQUEST"],
     ["an expiry in the past", { expiresAt: "2020-01-01T00:00:00Z" }, CONTEXT, "INVALID_REQUEST"],
     ["a name that is taken", { name: "taken" }, CONTEXT, "NAME_TAKEN"],
     ["a resource that is not there", { resourceId: "nothing" }, CONTEXT, "RESOURCE_NOT_FOUND"],
     ["a resource that is no name", { resourceId: "az://../x" }, CONTEXT, "INVALID_REQUEST"],
     ["the service's own account", { resourceId: OWN }, CONTEXT, "DENIED"],
+    ["the host's account", { resourceId: DATA.replace("accountone", HOST_ACCOUNT) }, CONTEXT, "DENIED"],
     ["an alias that nobody looks up", { resourceId: "data" }, { ...CONTEXT, verify: false }, "INVALID_REQUEST"],
   ])("%s", async (_what, changes, context, code) => {
     const { deps, journal, secrets } = taken;
@@ -114,7 +120,7 @@ describe("registerConnector refuses before anything is kept", () => {
 describe("registerConnector takes everything back", () => {
   type Parts = ReturnType<typeof registerParts>;
   const fail = (code: Parameters<typeof unavailable>[0]) => () => Promise.reject(unavailable(code));
-  const undo = ["verifications.remove", "store.remove", "secrets.remove"];
+  const undo = ["store.remove", "secrets.remove", "verifications.remove"];
   test.each<[string, (parts: Parts) => RegisterDeps, string, string[]]>([
     [
       "the vault",
@@ -153,8 +159,8 @@ describe("registerConnector takes everything back", () => {
     expect(events).toEqual(["ok", "withdrawn"]);
 
     const untried = registerParts();
-    const store = { ...untried.store, insert: fail("STATE_UNAVAILABLE") };
-    await expect(register({ ...untried.deps, store })).rejects.toMatchObject({ code: "STATE_UNAVAILABLE" });
+    const verifications = { ...untried.verifications, put: fail("STATE_UNAVAILABLE") };
+    await expect(register({ ...untried.deps, verifications })).rejects.toMatchObject({ code: "STATE_UNAVAILABLE" });
     expect(untried.audited).toEqual([]);
   });
 
@@ -173,11 +179,48 @@ describe("registerConnector takes everything back", () => {
     expect(parts.secrets.values.size).toBe(0);
   });
 
-  test("a record that cannot be taken back keeps its secret, and the first failure is the one that is told", async () => {
+  test("the trail says so once the record is gone, and says it of the same registration", async () => {
     const parts = registerParts();
-    const store = { ...parts.store, remove: fail("STATE_UNAVAILABLE") };
-    const deps = { ...parts.deps, store, appendAudit: fail("AUDIT_UNAVAILABLE") };
-    await expect(register(deps)).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
-    expect([parts.store.rows.size, parts.secrets.values.size]).toEqual([1, 1]);
+    const store = { ...parts.store, insert: fail("STATE_UNAVAILABLE") };
+    await expect(register({ ...parts.deps, store })).rejects.toMatchObject({ code: "STATE_UNAVAILABLE" });
+    expect(parts.journal.slice(-5)).toEqual([
+      "audit connector.registered ok",
+      "store.remove",
+      "audit connector.registered withdrawn",
+      "secrets.remove",
+      "verifications.remove",
+    ]);
+    const [ok, withdrawn] = parts.audited;
+    expect(withdrawn).toEqual({ ...ok, outcome: "withdrawn" });
   });
+
+  test("a record that cannot be taken back keeps its secret and its audit record, and the first failure is told", async () => {
+    const parts = registerParts();
+    const store: ConnectorStore = {
+      ...parts.store,
+      async insert(added) {
+        await parts.store.insert(added);
+        throw unavailable("AUDIT_UNAVAILABLE");
+      },
+      remove: fail("STATE_UNAVAILABLE"),
+    };
+    await expect(register({ ...parts.deps, store })).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+    expect([parts.store.rows.size, parts.secrets.values.size, parts.verifications.ids.size]).toEqual([1, 1, 1]);
+    expect(parts.audited.map(({ outcome }) => outcome)).toEqual(["ok"]);
+  });
+
+  test.each(["secrets", "verifications"] as const)(
+    "what %s cannot take back now stays, and the rest is taken back",
+    async (place) => {
+      const parts = registerParts();
+      const deps = {
+        ...parts.deps,
+        store: { ...parts.store, insert: fail("STATE_UNAVAILABLE") },
+        [place]: { ...parts[place], remove: fail("VAULT_UNAVAILABLE") },
+      };
+      await expect(register(deps)).rejects.toMatchObject({ code: "STATE_UNAVAILABLE" });
+      expect(parts.audited.map(({ outcome }) => outcome)).toEqual(["ok", "withdrawn"]);
+      expect([parts.secrets.values.size, parts.verifications.ids.size].filter((left) => left > 0)).toHaveLength(1);
+    },
+  );
 });

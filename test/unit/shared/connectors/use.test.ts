@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Connector } from "../../../../shared/connectors/connector.ts";
 import { findConnector, openContainer } from "../../../../shared/connectors/use.ts";
-import { connector, NOW, OWN_ACCOUNT, registerParts, SUBSCRIPTION } from "../../../support/fakes.ts";
+import { utc } from "../../../../shared/time.ts";
+import { connector, NOW, NOW_TEXT, OWN_ACCOUNTS, registerParts, SUBSCRIPTION } from "../../../support/fakes.ts";
 
 function parts(changes: Partial<Connector> = {}) {
   const made = registerParts();
@@ -15,7 +16,7 @@ describe("openContainer", () => {
     const { deps, stored } = parts();
     const byName = await openContainer(deps, stored.name, "az://data");
     expect(byName).toMatchObject({
-      connector: { id: stored.id, name: stored.name },
+      connector: { id: stored.id, name: stored.name, expiresAt: null },
       displayName: "az://data",
       container: { subscriptionId: SUBSCRIPTION, resourceGroup: "group", account: "accountone", container: "data" },
     });
@@ -39,7 +40,7 @@ describe("openContainer", () => {
   });
 
   test.each<[string, Partial<Connector>, string]>([
-    ["expired now", { expiresAt: NOW.toISOString() }, "CONNECTOR_EXPIRED"],
+    ["expired now", { expiresAt: NOW_TEXT }, "CONNECTOR_EXPIRED"],
     ["expired before", { expiresAt: "2020-01-01T00:00:00Z" }, "CONNECTOR_EXPIRED"],
     [
       "expired, at an offset that sorts otherwise as text",
@@ -54,8 +55,12 @@ describe("openContainer", () => {
   });
 
   test("one that expires in a second still works", async () => {
-    const { deps, stored } = parts({ expiresAt: new Date(NOW.getTime() + 1000).toISOString() });
-    expect(await openContainer(deps, stored.name, "data")).toMatchObject({ displayName: "az://data" });
+    const expiresAt = utc(new Date(NOW.getTime() + 1000));
+    const { deps, stored } = parts({ expiresAt });
+    expect(await openContainer(deps, stored.name, "data")).toMatchObject({
+      connector: { expiresAt },
+      displayName: "az://data",
+    });
   });
 
   test("the connector's own limits hold", async () => {
@@ -63,9 +68,15 @@ describe("openContainer", () => {
     const { deps, stored } = parts({ resourceId: elsewhere });
     const id = elsewhere.replace("/other/", "/accountone/");
     await expect(openContainer(deps, stored.name, id)).rejects.toMatchObject({ code: "DENIED" });
-    await expect(openContainer(deps, stored.name, id.replace("accountone", OWN_ACCOUNT))).rejects.toMatchObject({
-      code: "DENIED",
-    });
+  });
+
+  test.each(OWN_ACCOUNTS)("the service's own account %s is never opened", async (own) => {
+    const id = `/subscriptions/${SUBSCRIPTION}/resourceGroups/group/providers/Microsoft.Storage/storageAccounts/${own}/blobServices/default/containers/data`;
+    for (const changes of [{}, { resourceId: id }]) {
+      const { deps, journal, stored } = parts(changes);
+      await expect(openContainer(deps, stored.name, id)).rejects.toMatchObject({ code: "DENIED" });
+      expect(journal).toEqual([]);
+    }
   });
 });
 

@@ -51,6 +51,15 @@ describe("blobCredentialRequestSchema", () => {
     expect(isTaken({ ttlSeconds })).toBe(true);
   });
 
+  test.each([
+    { project: "vision-2", domain: "0" },
+    { project: "a".repeat(63), domain: null },
+    { reason: "nächtliches Training, Lauf 42: “final” 🚂" },
+    { reason: "a".repeat(500) },
+  ])("takes %j", (changes) => {
+    expect(isTaken(changes)).toBe(true);
+  });
+
   test.each<[string, object]>([
     ["a life below a minute", { ttlSeconds: 59 }],
     ["a life above a day", { ttlSeconds: 86_401 }],
@@ -68,6 +77,21 @@ describe("blobCredentialRequestSchema", () => {
     ["a very long resource", { resourceId: "a".repeat(1025) }],
     ["a principal", { principal: "someone-else" }],
     ["an empty project", { project: "" }],
+    ["a project with a slash", { project: "a/b" }],
+    ["a project in capitals", { project: "Vision" }],
+    ["a project with a space", { project: "a b" }],
+    ["a project that is too long", { project: "a".repeat(64) }],
+    ["a project of a reserved name", { project: "policy" }],
+    ["an empty domain", { domain: "" }],
+    ["a domain with an underscore", { domain: "a_b" }],
+    ["a domain that begins with a hyphen", { domain: "-a" }],
+    ["a domain with a line break", { domain: "a\n" }],
+    ["an empty reason", { reason: "" }],
+    ["a reason that is too long", { reason: "a".repeat(501) }],
+    ["a reason with a line break", { reason: "a\nb" }],
+    ["a reason that ends with a line break", { reason: "a\n" }],
+    ["a reason with a NUL", { reason: "a\u0000" }],
+    ["a reason with half a character", { reason: "a\ud800" }],
   ])("refuses %s", (_what, changes) => {
     expect(isTaken(changes)).toBe(false);
   });

@@ -22,7 +22,7 @@ const request = {
 };
 const context = { rule: "role:Latchkey.Admin", correlationId: "c-1" };
 
-function parts() {
+function parts(expiresAt: string | null = null) {
   const journal: string[] = [];
   const leases: Lease[] = [];
   const events: AuditEvent[] = [];
@@ -31,7 +31,7 @@ function parts() {
     async openContainer(name, resourceId) {
       journal.push(`open ${name} ${resourceId}`);
       return {
-        connector: { id: "id-1", name },
+        connector: { id: "id-1", name, expiresAt },
         resourceId: RESOURCE,
         displayName: "az://data",
         container: { subscriptionId: SUBSCRIPTION, resourceGroup: "group", account: "accountone", container: "data" },
@@ -173,6 +173,21 @@ describe("issueBlobCredential", () => {
     await expect(issue(broken)).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
   });
 
+  test("nobody waits for what is taken back", async () => {
+    const { deps, journal } = parts();
+    const never = new Promise<void>(() => {});
+    const stuck: IssueDeps = {
+      ...deps,
+      appendAudit: (event) => {
+        journal.push(`audit ${event.outcome}`);
+        return event.outcome === "ok" ? Promise.reject(unavailable("AUDIT_UNAVAILABLE")) : never;
+      },
+      leases: { ...deps.leases, remove: () => never },
+    };
+    await expect(issue(stuck)).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+    expect(journal).toContain("audit withdrawn");
+  });
+
   const vaultDown = () => Promise.reject(unavailable("VAULT_UNAVAILABLE"));
   const expired = () => Promise.reject(new ConflictError("CONNECTOR_EXPIRED", "x"));
   test.each<[string, Partial<IssueDeps>, string, string[]]>([
@@ -183,5 +198,28 @@ describe("issueBlobCredential", () => {
     const { deps, journal } = parts();
     await expect(issue({ ...deps, ...broken })).rejects.toMatchObject({ code });
     expect(journal).toEqual(expected);
+  });
+});
+
+describe("issueBlobCredential through a connector that expires", () => {
+  test("up to its expiry: the life that was asked for, and no renewal beyond", async () => {
+    const { deps, leases } = parts("2026-11-21T10:10:00Z");
+    const { lease } = await issue(deps);
+    expect(lease).toMatchObject({ expiresAt: "2026-11-21T10:10:00Z", maxUntil: "2026-11-21T10:10:00Z" });
+    expect(leases).toEqual([lease]);
+  });
+
+  test("beyond its expiry: refused with the longest life, before anything is minted or recorded", async () => {
+    const { deps, journal } = parts("2026-11-21T10:09:59Z");
+    await expect(issue(deps)).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+      problems: [{ path: "/ttlSeconds", expected: "at most 599" }],
+    });
+    expect(journal).toEqual(["open azure az://data"]);
+  });
+
+  test.each([null, "2026-12-31T00:00:00Z"])("expiry %s: renewals end after a day", async (expiresAt) => {
+    const { deps } = parts(expiresAt);
+    expect((await issue(deps)).lease.maxUntil).toBe("2026-11-22T10:00:00Z");
   });
 });

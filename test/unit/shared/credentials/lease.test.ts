@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { leaseTimes } from "../../../../shared/credentials/lease.ts";
+import { leaseTimes, longestLifeSeconds } from "../../../../shared/credentials/lease.ts";
 
 test("times are whole seconds from now on, refresh after four fifths", () => {
   expect(leaseTimes(new Date("2026-11-21T10:00:00.999Z"), 3600, 86_400)).toEqual({
@@ -25,6 +25,32 @@ test("whatever the life: never longer than asked, and refreshed while it lives",
       expect(refresh).toBeGreaterThan(issued ?? 0);
       expect(refresh).toBeLessThan(expires ?? 0);
       expect(max).toBeGreaterThanOrEqual(expires ?? 0);
+    }),
+  );
+});
+
+test.each<[string | null, number]>([
+  [null, 86_400],
+  ["2026-11-21T10:10:00Z", 600],
+  ["2026-11-21T10:00:59Z", 59],
+  ["2026-11-22T10:00:00Z", 86_400],
+  ["2026-11-22T10:00:01Z", 86_400],
+  ["2090-01-01T00:00:00Z", 86_400],
+])("through a connector that expires at %s a lease lives at most %d s", (expiresAt, longest) => {
+  expect(longestLifeSeconds(expiresAt, new Date("2026-11-21T10:00:00Z"))).toBe(longest);
+});
+
+test("whenever the connector expires: no lease of the longest life outlives it", () => {
+  const moments = fc.date({ min: new Date("2026-01-01"), max: new Date("2027-01-01"), noInvalidDate: true });
+  fc.assert(
+    fc.property(moments, fc.integer({ min: 1, max: 200_000_000 }), (now, lifeMs) => {
+      const connectorExpiresAt = new Date(now.getTime() + lifeMs);
+      const longest = longestLifeSeconds(connectorExpiresAt.toISOString(), now);
+      const { expiresAt, maxUntil } = leaseTimes(now, longest, longest);
+      for (const time of [expiresAt, maxUntil]) {
+        expect(Date.parse(time)).toBeLessThanOrEqual(connectorExpiresAt.getTime());
+      }
+      expect(longest).toBeLessThanOrEqual(86_400);
     }),
   );
 });

@@ -21,6 +21,7 @@ test("identifyCaller: every refusal has the code of ARM", async () => {
   const codes: [TokenRefusal, string][] = [
     ["malformed", "InvalidAuthenticationToken"],
     ["signature", "InvalidAuthenticationToken"],
+    ["notYetValid", "InvalidAuthenticationToken"],
     ["expired", "ExpiredAuthenticationToken"],
     ["issuer", "InvalidAuthenticationTokenTenant"],
     ["audience", "InvalidAuthenticationTokenAudience"],

@@ -38,7 +38,7 @@ export const admin = {
 
 /** A request at our tenant's token endpoint. */
 export function request(form: Record<string, string>, more: Partial<ClientRequest> = {}): ClientRequest {
-  return { tenant: "ours", form: new URLSearchParams(form), authorization: undefined, ...more };
+  return { tenant: "ours", form: new URLSearchParams(form), ...more };
 }
 
 /** Claims of the access token in an answer. */

@@ -60,7 +60,7 @@ describe("verify: refuses", () => {
 
   test.each([
     ["expired", { exp: NOW_SECONDS }],
-    ["expired", { nbf: NOW_SECONDS + 1 }],
+    ["notYetValid", { nbf: NOW_SECONDS + 1 }],
     ["issuer", { iss: "https://sts.windows.net/11111111-2222-4333-8444-555555555555/" }],
     ["malformed", { oid: undefined }],
     ["malformed", { aud: [VAULT] }],

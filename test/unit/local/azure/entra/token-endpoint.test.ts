@@ -101,13 +101,6 @@ describe("an application's token", () => {
     });
     expect(claimsIn(answer)).toMatchObject({ aud: "https://vault.azure.net", ver: "1.0" });
   });
-
-  test("takes the secret from HTTP Basic, form-encoded as RFC 6749 wants it", async () => {
-    const credentials = `${automation.client_id}:${encodeURIComponent(automation.client_secret)}`;
-    const authorization = `Basic ${Buffer.from(credentials).toString("base64")}`;
-    const answer = await tokenV2(deps, request({ grant_type: "client_credentials", scope: ARM }, { authorization }));
-    expect(claimsIn(answer).appid).toBe(automation.client_id);
-  });
 });
 
 describe("a user's token", () => {

@@ -5,7 +5,7 @@ import type { AccessTokens, TokenRefusal } from "../../../../../infra/local/azur
 const refusing = (reason: TokenRefusal): AccessTokens => ({ verify: async () => ({ ok: false, reason }) });
 
 test("identifyVaultCaller: answers every refused token with 401 and the challenge", async () => {
-  const reasons: TokenRefusal[] = ["malformed", "signature", "expired", "issuer", "audience"];
+  const reasons: TokenRefusal[] = ["malformed", "signature", "expired", "notYetValid", "issuer", "audience"];
   for (const reason of reasons) {
     const deps = { tokens: refusing(reason), tenantId: "T" };
     await expect(identifyVaultCaller("Bearer a.b.c", deps), reason).rejects.toMatchObject({

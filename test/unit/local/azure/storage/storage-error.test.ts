@@ -1,6 +1,6 @@
 /** Error bodies of Azure Storage, held against recorded answers. */
 import { expect, test } from "vitest";
-import { permissionMismatch } from "../../../../../infra/local/azure/storage/refusals.ts";
+import { invalidToken, permissionMismatch } from "../../../../../infra/local/azure/storage/refusals.ts";
 import { errorBody } from "../../../../../infra/local/azure/storage/storage-error.ts";
 
 const now = new Date("2019-07-25T09:24:38.277Z");
@@ -24,4 +24,9 @@ test.each([
   [undefined, "application/xml"],
 ])("a table answer to Accept %s is %s", (accept, contentType) => {
   expect(errorBody("table", permissionMismatch(), accept, id, now).contentType).toBe(contentType);
+});
+
+test("XML of the table service has the length of the recorded answer of Azure", () => {
+  const at = new Date("2022-05-03T20:19:39.639Z");
+  expect(Buffer.byteLength(errorBody("table", invalidToken("", "t"), "application/xml", id, at).body)).toBe(399);
 });
