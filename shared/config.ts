@@ -1,6 +1,7 @@
 /** The app's settings: environment → typed Config. Read once by functions/main.ts; a wrong setting stops the start. */
 import { z } from "zod";
 import { CLOUD_NAMES, type CloudName, KEY_VAULT_NAME, STORAGE_ACCOUNT_NAME } from "./cloud.ts";
+import { type OidcIssuer, oidcIssuersSchema } from "./oidc-issuers.ts";
 
 const commaList = <I extends z.ZodType<string, string>>(item: I) =>
   z
@@ -12,6 +13,13 @@ const commaList = <I extends z.ZodType<string, string>>(item: I) =>
         .filter((part) => part !== ""),
     )
     .pipe(z.array(item));
+
+const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, "expected a whole number")
+    .transform(Number)
+    .pipe(z.number().min(least).max(most));
 
 /** One entry per setting; README lists them with their defaults. */
 export const settingsSchema = z.object({
@@ -32,9 +40,16 @@ export const settingsSchema = z.object({
   LATCHKEY_V1_AUDIENCES: commaList(z.url())
     .default([])
     .describe("App ID URIs taken as audience of v1 tokens, comma separated"),
+  LATCHKEY_OIDC_ISSUERS: oidcIssuersSchema.describe("issuers beside Entra whose callers are taken, as JSON"),
   LATCHKEY_DENIED_RESOURCES: commaList(z.string().max(1024))
     .default([])
     .describe("canonical ids that are never lent, with all below them, comma separated"),
+  LATCHKEY_MAX_ACTIVE_LEASES: wholeNumber(1, 10_000)
+    .default(1_000)
+    .describe("active leases that one caller may hold, 1 to 10000; exact, whatever runs beside"),
+  LATCHKEY_MAX_ISSUES_PER_SECOND: wholeNumber(1, 10_000)
+    .default(20)
+    .describe("credentials a second that one caller gets from one process, 1 to 10000; five times as many at once"),
 });
 
 /** The Functions host's own settings, as far as the app looks at them: where the host keeps its keys and state. */
@@ -52,10 +67,14 @@ export type Config = {
   readonly keyVault: string;
   /** Canonical ids that are never lent, with all below them. */
   readonly deniedResources: readonly string[];
+  /** Of one caller. */
+  readonly limits: { readonly maxActiveLeases: number; readonly maxIssuesPerSecond: number };
   readonly callers: {
     readonly tenantIds: readonly string[];
     readonly apiClientId: string;
     readonly v1Audiences: readonly string[];
+    /** Issuers beside Entra. */
+    readonly oidcIssuers: readonly OidcIssuer[];
   };
 };
 
@@ -81,10 +100,15 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ),
     keyVault: settings.LATCHKEY_KEY_VAULT,
     deniedResources: settings.LATCHKEY_DENIED_RESOURCES,
+    limits: {
+      maxActiveLeases: settings.LATCHKEY_MAX_ACTIVE_LEASES,
+      maxIssuesPerSecond: settings.LATCHKEY_MAX_ISSUES_PER_SECOND,
+    },
     callers: {
       tenantIds: settings.LATCHKEY_TENANT_IDS.map((id) => id.toLowerCase()),
       apiClientId: settings.LATCHKEY_API_CLIENT_ID.toLowerCase(),
       v1Audiences: settings.LATCHKEY_V1_AUDIENCES,
+      oidcIssuers: settings.LATCHKEY_OIDC_ISSUERS,
     },
   };
 }

@@ -28,7 +28,8 @@ afterAll(async () => {
 afterEach(() => control.clear());
 
 function newVerifier(changes: { v1Audiences?: string[]; tenantIds?: string[] } = {}): VerifyCaller {
-  const callers = { tenantIds: [TENANT], apiClientId: API, v1Audiences: ["api://latchkey"], ...changes };
+  const defaults = { tenantIds: [TENANT], apiClientId: API, v1Audiences: ["api://latchkey"], oidcIssuers: [] };
+  const callers = { ...defaults, ...changes };
   return createCallerVerifier({ cloud: "public", callers, fetch, now: () => new Date() });
 }
 const userToken = async (name: string, password: string) =>

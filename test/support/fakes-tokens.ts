@@ -83,7 +83,7 @@ export function verifierOf(answer: () => Response | Promise<Response>, v1Audienc
     requests.push({ url: String(input), redirect: init?.redirect });
     return answer();
   };
-  const callers = { tenantIds: [TENANT], apiClientId: API, v1Audiences };
+  const callers = { tenantIds: [TENANT], apiClientId: API, v1Audiences, oidcIssuers: [] };
   const verify = createCallerVerifier({ cloud: "public", callers, fetch: fetchKeys, now });
   return { requests, verify: (token: string) => verify(`Bearer ${token}`), verifyHeader: verify };
 }

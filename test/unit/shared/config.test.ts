@@ -30,6 +30,7 @@ describe("readConfig", () => {
         tenantIds: [TENANT.toLowerCase(), OTHER],
         apiClientId: "6f2c1f5e-41a7-4b8e-9c35-0d1b6a7e9f10",
         v1Audiences: [],
+        oidcIssuers: [],
       },
     });
   });

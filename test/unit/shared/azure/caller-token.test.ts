@@ -27,6 +27,8 @@ describe("takes", () => {
       issuer: `https://login.microsoftonline.com/${TENANT}/v2.0`,
       tenantId: TENANT,
       subject: APP_OID,
+      id: `app:${TENANT}/${APP_OID}`,
+      groups: [],
       roles: ["Latchkey.Admin"],
     });
   });
