@@ -40,6 +40,7 @@ export function credentialRoutes(deps: CredentialRoutesDeps): Route[] {
       name: "credentials-issue",
       method: "POST",
       path: "connectors/{nameOrId}/credentials",
+      isLimited: true,
       access: ["Latchkey.User"],
       summary: "Issue a scoped, short-lived credential; with plan=true only say whether and by which rule",
       params: connectorParamsSchema,

@@ -85,6 +85,7 @@ export function leaseRoutes(deps: LeaseRoutesDeps): Route[] {
       name: "leases-renew",
       method: "POST",
       path: "leases/{leaseId}/renew",
+      isLimited: true,
       access: ["Latchkey.User"],
       summary: "Renew one's own lease: same id, new secret, policy asked anew",
       params: paramsSchema,

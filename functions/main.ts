@@ -1,5 +1,6 @@
 /** Composition root: environment → clients → routes. The only file that reads the environment. */
 import { randomBytes, randomUUID } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
 import { app } from "@azure/functions";
 import packageJson from "../package.json" with { type: "json" };
 import { authorize } from "../shared/access/authorize.ts";
@@ -12,8 +13,10 @@ import { createConnectorIdentities, ownIdentity } from "../shared/azure/identity
 import { createCredentialMac, createSecretStore, createVault } from "../shared/azure/key-vault.ts";
 import { accountUrl, cloudOf } from "../shared/cloud.ts";
 import { readConfig } from "../shared/config.ts";
+import { createKnown } from "../shared/connectors/known.ts";
 import { meansBlobContainer } from "../shared/connectors/resource-name.ts";
 import { connectorName, openContainer } from "../shared/connectors/use.ts";
+import { createRateLimit } from "../shared/rate-limit.ts";
 import { createPolicyStore } from "../shared/store/access-records.ts";
 import { createAuditReader, createAuditStore } from "../shared/store/audit-records.ts";
 import { openJsonBlobs } from "../shared/store/blobs.ts";
@@ -53,6 +56,9 @@ const connectors = {
   newId: randomUUID,
 };
 
+/** What issuing uses of connectors: kept for seconds. */
+const used = { ...connectors, ...createKnown(connectors) };
+
 const policyStore = createPolicyStore({ table: table("Access", "STATE_UNAVAILABLE"), now });
 const access = {
   policy: createPolicySource({ store: policyStore, now }),
@@ -68,10 +74,16 @@ const routes = appRoutes({
   credentials: {
     access,
     authorize: (by, ask) => authorize(access, by, ask),
-    connectorName: (nameOrId) => connectorName(connectors.store, nameOrId),
-    openContainer: (connector, resourceId) => openContainer(connectors, connector, resourceId),
+    connectorName: (nameOrId) => connectorName(used.store, nameOrId),
+    openContainer: (connector, resourceId) => openContainer(used, connector, resourceId),
     issueBlobSas: createBlobSas({ identities, now }),
-    leases: createLeaseStore(table("Leases", "STATE_UNAVAILABLE")),
+    leases: createLeaseStore({
+      table: table("Leases", "STATE_UNAVAILABLE"),
+      maxActive: config.limits.maxActiveLeases,
+      now,
+      wait,
+      random: Math.random,
+    }),
     appendAudit: trail.append,
     computeMac: createCredentialMac({ vault, randomBytes, now }),
     now,
@@ -82,6 +94,7 @@ const routes = appRoutes({
 });
 registerRoutes(app, routes, {
   verifyCaller: createCallerVerifier({ cloud: config.cloud, callers: config.callers, fetch, now }),
+  takeTurn: createRateLimit({ perSecond: config.limits.maxIssuesPerSecond, now }),
   now,
   newId: randomUUID,
 });

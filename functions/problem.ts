@@ -7,6 +7,7 @@ import {
   type ErrorCode,
   InputError,
   LatchkeyError,
+  LimitError,
   UpstreamError,
 } from "../shared/errors.ts";
 
@@ -32,6 +33,8 @@ export const PROBLEMS: Readonly<Record<ErrorCode, { status: number; title: strin
   BODY_TOO_LARGE: { status: 413, title: "The body is too large" },
   SIGN_IN_FAILED: { status: 422, title: "The connector cannot sign in" },
   IF_MATCH_REQUIRED: { status: 428, title: "If-Match is missing" },
+  RATE_LIMITED: { status: 429, title: "Too many requests at once" },
+  LEASE_LIMIT: { status: 429, title: "Too many leases are active" },
   INTERNAL: { status: 500, title: "A defect of this service" },
   UPSTREAM_REFUSED: { status: 502, title: "Azure refused" },
   AUDIT_UNAVAILABLE: { status: 503, title: "The audit trail is not available" },
@@ -92,5 +95,6 @@ function extraHeaders(error: unknown): Record<string, string> {
   if (error instanceof UpstreamError && error.retryAfterSeconds !== null) {
     return { "retry-after": String(error.retryAfterSeconds) };
   }
+  if (error instanceof LimitError) return { "retry-after": String(error.retryAfterSeconds) };
   return {};
 }

@@ -7,6 +7,7 @@ import { principalHash } from "../shared/ids.ts";
 import { createLog, type Log, type LogFields } from "../shared/log.ts";
 import { parse } from "../shared/parse.ts";
 import { type Principal, type Role, requireRole } from "../shared/principal.ts";
+import type { TakeTurn } from "../shared/rate-limit.ts";
 import { codeOf, problemResponse } from "./problem.ts";
 
 /** Largest body that is read, in bytes; the largest valid request is a tenth of it. */
@@ -42,6 +43,8 @@ type RouteShape = {
   /** Below `/api/`, e.g. `connectors/{nameOrId}`. */
   readonly path: string;
   readonly summary: string;
+  /** Gives out credentials: callers are held to a rate, before anything of theirs is looked at. */
+  readonly isLimited?: boolean;
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
   readonly body: z.ZodType | null;
@@ -70,7 +73,13 @@ export function route<P extends z.ZodObject, Q extends z.ZodObject, B extends z.
 }
 
 /** What the wrapper around every handler needs. */
-export type RouteDeps = { readonly verifyCaller: VerifyCaller; readonly now: () => Date; readonly newId: () => string };
+export type RouteDeps = {
+  readonly verifyCaller: VerifyCaller;
+  /** Of routes that are limited. */
+  readonly takeTurn: TakeTurn;
+  readonly now: () => Date;
+  readonly newId: () => string;
+};
 
 /**
  * Registers every route with the Functions runtime. All are `anonymous` for the host: keys are no identity.
@@ -144,7 +153,7 @@ async function answerCall(
 }
 
 /** Messages stay out: they may repeat input. A defect is found by its place, an upstream failure by what Azure said. */
-function logFailure(log: Log, error: unknown, correlationId: string): void {
+export function logFailure(log: Log, error: unknown, correlationId: string): void {
   if (error instanceof UpstreamError) {
     const { failure, code } = error;
     log.warn("http.upstream-failed", {
@@ -181,6 +190,7 @@ async function handle(
   const caller = await deps.verifyCaller(request.headers.get("authorization"));
   onCaller(caller);
   const role = requireRole(caller, declared.access);
+  if (declared.isLimited === true) deps.takeTurn(principalHash(caller));
   const params = parse(declared.params, request.params, "path");
   const query = parse(declared.query, readQuery(request.query), "query");
   const body = declared.body === null ? undefined : parse(declared.body, await readJson(request), "body");

@@ -22,6 +22,8 @@ export type ConflictCode =
   | "CONNECTOR_DISABLED"
   | "ETAG_MISMATCH"
   | "LEASE_CLOSED";
+/** Too much at once: the same request may be sent again later (429). */
+export type LimitCode = "RATE_LIMITED" | "LEASE_LIMIT";
 /** Something that we depend on failed; nothing was issued or changed (502, 503, 504). */
 export type UpstreamCode =
   | "UPSTREAM_REFUSED"
@@ -33,7 +35,7 @@ export type UpstreamCode =
 export type InternalCode = "INTERNAL";
 
 /** The closed list of codes; docs/errors.md explains each. */
-export type ErrorCode = InputCode | DeniedCode | NotFoundCode | ConflictCode | UpstreamCode | InternalCode;
+export type ErrorCode = InputCode | DeniedCode | NotFoundCode | ConflictCode | LimitCode | UpstreamCode | InternalCode;
 
 /** `detail` is for a person: what is wrong and what to do. It never holds a secret or the raw input. */
 export class LatchkeyError extends Error {
@@ -78,6 +80,16 @@ export class ConflictError extends LatchkeyError {
   constructor(code: ConflictCode, detail: string, options?: { cause?: unknown; candidates?: readonly string[] }) {
     super(code, detail, options);
     this.candidates = options?.candidates ?? [];
+  }
+}
+
+/** The caller has reached a limit of its own. */
+export class LimitError extends LatchkeyError {
+  /** Whole seconds, 1 and up: before that the same request meets the same limit. */
+  readonly retryAfterSeconds: number;
+  constructor(code: LimitCode, detail: string, retryAfterSeconds: number) {
+    super(code, detail);
+    this.retryAfterSeconds = Math.max(1, Math.ceil(retryAfterSeconds));
   }
 }
 

@@ -7,7 +7,7 @@ import { blobContainerArmId, blobContainerDisplayName } from "./resource-name.ts
 
 /** What using a connector needs. */
 export type UseDeps = {
-  readonly store: ConnectorStore;
+  readonly store: Pick<ConnectorStore, "find">;
   readonly secrets: SecretStore;
   readonly openAzure: OpenAzure;
   readonly now: () => Date;
@@ -15,7 +15,7 @@ export type UseDeps = {
   readonly ownAccounts: readonly string[];
 };
 /** Finds a connector by name or id. @throws NotFoundError NOT_FOUND */
-export async function findConnector(store: ConnectorStore, nameOrId: string) {
+export async function findConnector(store: Pick<ConnectorStore, "find">, nameOrId: string) {
   const found = await store.find(nameOrId);
   if (found === null) {
     throw new NotFoundError("NOT_FOUND", "No connector has this name or id. GET /api/connectors lists them.");
@@ -24,7 +24,7 @@ export async function findConnector(store: ConnectorStore, nameOrId: string) {
 }
 
 /** Policy goes by names; an id is looked up. @throws NotFoundError NOT_FOUND for an id that is none */
-export async function connectorName(store: ConnectorStore, nameOrId: string): Promise<string> {
+export async function connectorName(store: Pick<ConnectorStore, "find">, nameOrId: string): Promise<string> {
   return UUID.test(nameOrId) ? (await findConnector(store, nameOrId)).connector.name : nameOrId;
 }
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

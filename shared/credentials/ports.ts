@@ -49,10 +49,11 @@ export type ConnectorName = (nameOrId: string) => Promise<string>;
 
 /** Stored leases. Every call: @throws UpstreamError STATE_UNAVAILABLE */
 export type LeaseStore = {
+  /** @throws LimitError LEASE_LIMIT when the principal holds as many active ones as it may */
   insert(lease: Lease): Promise<void>;
   /** By id; null when there is none. */
   find(leaseId: string): Promise<{ lease: Lease; etag: string } | null>;
-  /** Replaces a lease that is still as it was read; false when it is not. */
+  /** Replaces a lease that is still as it was read; false when it is not. One that is not active counts no more. */
   replace(lease: Lease, etag: string): Promise<boolean>;
   /** Leases of one principal, or of all; oldest names first. `after` is the id of the last one seen. */
   list(query: { principalHash: string | null; after: string | null; limit: number }): Promise<readonly Lease[]>;

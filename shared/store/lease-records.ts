@@ -5,6 +5,8 @@ import { type Lease, STORED_STATES } from "../credentials/lease.ts";
 import type { LeaseStore } from "../credentials/ports.ts";
 import { hash } from "../ids.ts";
 import { jsonText } from "./columns.ts";
+import { LEDGER_KEY } from "./lease-ledger.ts";
+import { createLeaseWriter, type LeaseEntry, type LeaseWriterDeps } from "./lease-writer.ts";
 import type { Row, StoredRow, Table } from "./tables.ts";
 
 /** A row as we wrote it: anything else is a damaged record, and must not be used. */
@@ -32,31 +34,46 @@ const rowSchema = z.object({
 });
 /** Partitions are hex digits. */
 const ALL = { from: "0", to: "g" };
-/** Row keys begin with the partition's digits. */
-const END = "\u007f";
+/** Row keys begin with the partition's digits; the ledger comes after all of them. */
+const END = LEDGER_KEY;
 
-/** @param table opened with STATE_UNAVAILABLE */
-export function createLeaseStore(table: Table): LeaseStore {
+/**
+ * @param deps.table opened with STATE_UNAVAILABLE
+ * @param deps.maxActive active leases that one principal may hold
+ */
+export function createLeaseStore(deps: LeaseWriterDeps & { readonly table: Table }): LeaseStore {
+  const { table } = deps;
+  const writer = createLeaseWriter(deps);
   return {
-    async insert(lease) {
-      // The id is random: a row in the way is this very one, written before its reply was lost.
-      await table.insert(toRow(lease));
-    },
+    insert: (lease) => writer.insert({ ...entryOf(lease), endsAt: secondsOf(lease.expiresAt) }),
     async find(leaseId) {
       const row = await table.get(partitionOf(leaseId), leaseId);
       return row === null ? null : { lease: fromRow(row), etag: row.etag };
     },
-    replace: async (lease, etag) => (await table.replace(toRow(lease), etag)) !== null,
+    replace: (lease, etag) => writer.replace(entryOf(lease), etag),
     async list({ principalHash, after, limit }) {
       if (principalHash !== null) {
         const rows = await table.range({ partitionKey: principalHash, after: after ?? "", before: END, limit });
         return rows.map(fromRow);
       }
       const place = after === null ? null : { partitionKey: partitionOf(after), rowKey: after };
-      return (await table.scan({ ...ALL, after: place, where: [], limit })).map(fromRow);
+      return (await table.scan({ ...ALL, after: place, where: [["RowKey", "lt", END]], limit })).map(fromRow);
     },
-    remove: (lease) => table.remove(lease.principalHash, [lease.id]),
+    remove: (lease) => writer.remove(entryOf(lease)),
   };
+}
+
+/** What counts it: the random part of its id, until it ends. */
+function entryOf(lease: Lease): LeaseEntry {
+  return {
+    row: toRow(lease),
+    key: lease.id.slice(lease.principalHash.length + 1),
+    endsAt: lease.state === "active" ? secondsOf(lease.expiresAt) : null,
+  };
+}
+
+function secondsOf(time: string): number {
+  return Date.parse(time) / 1000;
 }
 
 /** A lease id begins with the hash of its principal. */

@@ -13,6 +13,10 @@ export type StoredRow = GetTableEntityResponse<Record<string, unknown>>;
 
 /** One comparison of a column with a text. */
 export type Condition = readonly [column: string, operator: "eq" | "ge" | "lt", value: string];
+/** One change of a transaction; a replaced row must still be as it was read. */
+export type Change =
+  | { readonly kind: "insert"; readonly row: Row }
+  | { readonly kind: "replace"; readonly row: Row; readonly etag: string };
 /** Where a row stands. */
 export type RowPlace = { readonly partitionKey: string; readonly rowKey: string };
 
@@ -23,6 +27,11 @@ export type Table = {
   insert(row: Row): Promise<string | null>;
   /** All or nothing: 1 to 100 rows of one partition. Their ETags; null when a row is in the way. */
   insertAll(rows: readonly Row[]): Promise<readonly string[] | null>;
+  /**
+   * All or nothing: 1 to 100 changes of different rows of one partition. Their ETags; null when one of them does not
+   * fit what is there: then nothing was changed, or these very changes had been made before their reply was lost.
+   */
+  change(changes: readonly Change[]): Promise<readonly string[] | null>;
   /** Replaces a row that is still as it was read. Its new ETag; null when it is not. */
   replace(row: Row, etag: string): Promise<string | null>;
   /** Deletes a row that is still as it was read. False when it is not. */
@@ -33,6 +42,7 @@ export type Table = {
    * At most `limit` rows of several partitions, in order of partition and row, behind `after`.
    * @param query.from first partition, `query.to` the first one that is not meant any more
    * @param query.where what columns must be; values may come from a caller, column names never
+   * @param query.select the columns that are read, as the service names them; all unless given
    */
   scan(query: {
     from: string;
@@ -40,6 +50,7 @@ export type Table = {
     after: RowPlace | null;
     where: readonly Condition[];
     limit: number;
+    select?: readonly string[];
   }): Promise<StoredRow[]>;
   /** At most `limit` rows with `after` < RowKey < `before`, in order. */
   range(query: { partitionKey: string; after: string; before: string; limit: number }): Promise<StoredRow[]>;
@@ -68,12 +79,19 @@ export function openTable(options: {
     return call(work);
   };
 
-  const query = (limit: number, conditions: (module: Awaited<ReturnType<typeof sdk>>) => readonly string[]) =>
+  const query = (
+    limit: number,
+    conditions: (module: Awaited<ReturnType<typeof sdk>>) => readonly string[],
+    columns: readonly string[] = [],
+  ) =>
     call(async (table, abortSignal) => {
       const filter = conditions(await sdk()).join(" and ");
       const rows: StoredRow[] = [];
       const pages = table
-        .listEntities<Record<string, unknown>>({ queryOptions: { filter }, abortSignal })
+        .listEntities<Record<string, unknown>>({
+          queryOptions: { filter, ...(columns.length === 0 ? {} : { select: [...columns] }) },
+          abortSignal,
+        })
         .byPage({ maxPageSize: limit });
       const readAll = async () => {
         for await (const page of pages) {
@@ -104,6 +122,17 @@ export function openTable(options: {
         const done = await orNull([409], table.submitTransaction(actions, { abortSignal }));
         return done && rows.map(({ rowKey }) => done.getResponseForEntity(rowKey)?.etag ?? "");
       }),
+    change: (changes) =>
+      write(async (table, abortSignal) => {
+        const actions = changes.map(
+          (change): TransactionAction =>
+            change.kind === "insert"
+              ? ["create", change.row]
+              : ["update", change.row, "Replace", { etag: change.etag }],
+        );
+        const done = await orNull([409, ...STALE], table.submitTransaction(actions, { abortSignal }));
+        return done && changes.map(({ row }) => done.getResponseForEntity(row.rowKey)?.etag ?? "");
+      }),
     replace: (row, etag) =>
       call((table, abortSignal) =>
         orNull(
@@ -122,17 +151,21 @@ export function openTable(options: {
           rowKeys.map((rowKey) => orNull([404], table.deleteEntity(partitionKey, rowKey, { abortSignal }))),
         );
       }),
-    scan: ({ from, to, after, where, limit }) =>
-      query(limit, ({ odata }) => [
-        odata`PartitionKey ge ${from}`,
-        odata`PartitionKey lt ${to}`,
-        ...(after === null
-          ? []
-          : [
-              odata`(PartitionKey gt ${after.partitionKey} or (PartitionKey eq ${after.partitionKey} and RowKey gt ${after.rowKey}))`,
-            ]),
-        ...where.map(([column, operator, value]) => `${column} ${operator} ${quoted(value)}`),
-      ]),
+    scan: ({ from, to, after, where, limit, select }) =>
+      query(
+        limit,
+        ({ odata }) => [
+          odata`PartitionKey ge ${from}`,
+          odata`PartitionKey lt ${to}`,
+          ...(after === null
+            ? []
+            : [
+                odata`(PartitionKey gt ${after.partitionKey} or (PartitionKey eq ${after.partitionKey} and RowKey gt ${after.rowKey}))`,
+              ]),
+          ...where.map(([column, operator, value]) => `${column} ${operator} ${quoted(value)}`),
+        ],
+        select,
+      ),
     range: ({ partitionKey, after, before, limit }) =>
       query(limit, ({ odata }) => [
         odata`PartitionKey eq ${partitionKey}`,
