@@ -6,6 +6,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { authorize } from "../shared/access/authorize.ts";
 import { createPolicySource } from "../shared/access/source.ts";
 import { createAuditTrail } from "../shared/audit/chain.ts";
+import { sealTrail } from "../shared/audit/seal.ts";
 import { createOpenAzure } from "../shared/azure/arm-resources.ts";
 import { createBlobSas } from "../shared/azure/blob-sas.ts";
 import { createCallerVerifier } from "../shared/azure/caller-token.ts";
@@ -14,15 +15,17 @@ import { createCredentialMac, createSecretStore, createVault } from "../shared/a
 import { accountUrl, cloudOf } from "../shared/cloud.ts";
 import { readConfig } from "../shared/config.ts";
 import { createKnown } from "../shared/connectors/known.ts";
-import { meansBlobContainer } from "../shared/connectors/resource-name.ts";
+import { meansResource } from "../shared/connectors/resource-types.ts";
 import { connectorName, openContainer } from "../shared/connectors/use.ts";
 import { createRateLimit } from "../shared/rate-limit.ts";
 import { createPolicyStore } from "../shared/store/access-records.ts";
-import { createAuditReader, createAuditStore } from "../shared/store/audit-records.ts";
+import { createAuditReader, createAuditStore, createMarkReader } from "../shared/store/audit-records.ts";
+import { openSeals } from "../shared/store/audit-seals.ts";
 import { openJsonBlobs } from "../shared/store/blobs.ts";
 import { createConnectorStore, createVerificationStore } from "../shared/store/connector-records.ts";
 import { createLeaseStore } from "../shared/store/lease-records.ts";
 import { openTable } from "../shared/store/tables.ts";
+import { type RefreshJob, registerRefreshTimer } from "./refresh-timer.ts";
 import { registerRoutes } from "./route.ts";
 import { appRoutes } from "./routes.ts";
 
@@ -52,6 +55,7 @@ const connectors = {
   appendAudit: trail.append,
   openAzure: createOpenAzure(identities),
   ownAccounts: config.ownAccounts,
+  ownVaults: [config.keyVault],
   now,
   newId: randomUUID,
 };
@@ -62,9 +66,8 @@ const used = { ...connectors, ...createKnown(connectors) };
 const policyStore = createPolicyStore({ table: table("Access", "STATE_UNAVAILABLE"), now });
 const access = {
   policy: createPolicySource({ store: policyStore, now }),
-  means: (resourceType: string, text: string, canonicalId: string) =>
-    resourceType === "blob-container" && meansBlobContainer(text, canonicalId),
-  deniedResources: config.deniedResources,
+  means: meansResource,
+  deniedResources: [...config.deniedResources, accountUrl(config.keyVault, cloud.keyVaultSuffix)],
   now,
 };
 
@@ -98,3 +101,10 @@ registerRoutes(app, routes, {
   now,
   newId: randomUUID,
 });
+
+const seals = openSeals({ url: accountUrl(config.stateAccount, cloud.blobSuffix), identity });
+const readMarks = createMarkReader(auditTable);
+const refreshJobs: RefreshJob[] = [
+  { name: "seal", run: async () => void (await sealTrail({ seals, readMarks, now, randomBytes })) },
+];
+registerRefreshTimer(app, refreshJobs, { now, newId: randomUUID });

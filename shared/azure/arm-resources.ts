@@ -1,7 +1,7 @@
 /** Azure's resources as one sign-in sees them through ARM. Implements AzureView of the connectors. */
 import type { StorageManagementClient } from "@azure/arm-storage";
 import { cloudOf } from "../cloud.ts";
-import type { AzureView, OpenAzure, SignIn, StorageAccount } from "../connectors/ports.ts";
+import type { AzureView, OpenAzure, SignIn, StorageAccount, Subscription } from "../connectors/ports.ts";
 import type { BlobContainerId } from "../connectors/resource-name.ts";
 import { lazy } from "../lazy.ts";
 import { CLIENT_OPTIONS } from "./client-options.ts";
@@ -35,15 +35,16 @@ function openView(signIn: SignIn, identities: ConnectorIdentities): AzureView {
         await credential.getToken(`${resourceManager}/.default`, { abortSignal });
       }),
 
-    subscriptionIds: () =>
+    subscriptions: () =>
       callAsConnector("list the subscriptions", READER, async (abortSignal) => {
         const { SubscriptionClient } = await import("@azure/arm-resources-subscriptions");
         const client = new SubscriptionClient(credential, options);
-        const ids: string[] = [];
-        for await (const { subscriptionId } of client.subscriptions.list({ abortSignal })) {
-          if (subscriptionId !== undefined) ids.push(subscriptionId.toLowerCase());
+        const found: Subscription[] = [];
+        for await (const { subscriptionId, displayName } of client.subscriptions.list({ abortSignal })) {
+          if (subscriptionId === undefined) continue;
+          found.push({ subscriptionId: subscriptionId.toLowerCase(), displayName: displayName ?? "" });
         }
-        return ids;
+        return found;
       }),
 
     storageAccounts: (subscriptionId, resourceGroup) =>

@@ -8,7 +8,7 @@ import { utc } from "../time.ts";
 export const HIDDEN = "[HIDDEN]";
 
 /** Resource types that are served. */
-export const RESOURCE_TYPES = ["blob-container"] as const;
+export const RESOURCE_TYPES = ["blob-container", "key-vault-secret", "azure-generic"] as const;
 /** One resource type. */
 export type ResourceType = (typeof RESOURCE_TYPES)[number];
 
@@ -41,8 +41,9 @@ export const connectorRequestSchema = z
     resourceTypes: z
       .array(z.enum(RESOURCE_TYPES))
       .max(RESOURCE_TYPES.length)
+      .refine((types) => new Set(types).size === types.length, "each type once")
       .default([])
-      .describe("empty: every type that the auth method serves"),
+      .describe("empty: every type that the auth method and the other limits leave"),
     resourceId: z.string().min(1).max(1024).nullable().default(null).describe("the only resource it may reach"),
     labels: z
       .record(
@@ -146,9 +147,4 @@ export function viewOf(connector: Connector): ConnectorView {
     createdAt: connector.createdAt,
     updatedAt: connector.updatedAt,
   };
-}
-
-/** Resource types that a connector serves: those it is limited to, else all. */
-export function resourceTypesOf(limitedTo: readonly ResourceType[]): readonly ResourceType[] {
-  return limitedTo.length === 0 ? RESOURCE_TYPES : limitedTo;
 }

@@ -54,7 +54,9 @@ export async function listBlobContainers(
 /** Order of precedence: a named storage account, else a resource group, else everything that is visible. */
 async function listAccounts(view: AzureView, { configuration, ownAccounts }: Limits): Promise<StorageAccount[]> {
   const subscriptions =
-    configuration.subscriptionId === null ? await view.subscriptionIds() : [configuration.subscriptionId];
+    configuration.subscriptionId === null
+      ? (await view.subscriptions()).map(({ subscriptionId }) => subscriptionId)
+      : [configuration.subscriptionId];
   const { storageAccount, resourceGroup } = configuration;
   const list = (subscription: string) =>
     view.storageAccounts(subscription, storageAccount === null ? resourceGroup : null);

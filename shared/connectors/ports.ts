@@ -1,6 +1,11 @@
 /** What connectors need from outside: secrets, records, the directory's sign-in, and a view of Azure's resources. */
 import type { Connector, ConnectorConfiguration, Verification } from "./connector.ts";
 import type { BlobContainerId } from "./resource-name.ts";
+import type { VaultSecretId } from "./vault-secret.ts";
+
+/** A type of resource that connectors serve, and a place inside a vault. */
+export type { ResourceType } from "./connector.ts";
+export type { VaultSecretId } from "./vault-secret.ts";
 
 /** Everything that is needed to sign in as a connector. */
 export type SignIn = {
@@ -42,6 +47,9 @@ export type VerificationStore = {
   remove(connectorId: string): Promise<void>;
 };
 
+/** A subscription that a sign-in can see. Its id is in lower case. */
+export type Subscription = { readonly subscriptionId: string; readonly displayName: string };
+
 /** A storage account that a sign-in can see. */
 export type StorageAccount = {
   readonly subscriptionId: string;
@@ -56,7 +64,8 @@ export type StorageAccount = {
 export type AzureView = {
   /** Proves that the sign-in works: gets a token and throws it away. */
   signIn(): Promise<void>;
-  subscriptionIds(): Promise<readonly string[]>;
+  /** Those in which the identity has any role. */
+  subscriptions(): Promise<readonly Subscription[]>;
   /** All accounts of a subscription, or of one resource group in it; an unknown group has none. */
   storageAccounts(subscriptionId: string, resourceGroup: string | null): Promise<readonly StorageAccount[]>;
   containers(account: StorageAccount): Promise<readonly string[]>;
@@ -67,11 +76,17 @@ export type AzureView = {
 /** Opens a view for a sign-in. */
 export type OpenAzure = (signIn: SignIn) => AzureView;
 
-/** A container that a usable connector reaches, and how to sign in for it. */
-export type OpenedContainer = {
+/** A resource that a usable connector reaches, and how to sign in for it. */
+export type Opened = {
   readonly connector: { readonly id: string; readonly name: string; readonly expiresAt: string | null };
+  /** Canonical. */
   readonly resourceId: string;
   readonly displayName: string;
-  readonly container: BlobContainerId;
   readonly signIn: SignIn;
 };
+/** A blob container. */
+export type OpenedContainer = Opened & { readonly container: BlobContainerId };
+/** A Key Vault secret; whether it exists only its vault knows. */
+export type OpenedVaultSecret = Opened & { readonly secret: VaultSecretId };
+/** A subscription. */
+export type OpenedSubscription = Opened & { readonly subscription: Subscription };

@@ -4,9 +4,12 @@ import { ConflictError, InputError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
 import type { Connector, ConnectorRequest, Verification } from "./connector.ts";
-import { resolveBlobContainer } from "./inventory.ts";
-import type { ConnectorStore, OpenAzure, SecretStore, SignIn, VerificationStore } from "./ports.ts";
-import { blobContainerArmId, parseBlobContainerName } from "./resource-name.ts";
+import { type Limits, resolveBlobContainer } from "./inventory.ts";
+import type { AzureView, ConnectorStore, OpenAzure, SecretStore, SignIn, VerificationStore } from "./ports.ts";
+import { blobContainerArmId } from "./resource-name.ts";
+import { exactResource, resourceTypesOf } from "./resource-types.ts";
+import { resolveSubscription, subscriptionArmId } from "./subscription.ts";
+import { readVaultSecretName, refuseUnreachableSecret } from "./vault-secret.ts";
 import { verifyConnector } from "./verify.ts";
 
 /** What registering needs; `newId` gives a random UUID. */
@@ -20,6 +23,8 @@ export type RegisterDeps = {
   readonly newId: () => string;
   /** The service's own storage accounts, which no connector may reach. */
   readonly ownAccounts: readonly string[];
+  /** The service's own key vaults, which nobody is lent from. */
+  readonly ownVaults: readonly string[];
 };
 /** A stored connector with what its verification found; null when none was asked for. */
 export type Registered = {
@@ -32,7 +37,7 @@ export type Registered = {
  * What a failed step leaves is taken back. A failure of the state storage in between may still leave the connector,
  * with its audit record: the caller looks before repeating.
  * @param options.rule what allowed it, for the audit trail
- * @param options.verify false: store without looking at Azure; then `resourceId` must be an ARM id
+ * @param options.verify false: store without looking at Azure; then `resourceId` must be a full id
  * @throws InputError SIGN_IN_FAILED INVALID_REQUEST, ConflictError NAME_TAKEN, DeniedError DENIED,
  * NotFoundError RESOURCE_NOT_FOUND, UpstreamError
  */
@@ -55,7 +60,7 @@ export async function registerConnector(
   const { secrets, ...kept } = request;
   const looked = options.verify
     ? await lookAtAzure(deps, request, now)
-    : { resourceId: unverifiedResourceId(request.resourceId), verification: null };
+    : { resourceId: unverifiedResourceId(deps, request), verification: null };
   const id = deps.newId();
   const secretName = `connector-${id}`;
   const secretVersion = await deps.secrets.put(secretName, secrets.clientSecret);
@@ -126,23 +131,60 @@ async function lookAtAzure(deps: RegisterDeps, request: ConnectorRequest, now: D
   const view = deps.openAzure(signIn);
   await view.signIn();
   const whole = { configuration: request.configuration, ownAccounts: deps.ownAccounts, resourceId: null };
-  const resourceId =
-    request.resourceId === null
-      ? null
-      : blobContainerArmId(await resolveBlobContainer(view, whole, request.resourceId));
+  const { resourceId: text } = request;
+  const resourceId = text === null ? null : await resolveResource(view, whole, text, deps, request);
   const limits = { ...whole, resourceId };
-  return { resourceId, verification: await verifyConnector(view, limits, request.resourceTypes, now) };
+  const types = resourceTypesOf({ ...request, resourceId });
+  return { resourceId, verification: await verifyConnector(view, limits, types, now) };
 }
 
-function unverifiedResourceId(text: string | null): string | null {
+/** The canonical id of the only resource that a connector is to reach. An alias is that of a container, unless none is served. */
+async function resolveResource(
+  view: AzureView,
+  limits: Limits,
+  text: string,
+  deps: RegisterDeps,
+  request: ConnectorRequest,
+): Promise<string> {
+  const exact = exactOf(deps, request, text);
+  if (exact?.resourceType === "key-vault-secret") return exact.resourceId;
+  const types = request.resourceTypes;
+  const isSubscription =
+    exact === null ? types.length === 1 && types[0] === "azure-generic" : exact.resourceType === "azure-generic";
+  if (isSubscription) return subscriptionArmId(await resolveSubscription(view, limits, text));
+  return blobContainerArmId(await resolveBlobContainer(view, limits, text));
+}
+
+/** @throws InputError INVALID_REQUEST when the types leave out the resource's own, DeniedError DENIED */
+function exactOf(deps: RegisterDeps, request: ConnectorRequest, text: string) {
+  const exact = exactResource(text);
+  const types = request.resourceTypes;
+  if (exact !== null && types.length > 0 && types.some((type) => type !== exact.resourceType)) {
+    throw new InputError(
+      "INVALID_REQUEST",
+      `The resourceId is a ${exact.resourceType}. Name this type alone, or none.`,
+      {
+        problems: [{ path: "/resourceTypes", expected: `${exact.resourceType} alone, or empty` }],
+      },
+    );
+  }
+  const secret = exact?.resourceType === "key-vault-secret" ? readVaultSecretName(exact.resourceId) : null;
+  if (exact !== null && secret !== null) {
+    refuseUnreachableSecret(secret.id, { ...request, resourceId: exact.resourceId }, deps.ownVaults);
+  }
+  return exact;
+}
+
+function unverifiedResourceId(deps: RegisterDeps, request: ConnectorRequest): string | null {
+  const { resourceId: text } = request;
   if (text === null) return null;
-  const name = parseBlobContainerName(text);
-  if (name.kind === "id") return blobContainerArmId(name.id);
+  const exact = exactOf(deps, request, text);
+  if (exact !== null) return exact.resourceId;
   throw new InputError(
     "INVALID_REQUEST",
-    "Without verification the resourceId must be an ARM id: other names are looked up in Azure.",
+    "Without verification the resourceId must be a full id: other names are looked up in Azure.",
     {
-      problems: [{ path: "/resourceId", expected: "an ARM id" }],
+      problems: [{ path: "/resourceId", expected: "an ARM id, or the URL of a Key Vault secret" }],
     },
   );
 }

@@ -35,7 +35,8 @@ export function parseBlobContainerName(text: string): BlobContainerName {
   );
 }
 
-function readBlobContainerName(text: string): BlobContainerName | null {
+/** As parseBlobContainerName; null for text that names none. */
+export function readBlobContainerName(text: string): BlobContainerName | null {
   const arm = ARM_ID.exec(text);
   if (arm !== null) {
     const [, subscriptionId = "", resourceGroup = "", account = "", container = ""] = arm;

@@ -1,9 +1,21 @@
 /** Opens a stored connector for one named resource. Joined to credentials by functions/main.ts. */
-import { ConflictError, NotFoundError } from "../errors.ts";
-import type { Connector } from "./connector.ts";
-import { resolveBlobContainer } from "./inventory.ts";
-import type { ConnectorStore, OpenAzure, OpenedContainer, SecretStore, SignIn } from "./ports.ts";
+import { ConflictError, DeniedError, NotFoundError } from "../errors.ts";
+import type { Connector, ResourceType } from "./connector.ts";
+import { type Limits, resolveBlobContainer } from "./inventory.ts";
+import type {
+  ConnectorStore,
+  OpenAzure,
+  Opened,
+  OpenedContainer,
+  OpenedSubscription,
+  OpenedVaultSecret,
+  SecretStore,
+  SignIn,
+} from "./ports.ts";
 import { blobContainerArmId, blobContainerDisplayName } from "./resource-name.ts";
+import { resourceTypesOf } from "./resource-types.ts";
+import { isNamed, parseSubscriptionName, resolveSubscription, subscriptionArmId } from "./subscription.ts";
+import { parseVaultSecretName, refuseUnreachableSecret, vaultSecretUrl } from "./vault-secret.ts";
 
 /** What using a connector needs. */
 export type UseDeps = {
@@ -13,6 +25,8 @@ export type UseDeps = {
   readonly now: () => Date;
   /** The service's own storage accounts, which no connector may reach. */
   readonly ownAccounts: readonly string[];
+  /** The service's own key vaults, which nobody is lent from. */
+  readonly ownVaults: readonly string[];
 };
 /** Finds a connector by name or id. @throws NotFoundError NOT_FOUND */
 export async function findConnector(store: Pick<ConnectorStore, "find">, nameOrId: string) {
@@ -35,20 +49,69 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * AMBIGUOUS_RESOURCE, DeniedError DENIED, InputError INVALID_REQUEST SIGN_IN_FAILED, UpstreamError
  */
 export async function openContainer(deps: UseDeps, nameOrId: string, resourceId: string): Promise<OpenedContainer> {
+  const { connector, limits, opened } = await openConnector(deps, nameOrId, "blob-container");
+  const container = await resolveBlobContainer(deps.openAzure(opened.signIn), limits, resourceId);
+  const displayName = blobContainerDisplayName(container);
+  return { ...opened, connector, resourceId: blobContainerArmId(container), displayName, container };
+}
+
+/**
+ * The named secret, if this connector may be used for it. Whether it exists only its vault knows.
+ * @throws NotFoundError NOT_FOUND, ConflictError CONNECTOR_EXPIRED CONNECTOR_DISABLED, DeniedError DENIED,
+ * InputError INVALID_REQUEST, UpstreamError
+ */
+export async function openVaultSecret(deps: UseDeps, nameOrId: string, resourceId: string): Promise<OpenedVaultSecret> {
+  const { id: secret } = parseVaultSecretName(resourceId);
+  const { connector, limits, opened } = await openConnector(deps, nameOrId, "key-vault-secret");
+  refuseUnreachableSecret(secret, { ...limits, cloud: opened.signIn.cloud }, deps.ownVaults);
+  const displayName = `${secret.vault}/${secret.name}`;
+  return { ...opened, connector, resourceId: vaultSecretUrl(secret), displayName, secret };
+}
+
+/**
+ * The named subscription, as the connector's identity sees it.
+ * @param asked how the caller named it: policy takes any display name, so here it must be the real one
+ * @throws as openContainer
+ */
+export async function openSubscription(
+  deps: UseDeps,
+  nameOrId: string,
+  resourceId: string,
+  asked: string,
+): Promise<OpenedSubscription> {
+  const { connector, limits, opened } = await openConnector(deps, nameOrId, "azure-generic");
+  const subscription = await resolveSubscription(deps.openAzure(opened.signIn), limits, resourceId);
+  if (!isNamed(subscription, parseSubscriptionName(asked))) {
+    throw new NotFoundError(
+      "RESOURCE_NOT_FOUND",
+      "The subscription that is granted has another name. Check the name, or give the subscription's id.",
+    );
+  }
+  const { displayName } = subscription;
+  return { ...opened, connector, resourceId: subscriptionArmId(subscription), displayName, subscription };
+}
+
+type OpenedConnector = {
+  readonly connector: Opened["connector"];
+  readonly limits: Limits;
+  readonly opened: Pick<Opened, "signIn">;
+};
+
+/** A connector that may be used now, for this type. */
+async function openConnector(deps: UseDeps, nameOrId: string, type: ResourceType): Promise<OpenedConnector> {
   const { connector } = await findConnector(deps.store, nameOrId);
   refuseUnusable(connector, deps.now());
-  const signIn = signInOf(deps.secrets, connector);
-  const container = await resolveBlobContainer(
-    deps.openAzure(signIn),
-    { ...connector, ownAccounts: deps.ownAccounts },
-    resourceId,
-  );
+  if (!resourceTypesOf(connector).includes(type)) {
+    throw new DeniedError(
+      "DENIED",
+      `The connector, with its limits, does not serve the type ${type}. Use one that does; GET /api/connectors shows the types and limits of each.`,
+    );
+  }
+  const { id, name, expiresAt, configuration, resourceId } = connector;
   return {
-    connector: { id: connector.id, name: connector.name, expiresAt: connector.expiresAt },
-    resourceId: blobContainerArmId(container),
-    displayName: blobContainerDisplayName(container),
-    container,
-    signIn,
+    connector: { id, name, expiresAt },
+    limits: { configuration, resourceId, ownAccounts: deps.ownAccounts },
+    opened: { signIn: signInOf(deps.secrets, connector) },
   };
 }
 

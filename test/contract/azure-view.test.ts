@@ -28,7 +28,7 @@ const named = (accounts: readonly { account: string }[]) => accounts.map(({ acco
 describe("a Reader", () => {
   test("signs in and sees subscriptions, accounts, those of a group, and containers", async () => {
     await view.signIn();
-    expect(await view.subscriptionIds()).toEqual([SUBSCRIPTION]);
+    expect(await view.subscriptions()).toEqual([{ subscriptionId: SUBSCRIPTION, displayName: "ZenML Subscription" }]);
     const all = await view.storageAccounts(SUBSCRIPTION, null);
     expect(all).toContainEqual(ARTIFACTS);
     expect(named(all)).toContain("otherteamdata");
@@ -64,7 +64,7 @@ describe("somebody without a role", () => {
   test("signs in, sees no subscription, and is refused the rest with the role to grant", async () => {
     const stranger = open(signInOf(azure, "stranger"));
     await stranger.signIn();
-    expect(await stranger.subscriptionIds()).toEqual([]);
+    expect(await stranger.subscriptions()).toEqual([]);
     const refusal = {
       code: "UPSTREAM_REFUSED",
       retryable: false,
@@ -94,7 +94,7 @@ describe("a sign-in that Entra refuses is SIGN_IN_FAILED with its number", () =>
     const refusal = { name: "InputError", code: "SIGN_IN_FAILED", message: expect.stringContaining(number) };
     await expect(broken.signIn()).rejects.toMatchObject(refusal);
     // Also from within an SDK client, where it comes wrapped.
-    await expect(broken.subscriptionIds()).rejects.toMatchObject(refusal);
+    await expect(broken.subscriptions()).rejects.toMatchObject(refusal);
     await expect(broken.container(STORE)).rejects.toMatchObject(refusal);
   });
 });
@@ -107,7 +107,7 @@ describe("faults", () => {
   ])("ARM's $status is UPSTREAM_REFUSED, retryable, with Retry-After", async ({ status, code }) => {
     await control.fault({ service: "arm", status, retryAfterSeconds: 1 });
     const failure = { code: "UPSTREAM_REFUSED", retryable: true, retryAfterSeconds: 1, failure: { status, code } };
-    await expect(view.subscriptionIds()).rejects.toMatchObject(failure);
+    await expect(view.subscriptions()).rejects.toMatchObject(failure);
     await expect(view.container(STORE)).rejects.toMatchObject(failure);
   });
 
@@ -116,14 +116,14 @@ describe("faults", () => {
     async (status) => {
       await control.fault({ service: "arm", status, retryAfterSeconds: 60 });
       const failure = { code: "UPSTREAM_REFUSED", retryable: true, retryAfterSeconds: 60, failure: { status } };
-      await expect(view.subscriptionIds()).rejects.toMatchObject(failure);
+      await expect(view.subscriptions()).rejects.toMatchObject(failure);
       expect(await control.clear()).toBe(1);
     },
   );
 
   test("one bad answer is repeated and not noticed", async () => {
     await control.fault({ service: "arm", status: 503, times: 1 }, { service: "arm", drop: true, times: 1 });
-    expect(await view.subscriptionIds()).toEqual([SUBSCRIPTION]);
+    expect(await view.subscriptions()).toEqual([{ subscriptionId: SUBSCRIPTION, displayName: "ZenML Subscription" }]);
     expect(await control.clear()).toBe(2);
   });
 

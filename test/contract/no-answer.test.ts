@@ -55,7 +55,7 @@ test("no answer is a code of ours, and nobody waits for ever", async () => {
     "secret write": createSecretStore(vault).put("connector-a", "s"),
     "secret removal": createSecretStore(vault).remove("connector-a"),
     "credential mark": createCredentialMac({ vault, randomBytes, now })("sas"),
-    subscriptions: view.subscriptionIds(),
+    subscriptions: view.subscriptions(),
     container: view.container(container),
     "delegation key": createBlobSas({ identities, now })(sas),
     "sign-in": createOpenAzure(createConnectorIdentities())(signInOf(azure, "zenml-connector")).signIn(),

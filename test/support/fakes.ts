@@ -24,6 +24,8 @@ export const SUBSCRIPTION = "3d2f1e0c-9b8a-4756-8493-a2b1c0d9e840";
 export const CLIENT = "8926254a-8c3f-430a-a2fd-bdab234d491e";
 /** Random enough to be found anywhere it must not be. */
 export const SECRET = "s3cr3t~Zk9.value-that-must-not-be-seen";
+/** The service's own key vault. */
+export const OWN_VAULT = "latchkey-vault";
 /** The service's own state account, and that of its Functions host. */
 export const OWN_ACCOUNT = "latchkeystate";
 export const HOST_ACCOUNT = "latchkeyhost";
@@ -99,9 +101,9 @@ export function azureView(
     async signIn() {
       journal.push("sign-in");
     },
-    async subscriptionIds() {
+    async subscriptions() {
       journal.push("subscriptions");
-      return [SUBSCRIPTION];
+      return [{ subscriptionId: SUBSCRIPTION, displayName: "ZenML Subscription" }];
     },
     async storageAccounts(subscriptionId, resourceGroup) {
       journal.push(`accounts ${resourceGroup ?? "*"}`);
@@ -212,6 +214,7 @@ export function registerParts(view?: (journal: string[]) => AzureView) {
     now,
     newId: countingIds(),
     ownAccounts: OWN_ACCOUNTS,
+    ownVaults: [OWN_VAULT],
   };
   return { deps, journal, store, secrets, verifications, audited, signIns };
 }

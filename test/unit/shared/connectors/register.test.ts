@@ -32,6 +32,7 @@ describe("registerConnector", () => {
     expect(journal).toEqual([
       "sign-in",
       "subscriptions",
+      "subscriptions",
       "accounts *",
       "containers accountone",
       "secrets.put",
@@ -70,7 +71,7 @@ describe("registerConnector", () => {
 
   test("what cannot be verified is stored as failed, with the reason", async () => {
     const { deps } = registerParts((journal) => azureView({}, journal));
-    const { connector: made, verification } = await register(deps);
+    const { connector: made, verification } = await register(deps, { resourceTypes: ["blob-container"] });
     expect([made.state, verification?.resourceTypes[0]?.error?.code]).toEqual(["failed", "RESOURCE_NOT_FOUND"]);
   });
 

@@ -9,7 +9,7 @@ const outage = (code: "UPSTREAM_TIMEOUT" | "UPSTREAM_REFUSED") => new UpstreamEr
 const STORE = `/subscriptions/${SUBSCRIPTION}/resourceGroups/demos/providers/Microsoft.Storage/storageAccounts/artifacts/blobServices/default/containers/store`;
 
 const verify = (view: Parameters<typeof verifyConnector>[0], resourceId: string | null = null) =>
-  verifyConnector(view, { ...limits, resourceId }, [], NOW);
+  verifyConnector(view, { ...limits, resourceId }, ["blob-container"], NOW);
 
 describe("verifyConnector", () => {
   test("healthy: names what it reaches, namesakes once", async () => {
