@@ -152,11 +152,14 @@ async function answerCall(
   };
 }
 
-/** Messages stay out: they may repeat input. A defect is found by its place, an upstream failure by what Azure said. */
-export function logFailure(log: Log, error: unknown, correlationId: string): void {
+/**
+ * Messages stay out: they may repeat input. A defect is found by its place, an upstream failure by what Azure said.
+ * @param area of the events' names; the timer has its own
+ */
+export function logFailure(log: Log, error: unknown, correlationId: string, area = "http"): void {
   if (error instanceof UpstreamError) {
     const { failure, code } = error;
-    log.warn("http.upstream-failed", {
+    log.warn(`${area}.upstream-failed`, {
       correlationId,
       code,
       ...(failure === null ? {} : { errorName: failure.name }),
@@ -170,7 +173,7 @@ export function logFailure(log: Log, error: unknown, correlationId: string): voi
       .replace(message, "")
       .split("\n")
       .filter((line) => /^\s+at /.test(line));
-    log.error("http.defect", {
+    log.error(`${area}.defect`, {
       correlationId,
       errorName: name,
       frames: frames.slice(0, MAX_FRAMES).join("").replace(/\s+/g, " ").trim(),

@@ -31,3 +31,38 @@ export type AuditQuery = {
 };
 /** Reads the trail, of all writers. @throws UpstreamError AUDIT_UNAVAILABLE */
 export type ReadAudit = (query: AuditQuery, after: AuditPlace | null, limit: number) => Promise<readonly AuditRow[]>;
+
+/** Place and hash of a record: what seals hold. */
+export type AuditMark = AuditPlace & { readonly hash: string };
+/**
+ * Marks in order of day, writer and sequence: behind `after`, and of chains before `before` only. Records whose keys
+ * nobody of us wrote are left out. @throws UpstreamError AUDIT_UNAVAILABLE
+ */
+export type ReadMarks = (range: {
+  readonly after: AuditPlace;
+  readonly before: Omit<AuditPlace, "sequence">;
+}) => AsyncIterable<AuditMark>;
+
+/** A record as it was found, by somebody who trusts nothing. */
+export type FoundRecord = {
+  /** For people: table, partition and row. */
+  readonly where: string;
+  /** Null when its keys are none of ours. */
+  readonly place: AuditPlace | null;
+  /** Null when it does not have exactly the columns of a record. */
+  readonly row: AuditRow | null;
+};
+/** Every record of these days (`yyyyMMdd`, both inclusive), in order of partition and row. @throws UpstreamError AUDIT_UNAVAILABLE */
+export type ReadFoundRecords = (days: { readonly from: string; readonly to: string }) => AsyncIterable<FoundRecord>;
+
+/** A seal as it is stored. */
+export type StoredSeal = { readonly name: string; readonly text: string };
+/** Keeps seals where nobody can change or remove them. Every call: @throws UpstreamError AUDIT_UNAVAILABLE */
+export type SealStore = {
+  /** The newest one; null when there is none. */
+  latest(now: Date): Promise<StoredSeal | null>;
+  /** Adds one under a name that is new. */
+  add(seal: StoredSeal): Promise<void>;
+  /** All seals whose names are not before `from` nor after `to`, by name, which is by time. */
+  all(names: { readonly from: string; readonly to: string }): AsyncIterable<StoredSeal>;
+};

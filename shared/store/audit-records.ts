@@ -1,11 +1,11 @@
-/** Audit rows in the table `Audit`: one partition per day and writer. Implements AuditStore and ReadAudit. */
+/** Audit rows in the table `Audit`: one partition per day and writer. Implements what audit/ports.ts reads and writes. */
 import { z } from "zod";
-import type { AuditStore, ReadAudit } from "../audit/ports.ts";
+import type { AuditPlace, AuditStore, FoundRecord, ReadAudit, ReadFoundRecords, ReadMarks } from "../audit/ports.ts";
 import { AUDIT_EVENTS, AUDIT_OUTCOMES, type AuditRow } from "../audit/record.ts";
 import { UpstreamError } from "../errors.ts";
 import { utc } from "../time.ts";
 import { jsonText } from "./columns.ts";
-import type { Condition, Row, StoredRow, Table } from "./tables.ts";
+import type { Condition, Row, RowPlace, StoredRow, Table } from "./tables.ts";
 
 /** Names of what the SDKs throw at the time limit: an error of their own, or the signal's reason. */
 const TIME_IS_UP: ReadonlySet<string> = new Set(["AbortError", "TimeoutError"]);
@@ -132,4 +132,68 @@ function fromRow(stored: StoredRow): AuditRow {
     credentialMac: credentialMac ?? null,
     detail: detailJson,
   };
+}
+
+/** Rows of one request when many are read. Table Storage's own limit. */
+const PAGE_ROWS = 1_000;
+
+/** All rows of partitions from `from` to before `to`, behind `after`; one page in memory at a time. */
+async function* rowsOf(
+  table: Table,
+  range: { from: string; to: string; after: RowPlace | null; select?: readonly string[] },
+): AsyncGenerator<StoredRow> {
+  let { after } = range;
+  for (;;) {
+    const rows = await table.scan({ ...range, after, where: [], limit: PAGE_ROWS });
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < PAGE_ROWS) return;
+    after = { partitionKey: String(last.partitionKey), rowKey: String(last.rowKey) };
+  }
+}
+
+/** Reads marks alone, for seals. @param table opened with AUDIT_UNAVAILABLE */
+export function createMarkReader(table: Table): ReadMarks {
+  return async function* ({ after, before }) {
+    const place = { partitionKey: `${after.day}~${after.writerId}`, rowKey: keyOf(after.sequence) };
+    const rows = rowsOf(table, {
+      from: place.partitionKey,
+      to: `${before.day}~${before.writerId}`,
+      after: place,
+      select: ["PartitionKey", "RowKey", "hash"],
+    });
+    for await (const row of rows) {
+      const mark = placeOf(row);
+      if (mark !== null && typeof row.hash === "string") yield { ...mark, hash: row.hash };
+    }
+  };
+}
+
+/** Reads everything that is there, for `audit:verify`. @param table opened with AUDIT_UNAVAILABLE */
+export function createFoundRecordReader(table: Table): ReadFoundRecords {
+  return async function* ({ from, to }) {
+    for await (const row of rowsOf(table, { from, to: `${to}~~`, after: null })) yield found(row);
+  };
+}
+
+function found(stored: StoredRow): FoundRecord {
+  const place = placeOf(stored);
+  const { etag: _etag, timestamp: _timestamp, ...columns } = stored;
+  const row = place !== null && exactRowSchema.safeParse(columns).success ? fromRow(stored) : null;
+  return {
+    where: `Audit/${stored.partitionKey}/${stored.rowKey}`,
+    place,
+    // The same text, or the hash would be over something else than what is stored.
+    row: row !== null && JSON.stringify(row.detail) === stored.detailJson ? row : null,
+  };
+}
+
+/** A column more is a change too. */
+const exactRowSchema = rowSchema.strict();
+
+/** Null for keys that nobody of us wrote. */
+function placeOf({ partitionKey, rowKey }: StoredRow): AuditPlace | null {
+  const [, day, writerId] = /^(\d{8})~(.+)$/s.exec(String(partitionKey)) ?? [];
+  if (day === undefined || writerId === undefined || !/^\d{8}$/.test(String(rowKey))) return null;
+  return { day, writerId, sequence: Number(rowKey) };
 }
