@@ -1,4 +1,5 @@
 /** What `npm start` prints when all is ready. Called by start.ts. */
+import { tokenRequestUrl } from "./azure/github/jobs.ts";
 import type { EmulatedAzure } from "./emulated-azure.ts";
 import type { Seed } from "./seed.ts";
 import type { LocalSystem } from "./system.ts";
@@ -9,6 +10,7 @@ type Step = { readonly comment: string; readonly bash: string };
 /** Characters. */
 const LABEL_WIDTH = 14;
 const READ_TOKEN = "node -pe 'JSON.parse(fs.readFileSync(0)).access_token'";
+const READ_VALUE = "node -pe 'JSON.parse(fs.readFileSync(0)).value'";
 
 /**
  * Addresses first; from the first line that starts with `#` on, everything is one bash script.
@@ -55,6 +57,7 @@ function hostsOf(seed: Seed): string[] {
     "management.azure.com",
     `{${vaults.join(",")}}.vault.azure.net`,
     `{${accounts.join(",")}}.{blob,queue,table}.core.windows.net`,
+    "token.actions.githubusercontent.com",
   ];
 }
 
@@ -72,6 +75,7 @@ function tokenSteps(seed: Seed): Step[] {
   const tokenUrl = `https://login.microsoftonline.com/${seed.tenant.id}/oauth2/v2.0/token`;
   const automation = applicationOf(seed, "platform-automation");
   const admin = find(seed.users, ({ name }) => name.startsWith("admin@"), "user admin@...");
+  const job = find(seed.githubJobs, () => true, "githubJobs");
   const ask = (fields: Readonly<Record<string, string>>) => {
     const parts = Object.entries({ ...fields, scope: "api://latchkey/.default" });
     const data = parts.map(([name, value]) => ` \\\n  --data-urlencode ${quote(`${name}=${value}`)}`).join("");
@@ -94,6 +98,10 @@ function tokenSteps(seed: Seed): Step[] {
         client_id: automation.clientId,
         client_secret: automation.secret ?? "",
       }),
+    },
+    {
+      comment: `Or as a job of GitHub Actions in ${job.repository}: Latchkey.User, once a membership names github:${job.repositoryId}.`,
+      bash: `JOB_TOKEN=$(curl -sS -H ${quote(`Authorization: bearer ${job.requestToken}`)} \\\n  ${quote(`${tokenRequestUrl(job)}&audience=api://latchkey`)} | ${READ_VALUE})`,
     },
   ];
 }

@@ -16,6 +16,7 @@ export const SERVER_NAMES = [
   "*.blob.core.windows.net",
   "*.queue.core.windows.net",
   "*.table.core.windows.net",
+  "*.actions.githubusercontent.com",
 ] as const;
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -14,6 +14,20 @@ const keyVault = z.strictObject({
   name: z.string().regex(/^[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]$/),
   secrets: z.record(z.string(), z.string()),
 });
+const numericId = z.string().regex(/^[1-9][0-9]*$/);
+const githubJob = z.strictObject({
+  name: z.string(),
+  repository: z.string().regex(/^[^/]+\/[^/]+$/),
+  repositoryId: numericId,
+  repositoryOwnerId: numericId,
+  workflow: z.string(),
+  workflowFile: z.string(),
+  ref: z.string(),
+  environment: z.string().optional(),
+  planId: guid,
+  jobId: guid,
+  requestToken: z.string(),
+});
 const schema = z.strictObject({
   tenant: z.strictObject({ id: guid, name: z.string(), domain: z.string() }),
   applications: z.array(
@@ -32,7 +46,13 @@ const schema = z.strictObject({
   ),
   groups: z.array(z.strictObject({ id: guid, name: z.string() })),
   users: z.array(
-    z.strictObject({ name: z.string(), objectId: guid, password: z.string(), groups: z.array(z.string()) }),
+    z.strictObject({
+      name: z.string(),
+      objectId: guid,
+      password: z.string(),
+      groups: z.array(z.string()),
+      groupsOverage: z.boolean().default(false),
+    }),
   ),
   appRoleAssignments: z.array(z.strictObject({ principal: z.string(), role: z.string() })),
   subscriptions: z.array(
@@ -49,6 +69,7 @@ const schema = z.strictObject({
       ),
     }),
   ),
+  githubJobs: z.array(githubJob),
   roleAssignments: z.array(z.strictObject({ principal: z.string(), role: z.string(), scope: z.string() })),
 });
 

@@ -2,6 +2,7 @@
 import { createArm } from "./azure/arm/arm.ts";
 import { createAuthorization } from "./azure/authorization.ts";
 import { createEntra } from "./azure/entra/entra.ts";
+import { createGitHub } from "./azure/github/github.ts";
 import { createKeyVault } from "./azure/key-vault/key-vault.ts";
 import { createStorage } from "./azure/storage/storage.ts";
 import type { Azurite } from "./azurite.ts";
@@ -30,5 +31,6 @@ export async function createServices(deps: {
   await storage.seedContainers();
   const arm = await createArm({ seed, tokens, authorization, containers: storage.containers, now });
   const keyVault = await createKeyVault({ seed, state, tokens, authorization, settleMs, now });
-  return [entra, arm, keyVault, storage.service];
+  const github = await createGitHub({ seed, state, now });
+  return [entra, arm, keyVault, storage.service, github];
 }

@@ -44,16 +44,26 @@ describe("takes", () => {
       issuer: `https://login.microsoftonline.com/${TENANT}/v2.0`,
       tenantId: TENANT,
       subject: "c0ffee01-6d2f-4e30-9b4c-5d6e7f809118",
-      roles: ["Latchkey.Admin"],
+      id: `app:${TENANT}/c0ffee01-6d2f-4e30-9b4c-5d6e7f809118`,
+      groups: [],
+      roles: ["Latchkey.Admin", "Latchkey.User"],
     });
   });
 
   test.each([
-    ["admin", "local-admin-password", "1f2e3d4c-5b6a-4978-8695-a4b3c2d1e030", "Latchkey.Admin"],
-    ["scientist", "local-scientist-password", "1f2e3d4c-5b6a-4978-8695-a4b3c2d1e031", "Latchkey.User"],
-  ])("the user %s by object id", async (name, password, subject, role) => {
+    ["admin", "local-admin-password", "1f2e3d4c-5b6a-4978-8695-a4b3c2d1e030", ["Latchkey.Admin", "Latchkey.User"]],
+    ["scientist", "local-scientist-password", "1f2e3d4c-5b6a-4978-8695-a4b3c2d1e031", ["Latchkey.User"]],
+  ])("the user %s by object id", async (name, password, subject, roles) => {
     const token = await userToken(name, password);
-    expect(await newVerifier()(`Bearer ${token}`)).toMatchObject({ kind: "user", subject, roles: [role] });
+    expect(await newVerifier()(`Bearer ${token}`)).toMatchObject({ kind: "user", subject, roles });
+  });
+
+  test("a user in more groups than a token can hold as one whose groups are unknown", async () => {
+    const verify = newVerifier();
+    const veteran = await verify(`Bearer ${await userToken("veteran", "local-veteran-password")}`);
+    expect(veteran).toMatchObject({ kind: "user", groups: "overage" });
+    const scientist = await verify(`Bearer ${await userToken("scientist", "local-scientist-password")}`);
+    expect(scientist.groups).toEqual(["6a7b8c9d-1e2f-4a3b-8c4d-5e6f7a8b9c21"]);
   });
 
   test("an app without a role as a caller without one", async () => {

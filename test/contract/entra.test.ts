@@ -62,7 +62,7 @@ describe("@azure/identity", () => {
       aud: LATCHKEY_ID,
       idtyp: "user",
       preferred_username: name,
-      roles: ["Latchkey.Admin"],
+      roles: ["Latchkey.Admin", "Latchkey.User"],
       scp: "user_impersonation",
     });
   });

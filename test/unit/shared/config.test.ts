@@ -26,6 +26,8 @@ describe("readConfig", () => {
       stateAccount: "latchkeystate",
       ownAccounts: ["latchkeystate"],
       keyVault: "latchkey-vault",
+      deniedResources: [],
+      limits: { maxActiveLeases: 1000, maxIssuesPerSecond: 20 },
       callers: {
         tenantIds: [TENANT.toLowerCase(), OTHER],
         apiClientId: "6f2c1f5e-41a7-4b8e-9c35-0d1b6a7e9f10",

@@ -63,6 +63,7 @@ function versionOne(
     aud: resource.audience,
     iss: issuerV1(seed.tenant.id),
     ...times(lifetime),
+    ...groupsElsewhere(seed, resource, user),
     acr: user && "1",
     aio: opaque(),
     amr: user && ["pwd"],
@@ -98,6 +99,7 @@ function versionTwo(
     aud: resource.audience,
     iss: issuerV2(seed.tenant.id),
     ...times(lifetime),
+    ...groupsElsewhere(seed, resource, user),
     aio: opaque(),
     azp: client.clientId,
     azpacr: authenticated ? "1" : "0",
@@ -130,8 +132,21 @@ function rolesFor(seed: Seed, { application }: Resource, client: Client, user: U
 }
 
 function groupsFor(seed: Seed, resource: Resource, user: User | undefined) {
-  const groups = user && resource.saysGroups ? groupIdsOf(seed, user) : [];
+  if (user === undefined || !resource.saysGroups || hasTooManyGroups(resource, user)) return undefined;
+  const groups = groupIdsOf(seed, user);
   return groups.length > 0 ? groups : undefined;
+}
+
+/** Instead of more than 200 groups Entra sends where to ask for them. */
+function groupsElsewhere(seed: Seed, resource: Resource, user: User | undefined): Claims {
+  if (user === undefined || !resource.saysGroups || !hasTooManyGroups(resource, user)) return {};
+  const endpoint = `https://graph.windows.net/${seed.tenant.id}/users/${user.objectId}/getMemberObjects`;
+  return { _claim_names: { groups: "src1" }, _claim_sources: { src1: { endpoint } } };
+}
+
+/** Azure's own services look groups up themselves; here their tokens carry them all, so that they need not. */
+function hasTooManyGroups({ application }: Resource, { groupsOverage }: User): boolean {
+  return groupsOverage && application !== undefined;
 }
 
 function kindOfPrincipal(resource: Resource, user: User | undefined) {

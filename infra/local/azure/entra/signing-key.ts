@@ -1,4 +1,4 @@
-/** The key that signs every token: made at the first start, kept in the state folder. Used by entra.ts. */
+/** The key that signs every token: made at the first start, kept in the state folder. Used by entra.ts and github.ts. */
 import "reflect-metadata";
 import { createHash, randomBytes, type webcrypto } from "node:crypto";
 import { X509CertificateGenerator } from "@peculiar/x509";
@@ -12,8 +12,8 @@ const ALGORITHM = {
 };
 /** Entra's signing certificates are valid for five years. */
 const CERTIFICATE_YEARS = 5;
-/** Subject of Entra's own signing certificates. */
-const CERTIFICATE_SUBJECT = "CN=accounts.accesscontrol.windows.net";
+/** Where Entra's key is kept, and the subject of its own signing certificates. */
+const ENTRA = { document: "entra", subject: "CN=accounts.accesscontrol.windows.net" };
 
 type StoredKey = { privateKey: webcrypto.JsonWebKey; certificate: string; refreshTokenKey: string } | null;
 
@@ -33,18 +33,19 @@ export type SigningKey = {
 };
 
 /** Loads the key pair, or makes it on the first start. */
-export async function openSigningKey(state: StateStore, now: () => Date): Promise<SigningKey> {
-  const document = state.document<{ key: StoredKey }>("entra", () => ({ key: null }));
+export async function openSigningKey(state: StateStore, now: () => Date, issuer = ENTRA): Promise<SigningKey> {
+  const document = state.document<{ key: StoredKey }>(issuer.document, () => ({ key: null }));
   let stored = document.read().key;
   if (stored === null) {
-    stored = await createKey(now());
+    stored = await createKey(now(), issuer.subject);
     const created = stored;
     document.update((value) => {
       value.key = created;
     });
   }
   const { n, e, kty } = stored.privateKey;
-  if (n === undefined || e === undefined || kty === undefined) throw new Error("entra.json holds no RSA key");
+  if (n === undefined || e === undefined || kty === undefined)
+    throw new Error(`${issuer.document}.json holds no RSA key`);
   return {
     kid: createHash("sha1").update(Buffer.from(stored.certificate, "base64")).digest("base64url"),
     privateKey: await crypto.subtle.importKey("jwk", stored.privateKey, ALGORITHM, false, ["sign"]),
@@ -56,13 +57,13 @@ export async function openSigningKey(state: StateStore, now: () => Date): Promis
   };
 }
 
-async function createKey(at: Date) {
+async function createKey(at: Date, subject: string) {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const notAfter = new Date(at);
   notAfter.setUTCFullYear(notAfter.getUTCFullYear() + CERTIFICATE_YEARS);
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: randomBytes(16).toString("hex"),
-    name: CERTIFICATE_SUBJECT,
+    name: subject,
     notBefore: at,
     notAfter,
     signingAlgorithm: ALGORITHM,

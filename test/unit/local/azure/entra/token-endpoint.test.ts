@@ -67,7 +67,7 @@ describe("an application's token", () => {
       idtyp: "app",
       oid: "c0ffee01-6d2f-4e30-9b4c-5d6e7f809118",
       rh: expect.any(String),
-      roles: ["Latchkey.Admin"],
+      roles: ["Latchkey.Admin", "Latchkey.User"],
       sub: "c0ffee01-6d2f-4e30-9b4c-5d6e7f809118",
       tid: TENANT,
       uti: expect.any(String),
@@ -104,6 +104,27 @@ describe("an application's token", () => {
 });
 
 describe("a user's token", () => {
+  test("with more groups than a token can hold it says where to ask, to an application alone", async () => {
+    const veteran = {
+      ...admin,
+      username: "veteran@zenmldemo.onmicrosoft.com",
+      password: "local-veteran-password",
+    };
+    const claims = claimsIn(await tokenV2(deps, request({ ...veteran, scope: "api://latchkey/.default" })));
+    expect(claims).toMatchObject({
+      _claim_names: { groups: "src1" },
+      _claim_sources: {
+        src1: {
+          endpoint: `https://graph.windows.net/${deps.seed.tenant.id}/users/1f2e3d4c-5b6a-4978-8695-a4b3c2d1e033/getMemberObjects`,
+        },
+      },
+    });
+    expect(claims).not.toHaveProperty("groups");
+    const arm = claimsIn(await tokenV2(deps, request({ ...veteran, scope: "https://management.azure.com/.default" })));
+    expect(arm).toHaveProperty("groups");
+    expect(arm).not.toHaveProperty("_claim_names");
+  });
+
   test("for Latchkey carries groups, roles, scope and the kind of principal", async () => {
     const answer = await tokenV2(deps, request({ ...admin, scope: LATCHKEY }));
     expect(answer).toMatchObject({ scope: "api://latchkey/user_impersonation api://latchkey/.default" });
@@ -116,7 +137,7 @@ describe("a user's token", () => {
       name: "admin",
       oid: ADMIN_ID,
       preferred_username: admin.username,
-      roles: ["Latchkey.Admin"],
+      roles: ["Latchkey.Admin", "Latchkey.User"],
       scp: "user_impersonation",
       ver: "2.0",
     });
