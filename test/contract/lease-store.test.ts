@@ -1,13 +1,14 @@
-/** Leases in Table Storage: written once, found by their id alone, taken back. */
+/** Leases in Table Storage: written with the row that counts them, found by their id alone, taken back. */
+import { setTimeout as wait } from "node:timers/promises";
 import { TableClient } from "@azure/data-tables";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Lease } from "../../shared/credentials/lease.ts";
 import type { LeaseStore } from "../../shared/credentials/ports.ts";
 import { hash, newLeaseId, principalHash } from "../../shared/ids.ts";
 import { createLeaseStore } from "../../shared/store/lease-records.ts";
 import { credentialOf } from "../support/application-tokens.ts";
 import { type Control, createControl } from "../support/control.ts";
-import { ADMIN, countingBytes } from "../support/fakes.ts";
+import { ADMIN, countingBytes, now } from "../support/fakes.ts";
 import { type LocalAzure, startLocalAzure } from "../support/local-azure.ts";
 import { STATE_TABLES, stateTable } from "../support/product-parts.ts";
 
@@ -17,11 +18,17 @@ let leases: LeaseStore;
 beforeAll(async () => {
   azure = await startLocalAzure();
   control = createControl(azure);
-  leases = createLeaseStore(stateTable(azure, "Leases", "STATE_UNAVAILABLE"));
+  leases = newStore();
 });
 afterAll(() => azure.stop());
 afterEach(() => control.clear());
 
+/** As a process that has just started. */
+const newStore = (maxActive = 1000) =>
+  createLeaseStore({
+    table: stateTable(azure, "Leases", "STATE_UNAVAILABLE"),
+    ...{ maxActive, now, wait, random: Math.random },
+  });
 const ph = principalHash(ADMIN);
 function lease(first: number, changes: Partial<Lease> = {}): Lease {
   return {
@@ -80,7 +87,7 @@ test("insert: a row with the agreed columns, none for what is absent, under the 
 
 test("insert: a lost reply is no failure, and leaves one row", async () => {
   const made = lease(2);
-  await control.fault({ service: "storage", method: "POST", path: "^/Leases", dropReply: true, times: 1 });
+  await control.fault({ service: "storage", method: "POST", path: "^/\\$batch", dropReply: true, times: 1 });
   await leases.insert(made);
   expect(await control.clear()).toBe(1);
   expect((await read(made)).rowKey).toBe(made.id);
@@ -102,4 +109,44 @@ test.each([503, 429, 500] as const)("%d is STATE_UNAVAILABLE, and nothing is kep
   await expect(leases.remove(made)).rejects.toMatchObject(failure);
   await control.clear();
   await expect(read(made)).rejects.toMatchObject({ statusCode: 404 });
+});
+
+describe("the row that counts", () => {
+  const CARA = { ...ADMIN, subject: "cara" };
+  const other = principalHash(CARA);
+  const make = (first: number, changes: Partial<Lease> = {}) => {
+    const made = lease(first, changes);
+    return { ...made, id: made.id.replace(ph, other), principalHash: other };
+  };
+
+  test("two processes: exactly as many as one may hold, and the time until the first ends", async () => {
+    const stores = [newStore(5), newStore(5)];
+    const wanted = Array.from({ length: 12 }, (_, index) =>
+      make(index, { expiresAt: `2026-11-21T10:${10 + index}:00Z` }),
+    );
+    const results = await Promise.allSettled(wanted.map((made, index) => stores[index % 2]?.insert(made)));
+    const refusals = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+    expect(refusals).toHaveLength(7);
+    for (const refusal of refusals) expect(refusal).toMatchObject({ code: "LEASE_LIMIT" });
+    const there = await leases.list({ principalHash: other, after: null, limit: 100 });
+    expect(there).toHaveLength(5);
+    const first = Math.min(...there.map(({ expiresAt }) => Date.parse(expiresAt) - now().getTime())) / 1000;
+    await expect(newStore(5).insert(make(20))).rejects.toMatchObject({ code: "LEASE_LIMIT", retryAfterSeconds: first });
+  });
+
+  test("ending one makes room, of which another process knows", async () => {
+    const [held] = await leases.list({ principalHash: other, after: null, limit: 1 });
+    const found = await leases.find(held?.id ?? "");
+    if (found === null) throw new Error("the lease is not there");
+    expect(await newStore(5).replace({ ...found.lease, state: "revoked" }, found.etag)).toBe(true);
+    expect(await newStore(5).replace({ ...found.lease, state: "active" }, found.etag)).toBe(false);
+    await newStore(5).insert(make(21));
+    await expect(newStore(5).insert(make(22))).rejects.toMatchObject({ code: "LEASE_LIMIT" });
+  });
+
+  test("it is in no list", async () => {
+    const all = await leases.list({ principalHash: null, after: null, limit: 500 });
+    expect(all.filter(({ principalHash: holder }) => holder === other)).toHaveLength(6);
+    expect(all.map(({ id }) => id)).not.toContain("~active");
+  });
 });

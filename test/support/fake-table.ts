@@ -1,0 +1,50 @@
+/** A table in memory with the ETags and transactions of Table Storage, that fails when it is told to. For unit tests. */
+import { UpstreamError } from "../../shared/errors.ts";
+import type { Change, Row, StoredRow, Table } from "../../shared/store/tables.ts";
+
+/** What becomes of a call. `lost`: done, no answer. `repeated`: done, answer lost, and sent again by the SDK. */
+export type Fate = "done" | "refused" | "lost" | "repeated";
+
+/** @param options.fate drawn for every call; @param options.pause before and after it is looked at */
+export function fakeTable(options: { fate?: () => Fate; pause?: () => Promise<void> } = {}) {
+  const { fate = () => "done" as const, pause = async () => {} } = options;
+  const rows = new Map<string, StoredRow>();
+  let written = 0;
+  const calls: string[] = [];
+  const keyOf = (partitionKey: string, rowKey: string) => JSON.stringify([partitionKey, rowKey]);
+  const put = (row: Row) => {
+    const etag = `W/"${++written}"`;
+    const { partitionKey, rowKey } = row;
+    const present = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined));
+    rows.set(keyOf(partitionKey, rowKey), { ...present, partitionKey, rowKey, etag });
+    return etag;
+  };
+  const apply = (changes: readonly Change[]): string[] | null => {
+    const fits = changes.every((change) => {
+      const there = rows.get(keyOf(change.row.partitionKey, change.row.rowKey));
+      return change.kind === "insert" ? there === undefined : there?.etag === change.etag;
+    });
+    return fits ? changes.map(({ row }) => put(row)) : null;
+  };
+  const unavailable = () => new UpstreamError("STATE_UNAVAILABLE", "not now", { retryable: true });
+  const call = async <T>(name: string, work: () => T): Promise<T> => {
+    calls.push(name);
+    await pause();
+    const what = fate();
+    if (what === "refused") throw unavailable();
+    const first = work();
+    const answer = what === "repeated" ? work() : first;
+    await pause();
+    if (what === "lost") throw unavailable();
+    return answer;
+  };
+  const table: Pick<Table, "get" | "change" | "remove"> = {
+    get: (partitionKey, rowKey) => call("get", () => rows.get(keyOf(partitionKey, rowKey)) ?? null),
+    change: (changes) => call("change", () => apply(changes)),
+    remove: (partitionKey, rowKeys) =>
+      call("remove", () => {
+        for (const rowKey of rowKeys) rows.delete(keyOf(partitionKey, rowKey));
+      }),
+  };
+  return { table, rows, calls };
+}
