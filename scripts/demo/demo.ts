@@ -1,5 +1,6 @@
 /** `npm run demo`: the main job on a fresh local system, step by step; exits non-zero at the first surprise. */
 import { mkdtempSync, rmSync } from "node:fs";
+import { setGlobalProxyFromEnv } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -33,6 +34,8 @@ try {
     return started;
   });
   ends.push(enterLocalAzure(system));
+  // The SDKs look at the proxy by themselves, Node's own fetch does not.
+  ends.push(setGlobalProxyFromEnv(process.env));
 
   await lendBlob(stage, system);
 

@@ -2,6 +2,7 @@
 import { ContainerClient, RestError } from "@azure/storage-blob";
 import { z } from "zod";
 import type { LocalSystem } from "../../infra/local/system.ts";
+import { allowCiJob, lendToCiJob } from "./ci-job.ts";
 import {
   type Answer,
   applicationOf,
@@ -63,6 +64,7 @@ export async function lendBlob(stage: Stage, system: LocalSystem): Promise<void>
   );
   await register(stage, system, admin);
   await setPolicy(stage, system, admin);
+  await allowCiJob(stage, system, admin, CONNECTOR);
 
   stage.chapter("A data scientist borrows the container for ten minutes");
   const scientist = await stage.step("Sign in as scientist@zenmldemo, a member of data-scientists", (show) =>
@@ -74,6 +76,8 @@ export async function lendBlob(stage: Stage, system: LocalSystem): Promise<void>
   stage.chapter("What was not granted is refused, with the reason");
   await tryBeyond(stage, issued);
   await askForTooMuch(stage, system, scientist);
+
+  await lendToCiJob(stage, system, CONNECTOR);
 
   stage.chapter("The lease is renewed and ended, and an auditor sees all of it");
   await renewAndEnd(stage, scientist, issued);
