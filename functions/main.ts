@@ -8,22 +8,23 @@ import { createPolicySource } from "../shared/access/source.ts";
 import { createAuditTrail } from "../shared/audit/chain.ts";
 import { sealTrail } from "../shared/audit/seal.ts";
 import { createOpenAzure } from "../shared/azure/arm-resources.ts";
-import { createBlobSas } from "../shared/azure/blob-sas.ts";
+import { createBlobSas, createDelegationKeys } from "../shared/azure/blob-sas.ts";
 import { createCallerVerifier } from "../shared/azure/caller-token.ts";
+import { createRevokeDelegationKeys } from "../shared/azure/delegation-keys.ts";
 import { createConnectorIdentities, ownIdentity } from "../shared/azure/identity.ts";
 import { createCredentialMac, createSecretStore, createVault } from "../shared/azure/key-vault.ts";
 import { accountUrl, cloudOf } from "../shared/cloud.ts";
 import { readConfig } from "../shared/config.ts";
 import { createKnown } from "../shared/connectors/known.ts";
 import { meansResource } from "../shared/connectors/resource-types.ts";
-import { connectorName, openContainer } from "../shared/connectors/use.ts";
+import { connectorName, openContainer, openStorageAccount } from "../shared/connectors/use.ts";
 import { createRateLimit } from "../shared/rate-limit.ts";
 import { createPolicyStore } from "../shared/store/access-records.ts";
 import { createAuditReader, createAuditStore, createMarkReader } from "../shared/store/audit-records.ts";
 import { openSeals } from "../shared/store/audit-seals.ts";
 import { openJsonBlobs } from "../shared/store/blobs.ts";
 import { createConnectorStore, createVerificationStore } from "../shared/store/connector-records.ts";
-import { createLeaseStore } from "../shared/store/lease-records.ts";
+import { createActiveSas, createLeaseStore } from "../shared/store/lease-records.ts";
 import { openTable } from "../shared/store/tables.ts";
 import { type RefreshJob, registerRefreshTimer } from "./refresh-timer.ts";
 import { registerRoutes } from "./route.ts";
@@ -71,6 +72,11 @@ const access = {
   now,
 };
 
+const leaseTable = table("Leases", "STATE_UNAVAILABLE");
+const { maxActiveLeases: maxActive } = config.limits;
+const leases = createLeaseStore({ table: leaseTable, maxActive, now, wait, random: Math.random });
+const delegationKeys = createDelegationKeys({ identities, now });
+
 const routes = appRoutes({
   connectors,
   access: { ...access, store: policyStore, appendAudit: trail.append },
@@ -79,18 +85,20 @@ const routes = appRoutes({
     authorize: (by, ask) => authorize(access, by, ask),
     connectorName: (nameOrId) => connectorName(used.store, nameOrId),
     openContainer: (connector, resourceId) => openContainer(used, connector, resourceId),
-    issueBlobSas: createBlobSas({ identities, now }),
-    leases: createLeaseStore({
-      table: table("Leases", "STATE_UNAVAILABLE"),
-      maxActive: config.limits.maxActiveLeases,
-      now,
-      wait,
-      random: Math.random,
-    }),
+    issueBlobSas: createBlobSas({ identities, now, keys: delegationKeys }),
+    leases,
     appendAudit: trail.append,
     computeMac: createCredentialMac({ vault, randomBytes, now }),
     now,
     randomBytes,
+  },
+  breakGlass: {
+    openStorageAccount: (connector, text) => openStorageAccount(connectors, connector, text),
+    revokeDelegationKeys: createRevokeDelegationKeys({ identities, keys: delegationKeys }),
+    listActiveSas: createActiveSas({ table: leaseTable, now }),
+    leases,
+    appendAudit: trail.append,
+    now,
   },
   audit: { readAudit: createAuditReader(auditTable), now },
   version: packageJson.version,

@@ -3,17 +3,20 @@
 import { lazy } from "../shared/lazy.ts";
 import { type AccessRoutesDeps, accessRoutes } from "./access.ts";
 import { type AuditRoutesDeps, auditRoutes } from "./audit.ts";
+import { type BreakGlassRoutesDeps, breakGlassRoutes } from "./break-glass.ts";
 import { type ConnectorRoutesDeps, connectorRoutes } from "./connectors.ts";
 import { type CredentialRoutesDeps, credentialRoutes } from "./credentials.ts";
 import { leaseRoutes } from "./leases.ts";
 import { describeApi } from "./openapi.ts";
 import type { Route } from "./route.ts";
+import { secretRoutes } from "./secrets.ts";
 import { statusRoutes } from "./status.ts";
 
 /** What the handlers need; nothing of it is used before a call arrives. */
 export type AppDeps = {
   readonly connectors: ConnectorRoutesDeps;
   readonly credentials: CredentialRoutesDeps;
+  readonly breakGlass: BreakGlassRoutesDeps;
   readonly access: AccessRoutesDeps;
   readonly audit: AuditRoutesDeps;
   /** Of the app, for the API description. */
@@ -25,7 +28,9 @@ export function appRoutes(deps: AppDeps): Route[] {
   const routes: Route[] = [
     ...connectorRoutes(deps.connectors),
     ...credentialRoutes(deps.credentials),
+    ...secretRoutes(deps.credentials),
     ...leaseRoutes(deps.credentials),
+    ...breakGlassRoutes(deps.breakGlass),
     ...accessRoutes(deps.access),
     ...auditRoutes(deps.audit),
     ...statusRoutes(lazy(() => describeApi(routes, deps.version))),

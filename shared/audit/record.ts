@@ -7,6 +7,7 @@ export const AUDIT_EVENTS = [
   "credential.issued",
   "credential.renewed",
   "lease.revoked",
+  "connector.break-glass",
   "membership.changed",
   "membership.deleted",
   "grant.changed",

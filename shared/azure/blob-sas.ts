@@ -16,12 +16,19 @@ const START_SKEW_MS = 15 * 60_000;
 /** Keys kept in memory of this process; the least recently made goes first. */
 const MAX_KEPT_KEYS = 500;
 
-/** @param deps.now decides which cached keys still serve */
-export function createBlobSas(deps: { identities: ConnectorIdentities; now: () => Date }): IssueBlobSas {
-  const keys = createKeyCache(deps);
+/**
+ * @param deps.now decides which cached keys still serve
+ * @param deps.keys of this process; its own unless given
+ */
+export function createBlobSas(deps: {
+  identities: ConnectorIdentities;
+  now: () => Date;
+  keys?: DelegationKeys;
+}): IssueBlobSas {
+  const keys = deps.keys ?? createDelegationKeys(deps);
   return async ({ signIn, account, container, permissions, expiresAt }) => {
     const url = accountUrl(account, cloudOf(signIn.cloud).blobSuffix);
-    const key = await keys(signIn, account, url);
+    const key = await keys.get(signIn, account, url);
     const { ContainerSASPermissions, generateBlobSASQueryParameters, SASProtocol } = await import(
       "@azure/storage-blob"
     );
@@ -39,12 +46,17 @@ export function createBlobSas(deps: { identities: ConnectorIdentities; now: () =
   };
 }
 
-type KeySource = (signIn: SignIn, account: string, url: string) => Promise<UserDelegationKey>;
+/** User delegation keys in memory of this process. */
+export type DelegationKeys = {
+  get(signIn: SignIn, account: string, url: string): Promise<UserDelegationKey>;
+  /** Forgets those of an account, of every sign-in: they were revoked. */
+  forget(account: string): void;
+};
 
 /** One key per sign-in and account, one fetch at a time for each. */
-function createKeyCache(deps: { identities: ConnectorIdentities; now: () => Date }): KeySource {
-  const kept = new Map<string, { usedUntil: number; key: Promise<UserDelegationKey> }>();
-  return (signIn, account, url) => {
+export function createDelegationKeys(deps: { identities: ConnectorIdentities; now: () => Date }): DelegationKeys {
+  const kept = new Map<string, { account: string; usedUntil: number; key: Promise<UserDelegationKey> }>();
+  const get: DelegationKeys["get"] = (signIn, account, url) => {
     const cacheKey = JSON.stringify([signIn.key, account]);
     const now = deps.now().getTime();
     const known = signIn.key === null ? undefined : kept.get(cacheKey);
@@ -63,11 +75,17 @@ function createKeyCache(deps: { identities: ConnectorIdentities; now: () => Date
     );
     if (signIn.key !== null) {
       kept.delete(cacheKey);
-      kept.set(cacheKey, { usedUntil: now + KEY_MAX_AGE_MS, key });
+      kept.set(cacheKey, { account, usedUntil: now + KEY_MAX_AGE_MS, key });
       key.catch(() => kept.get(cacheKey)?.key === key && kept.delete(cacheKey));
       const [oldest] = kept.keys();
       if (kept.size > MAX_KEPT_KEYS && oldest !== undefined) kept.delete(oldest);
     }
     return key;
+  };
+  return {
+    get,
+    forget(account) {
+      for (const [cacheKey, entry] of kept) if (entry.account === account) kept.delete(cacheKey);
+    },
   };
 }

@@ -32,7 +32,7 @@ export async function listBlobContainers(
   limits: Limits,
   name: string | null = null,
 ): Promise<ContainerInventory> {
-  const accounts = await listAccounts(view, limits);
+  const accounts = await listStorageAccounts(view, limits);
   const containers: BlobContainerId[] = [];
   const unread: { account: string; error: LatchkeyError }[] = [];
   const readAccount = async (account: StorageAccount) => {
@@ -52,7 +52,10 @@ export async function listBlobContainers(
 }
 
 /** Order of precedence: a named storage account, else a resource group, else everything that is visible. */
-async function listAccounts(view: AzureView, { configuration, ownAccounts }: Limits): Promise<StorageAccount[]> {
+export async function listStorageAccounts(
+  view: AzureView,
+  { configuration, ownAccounts }: Omit<Limits, "resourceId">,
+): Promise<StorageAccount[]> {
   const subscriptions =
     configuration.subscriptionId === null
       ? (await view.subscriptions()).map(({ subscriptionId }) => subscriptionId)

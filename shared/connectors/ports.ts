@@ -86,6 +86,8 @@ export type Opened = {
 };
 /** A blob container. */
 export type OpenedContainer = Opened & { readonly container: BlobContainerId };
+/** A storage account, not to be lent from but to end what was lent. */
+export type OpenedStorageAccount = Opened & { readonly account: StorageAccount };
 /** A Key Vault secret; whether it exists only its vault knows. */
 export type OpenedVaultSecret = Opened & { readonly secret: VaultSecretId };
 /** A subscription. */

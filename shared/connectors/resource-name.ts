@@ -1,4 +1,5 @@
 /** Names of resources: every accepted form → what is meant. Pure; says nothing about whether it exists. */
+import { STORAGE_ACCOUNT_NAME } from "../cloud.ts";
 import { InputError } from "../errors.ts";
 
 /** A blob container by its place in ARM. */
@@ -59,6 +60,23 @@ function isContainerName(text: string): boolean {
 /** The canonical id, in ARM's own case. */
 export function blobContainerArmId(id: BlobContainerId): string {
   return `/subscriptions/${id.subscriptionId}/resourceGroups/${id.resourceGroup}/providers/Microsoft.Storage/storageAccounts/${id.account}/blobServices/default/containers/${id.container}`;
+}
+
+const ACCOUNT_ARM_ID =
+  /^\/subscriptions\/[0-9a-f-]{36}\/resourceGroups\/[-\w.()]{0,89}[-\w()]\/providers\/Microsoft\.Storage\/storageAccounts\/[a-z0-9]{3,24}$/i;
+
+/** Reads the ARM id (compared without case) or the name of a storage account. @throws InputError INVALID_REQUEST */
+export function parseStorageAccountName(text: string): { readonly kind: "id" | "name"; readonly text: string } {
+  if (ACCOUNT_ARM_ID.test(text)) return { kind: "id", text };
+  if (STORAGE_ACCOUNT_NAME.test(text)) return { kind: "name", text };
+  throw new InputError("INVALID_REQUEST", "The storageAccount is neither the ARM id nor the name of one.", {
+    problems: [{ path: "/storageAccount", expected: "an ARM id or a name of 3 to 24 lower-case letters and digits" }],
+  });
+}
+
+/** The canonical id of a storage account, in ARM's own case. */
+export function storageAccountArmId(id: Omit<BlobContainerId, "container">): string {
+  return `/subscriptions/${id.subscriptionId}/resourceGroups/${id.resourceGroup}/providers/Microsoft.Storage/storageAccounts/${id.account}`;
 }
 
 /** The name that people see. */

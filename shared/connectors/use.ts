@@ -1,18 +1,25 @@
 /** Opens a stored connector for one named resource. Joined to credentials by functions/main.ts. */
 import { ConflictError, DeniedError, NotFoundError } from "../errors.ts";
 import type { Connector, ResourceType } from "./connector.ts";
-import { type Limits, resolveBlobContainer } from "./inventory.ts";
+import { type Limits, listStorageAccounts, resolveBlobContainer } from "./inventory.ts";
 import type {
   ConnectorStore,
   OpenAzure,
   Opened,
   OpenedContainer,
+  OpenedStorageAccount,
   OpenedSubscription,
   OpenedVaultSecret,
   SecretStore,
   SignIn,
 } from "./ports.ts";
-import { blobContainerArmId, blobContainerDisplayName } from "./resource-name.ts";
+import {
+  blobContainerArmId,
+  blobContainerDisplayName,
+  parseStorageAccountName,
+  sameText,
+  storageAccountArmId,
+} from "./resource-name.ts";
 import { resourceTypesOf } from "./resource-types.ts";
 import { isNamed, parseSubscriptionName, resolveSubscription, subscriptionArmId } from "./subscription.ts";
 import { parseVaultSecretName, refuseUnreachableSecret, vaultSecretUrl } from "./vault-secret.ts";
@@ -113,6 +120,35 @@ async function openConnector(deps: UseDeps, nameOrId: string, type: ResourceType
     limits: { configuration, resourceId, ownAccounts: deps.ownAccounts },
     opened: { signIn: signInOf(deps.secrets, connector) },
   };
+}
+
+/**
+ * A storage account within the limits of a connector, for ending what was lent: that works with an expired or disabled
+ * connector as well.
+ * @param text ARM id or name
+ * @throws NotFoundError NOT_FOUND RESOURCE_NOT_FOUND, InputError INVALID_REQUEST SIGN_IN_FAILED, UpstreamError
+ */
+export async function openStorageAccount(deps: UseDeps, nameOrId: string, text: string): Promise<OpenedStorageAccount> {
+  const asked = parseStorageAccountName(text);
+  const { connector } = await findConnector(deps.store, nameOrId);
+  const signIn = signInOf(deps.secrets, connector);
+  const { id, name, expiresAt, configuration, resourceId: only } = connector;
+  const limits = { configuration, ownAccounts: deps.ownAccounts };
+  const accounts = await listStorageAccounts(deps.openAzure(signIn), limits);
+  const found = accounts.find((account) => {
+    const armId = storageAccountArmId(account);
+    const isWithin = only === null || only.toLowerCase().startsWith(`${armId.toLowerCase()}/`);
+    return isWithin && sameText(asked.kind === "id" ? armId : account.account, asked.text);
+  });
+  if (found === undefined) {
+    throw new NotFoundError(
+      "RESOURCE_NOT_FOUND",
+      "No such storage account within the connector, or its identity may not see it. Check the name; GET /api/connectors shows the limits of each connector.",
+    );
+  }
+  const resourceId = storageAccountArmId(found);
+  const opened = { connector: { id, name, expiresAt }, resourceId, displayName: found.account, signIn };
+  return { ...opened, account: found };
 }
 
 function refuseUnusable(connector: Connector, now: Date): void {

@@ -1,0 +1,211 @@
+/** Break-glass: ends every SAS of a storage account at once, by ending the keys that they are signed with. */
+import pMap from "p-map";
+import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
+import type { OpenedStorageAccount } from "../connectors/ports.ts";
+import { LatchkeyError, UpstreamError } from "../errors.ts";
+import type { Principal } from "../principal.ts";
+import { utc } from "../time.ts";
+import type { Lease } from "./lease.ts";
+import type { LeaseStore, ListActiveSas, OpenStorageAccount, RevokeDelegationKeys } from "./ports.ts";
+
+/** Leases read at once: a page of Table Storage. */
+const PAGE = 1_000;
+/** Leases closed at once. */
+const CLOSE_CONCURRENCY = 8;
+/** Tries to close a lease that others change meanwhile. */
+const CLOSE_ATTEMPTS = 3;
+/** Holders that are named; all are counted. */
+const MAX_NAMED_HOLDERS = 50;
+
+/** What break-glass needs. */
+export type BreakGlassDeps = {
+  readonly openStorageAccount: OpenStorageAccount;
+  readonly revokeDelegationKeys: RevokeDelegationKeys;
+  readonly listActiveSas: ListActiveSas;
+  readonly leases: Pick<LeaseStore, "find" | "replace">;
+  readonly appendAudit: AppendAudit;
+  readonly now: () => Date;
+};
+/** What it would end. */
+export type BreakGlassPlan = {
+  /** ARM id. */
+  readonly storageAccount: string;
+  readonly leases: number;
+  readonly holders: readonly string[];
+  /** When the last of the leases would have ended by itself; null when there is none. */
+  readonly latestEnd: string | null;
+  readonly warnings: readonly string[];
+};
+/** What it did. */
+export type BreakGlassResult = {
+  readonly storageAccount: string;
+  readonly revokedAt: string;
+  readonly leasesClosed: number;
+  /** Leases whose record still says active: their SAS tokens are dead all the same. */
+  readonly leasesLeft: number;
+  /** The latest moment at which a SAS of these leases could still work. */
+  readonly exposedUntil: string | null;
+  readonly done: readonly string[];
+  readonly notDone: readonly string[];
+};
+
+/** Says beforehand what break-glass ends; changes nothing. @throws what OpenStorageAccount and ListActiveSas throw */
+export async function planBreakGlass(
+  deps: Pick<BreakGlassDeps, "openStorageAccount" | "listActiveSas">,
+  connector: string,
+  storageAccount: string,
+): Promise<BreakGlassPlan> {
+  const opened = await deps.openStorageAccount(connector, storageAccount);
+  const holders = new Set<string>();
+  let leases = 0;
+  let latestEnd: string | null = null;
+  for await (const page of pagesOf(deps.listActiveSas, opened)) {
+    for (const { lease } of page) {
+      leases++;
+      if (holders.size < MAX_NAMED_HOLDERS) holders.add(lease.principal.id);
+      latestEnd = later(latestEnd, lease.exposedUntil);
+    }
+  }
+  return {
+    storageAccount: opened.resourceId,
+    leases,
+    holders: [...holders].sort(),
+    latestEnd,
+    warnings: [
+      "every user delegation key of the storage account dies, also those that others had made: all user delegation SAS of the account stop working, not only those of these leases",
+      "Azure Storage caches keys: a SAS may work for some minutes more, and Azure names no limit but its expiry",
+    ],
+  };
+}
+
+/**
+ * The audit record comes first, then the keys, then the leases. Doing it again is safe.
+ * @throws what OpenStorageAccount throws; UpstreamError AUDIT_UNAVAILABLE (nothing was done), UPSTREAM_REFUSED (nothing
+ * was ended), UPSTREAM_TIMEOUT (nobody knows: do it again)
+ */
+export async function breakGlass(
+  deps: BreakGlassDeps,
+  request: { readonly connector: string; readonly storageAccount: string; readonly reason: string },
+  by: Principal,
+  context: { readonly rule: string; readonly correlationId: string },
+): Promise<BreakGlassResult> {
+  const opened = await deps.openStorageAccount(request.connector, request.storageAccount);
+  const event: AuditEvent = {
+    event: "connector.break-glass",
+    outcome: "ok",
+    principalId: by.id,
+    issuer: by.issuer,
+    tenantId: by.tenantId,
+    resourceId: opened.resourceId,
+    leaseId: null,
+    rule: context.rule,
+    correlationId: context.correlationId,
+    detail: { connector: opened.connector.name, reason: request.reason },
+    credentialMac: null,
+  };
+  await deps.appendAudit(event);
+  try {
+    await deps.revokeDelegationKeys(opened);
+  } catch (error) {
+    // Without an answer it may have been done, and then the record must stand.
+    const isUnknown = error instanceof UpstreamError && error.code === "UPSTREAM_TIMEOUT";
+    if (!isUnknown) await deps.appendAudit({ ...event, outcome: "withdrawn" });
+    throw error;
+  }
+  const revokedAt = utc(deps.now());
+  return { storageAccount: opened.resourceId, revokedAt, ...(await closeLeases(deps, opened, event, revokedAt)) };
+}
+
+type Closed = Omit<BreakGlassResult, "storageAccount" | "revokedAt">;
+
+async function closeLeases(
+  deps: BreakGlassDeps,
+  opened: OpenedStorageAccount,
+  event: AuditEvent,
+  revokedAt: string,
+): Promise<Closed> {
+  let leasesClosed = 0;
+  let leasesLeft = 0;
+  let exposedUntil: string | null = null;
+  let unread = false;
+  const close = async ({ lease, etag }: { lease: Lease; etag: string }) => {
+    exposedUntil = later(exposedUntil, lease.exposedUntil);
+    if (await closeLease(deps, lease, etag, event)) leasesClosed++;
+    else leasesLeft++;
+  };
+  try {
+    for await (const page of pagesOf(deps.listActiveSas, opened)) {
+      // Leases of later keys live on; in the same second nobody can tell.
+      const signedBefore = page.filter(({ lease }) => lease.issuedAt <= revokedAt);
+      await pMap(signedBefore, close, { concurrency: CLOSE_CONCURRENCY });
+    }
+  } catch (error) {
+    // The keys are dead; what is not known of the records must not hide that.
+    if (!(error instanceof LatchkeyError)) throw error;
+    unread = true;
+  }
+  return {
+    leasesClosed,
+    leasesLeft,
+    exposedUntil,
+    done: [
+      `all user delegation keys of ${opened.displayName} are revoked, also those of others`,
+      `${leasesClosed} leases are closed and cannot be renewed`,
+    ],
+    notDone: [
+      "Azure Storage caches keys: a SAS may work for some minutes more, and Azure names no limit but its expiry",
+      "other processes of this service may sign with a dead key for up to 15 minutes: such a SAS does not work, ask again",
+      ...(leasesLeft > 0
+        ? [`${leasesLeft} leases could not be closed in their records; do it again to close them`]
+        : []),
+      ...(unread ? ["not all leases could be read; do it again to close the rest"] : []),
+    ],
+  };
+}
+
+/** False when its record could not be changed. */
+async function closeLease(
+  deps: BreakGlassDeps,
+  listed: Lease,
+  listedEtag: string,
+  cause: AuditEvent,
+): Promise<boolean> {
+  let seen: { lease: Lease; etag: string } | null = { lease: listed, etag: listedEtag };
+  const event: AuditEvent = {
+    ...cause,
+    event: "lease.revoked",
+    resourceId: listed.resourceId,
+    leaseId: listed.id,
+    detail: { holder: listed.principal.id, exposedUntil: listed.exposedUntil, by: "break-glass" },
+  };
+  try {
+    await deps.appendAudit(event);
+    for (let attempt = 0; attempt < CLOSE_ATTEMPTS && seen?.lease.state === "active"; attempt++) {
+      // Azure says no moment at which its caches know: the SAS's own end is all that is certain.
+      const closed: Lease = { ...seen.lease, state: "revoked", revocation: "delayed" };
+      if (await deps.leases.replace(closed, seen.etag)) return true;
+      seen = await deps.leases.find(listed.id);
+    }
+    if (seen?.lease.state !== "active") return true;
+  } catch (error) {
+    if (!(error instanceof LatchkeyError)) throw error;
+  }
+  await deps.appendAudit({ ...event, outcome: "withdrawn" }).catch(() => undefined);
+  return false;
+}
+
+/** The active SAS leases of an account, of every connector, page by page. */
+async function* pagesOf(listActiveSas: ListActiveSas, { resourceId }: OpenedStorageAccount) {
+  const prefix = `${resourceId.toLowerCase()}/`;
+  for (let after: string | null = null; ; ) {
+    const page: Awaited<ReturnType<ListActiveSas>> = await listActiveSas(after, PAGE);
+    yield page.filter(({ lease }) => lease.resourceId.toLowerCase().startsWith(prefix));
+    after = page.at(-1)?.lease.id ?? null;
+    if (page.length < PAGE || after === null) return;
+  }
+}
+
+/** UTC texts of the same form compare as times. */
+function later(left: string | null, right: string | null): string | null {
+  return left !== null && (right === null || left > right) ? left : right;
+}
