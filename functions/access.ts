@@ -3,11 +3,13 @@ import { z } from "zod";
 import { type AuthorizeDeps, explain } from "../shared/access/authorize.ts";
 import { CHECK_IDS } from "../shared/access/decide.ts";
 import { deletePolicy, findPolicy, type ManageDeps, putPolicy, readSeen } from "../shared/access/manage.ts";
-import { grantSchema, membershipSchema, principalNameSchema } from "../shared/access/policy.ts";
+import { type Grant, grantSchema, membershipSchema, principalNameSchema } from "../shared/access/policy.ts";
 import type { PolicyKind, StoredPolicy } from "../shared/access/ports.ts";
+import { tokenCredentialRequestSchema } from "../shared/credentials/arm-token.ts";
 import { blobCredentialRequestSchema } from "../shared/credentials/blob-container.ts";
-import { askOf } from "../shared/credentials/issue.ts";
-import { DeniedError } from "../shared/errors.ts";
+import { secretCredentialRequestSchema } from "../shared/credentials/key-vault-secret.ts";
+import { askOf } from "../shared/credentials/request.ts";
+import { DeniedError, InputError, type InputProblem } from "../shared/errors.ts";
 import { nameSchema } from "../shared/names.ts";
 import type { Principal } from "../shared/principal.ts";
 import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
@@ -21,21 +23,29 @@ const planSchema = z
     checks: z.array(z.object({ id: z.enum(CHECK_IDS), ok: z.boolean(), detail: z.string() })),
   })
   .meta({ id: "Plan" });
+const forWhom = {
+  connector: nameSchema,
+  principal: z
+    .strictObject({ id: principalNameSchema, groups: z.array(z.guid().toLowerCase()).max(200).default([]) })
+    .nullable()
+    .default(null)
+    .describe("whom to explain it for; another than oneself only for administrators and auditors"),
+};
 /** A request as for a credential, and for whom; without `principal` for the caller itself. */
-const explainRequestSchema = blobCredentialRequestSchema
-  .omit({ reason: true })
-  .extend({
-    connector: nameSchema,
-    principal: z
-      .strictObject({ id: principalNameSchema, groups: z.array(z.guid().toLowerCase()).max(200).default([]) })
-      .nullable()
-      .default(null)
-      .describe("whom to explain it for; another than oneself only for administrators and auditors"),
-  })
+const explainRequestSchema = z
+  .discriminatedUnion("resourceType", [
+    blobCredentialRequestSchema.omit({ reason: true }).extend(forWhom),
+    secretCredentialRequestSchema.omit({ reason: true }).extend(forWhom),
+    tokenCredentialRequestSchema.omit({ reason: true }).extend(forWhom),
+  ])
   .meta({ id: "ExplainRequest" });
 
 /** What these routes need. */
-export type AccessRoutesDeps = ManageDeps & AuthorizeDeps;
+export type AccessRoutesDeps = ManageDeps &
+  AuthorizeDeps & {
+    /** Where a grant does not fit the type of its resource; empty when it does. */
+    readonly grantProblems: (grant: Grant) => readonly InputProblem[];
+  };
 
 /** Memberships and grants by name, and the explanation. */
 export function accessRoutes(deps: AccessRoutesDeps): Route[] {
@@ -54,7 +64,7 @@ export function accessRoutes(deps: AccessRoutesDeps): Route[] {
       answer: { status: 200, description: "Every check", schema: planSchema },
       handle: async ({ body, caller }) => {
         const { principal, connector, ...request } = body;
-        const ask = askOf({ ...request, reason: null }, connector);
+        const ask = askOf(request, connector);
         return { status: 200, body: planOf(await explain(deps, subjectOf(caller, principal), ask)) };
       },
     }),
@@ -76,6 +86,15 @@ function subjectOf(caller: Principal, named: { id: string; groups: string[] } | 
     );
   }
   return { ...caller, id: named.id, groups: named.groups };
+}
+
+/** @throws InputError INVALID_REQUEST */
+function refuseMisfit(problems: readonly InputProblem[]): void {
+  if (problems.length === 0) return;
+  const list = problems.map(({ path, expected }) => `${path}: ${expected}`).join("; ");
+  throw new InputError("INVALID_REQUEST", `The grant does not fit the type of its resource. Correct ${list}.`, {
+    problems,
+  });
 }
 
 function policyRoutes(
@@ -129,6 +148,7 @@ function policyRoutes(
       body: schema,
       answer: { status: 200, description: "As stored", schema },
       handle: async ({ params, body, preconditions, caller: by, rule, correlationId }) => {
+        if ("resourceId" in body) refuseMisfit(deps.grantProblems(body));
         const { etag } = await putPolicy(deps, kind, params.name, body, readSeen(preconditions), {
           by,
           rule,

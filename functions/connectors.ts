@@ -14,11 +14,12 @@ import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
 import { nothing, type Route, route } from "./route.ts";
 
 /** A connector, by the name that its owner gave or by its id. */
+export const connectorNameOrIdSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/, "expected a connector's name or id");
+/** The same in a path. */
 export const connectorParamsSchema = z.strictObject({
-  nameOrId: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/, "expected a connector's name or id")
-    .describe("name or id of the connector"),
+  nameOrId: connectorNameOrIdSchema.describe("name or id of the connector"),
 });
 const describedSchema = connectorViewSchema
   .extend({
@@ -26,6 +27,9 @@ const describedSchema = connectorViewSchema
     verification: verificationSchema.nullable().describe("what the last verification found"),
   })
   .meta({ id: "DescribedConnector" });
+/** `ok` of this type says less than that of others. */
+const VAULTS_NOT_LISTED =
+  "key-vault-secret: vaults are not listed and no secret was read; whether one can be read shows when it is asked for";
 /** What these routes need: that of registering serves all of them. */
 export type ConnectorRoutesDeps = RegisterDeps;
 
@@ -89,7 +93,8 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
 }
 
 function warningsOf(verification: z.output<typeof verificationSchema> | null): string[] {
-  return (verification?.resourceTypes ?? []).flatMap(({ resourceType, error }) =>
-    error === null ? [] : [`${resourceType}: ${error.message}`],
-  );
+  return (verification?.resourceTypes ?? []).flatMap(({ resourceType, error }) => {
+    if (error !== null) return [`${resourceType}: ${error.message}`];
+    return resourceType === "key-vault-secret" ? [VAULTS_NOT_LISTED] : [];
+  });
 }

@@ -1,31 +1,51 @@
 /** HTTP routes of credentials: issue. */
 import { z } from "zod";
 import { type AuthorizeDeps, explain } from "../shared/access/authorize.ts";
-import { BLOB_ACCESS, blobCredentialRequestSchema } from "../shared/credentials/blob-container.ts";
-import { askOf, type IssueDeps, type Issued, issueCredential } from "../shared/credentials/issue.ts";
+import { RESOURCE_TYPES } from "../shared/connectors/connector.ts";
+import { type IssueDeps, type Issued, issueCredential } from "../shared/credentials/issue.ts";
+import { anyScopeSchema, askOf, credentialRequestSchema } from "../shared/credentials/request.ts";
 import { planOf } from "./access.ts";
 import { connectorParamsSchema } from "./connectors.ts";
 import { type Answer, type Route, route } from "./route.ts";
+
+const mountSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("FILE"), path: z.string().describe("a proposal"), name: z.string() }),
+  z.object({ kind: z.literal("ENV_VAR"), variable: z.string() }),
+]);
+const credentialSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("sas"), accountUrl: z.url(), containerUrl: z.url(), sasToken: z.string() }),
+  z.object({ kind: z.literal("access-token"), token: z.string(), audience: z.string(), tenantId: z.string() }),
+  z.object({
+    kind: z.literal("secret"),
+    value: z.string(),
+    version: z.string(),
+    contentType: z.string().nullable(),
+    mount: mountSchema.nullable().describe("how a task finds it, for requests that say how it is mounted"),
+  }),
+]);
 
 /** A lease with its credential. */
 export const issuedSchema = z
   .object({
     leaseId: z.string(),
     connector: z.object({ id: z.string(), name: z.string() }),
-    resourceType: z.literal("blob-container"),
-    resourceId: z.string().describe("ARM id"),
+    resourceType: z.enum(RESOURCE_TYPES),
+    resourceId: z.string().describe("canonical id"),
     displayName: z.string(),
-    access: z.array(z.enum(BLOB_ACCESS)),
-    scope: z.strictObject({}),
-    form: z.literal("sas"),
+    access: z.array(z.string()),
+    scope: anyScopeSchema,
+    form: z.string(),
     issuedAt: z.iso.datetime(),
-    expiresAt: z.iso.datetime(),
-    refreshAfter: z.iso.datetime().describe("from when on to ask again"),
+    expiresAt: z.iso.datetime().nullable().describe("null: the credential has no end"),
+    refreshAfter: z.iso.datetime().nullable().describe("from when on to ask again"),
     revocation: z.enum(["immediate", "delayed", "expiry-only"]),
-    exposedUntil: z.iso.datetime().describe("the latest moment at which the credential could still work"),
+    exposedUntil: z.iso
+      .datetime()
+      .nullable()
+      .describe("the latest moment at which the credential could still work; null: until somebody rotates it"),
     rule: z.string().describe("what allowed it"),
     warnings: z.array(z.string()),
-    credential: z.object({ kind: z.literal("sas"), accountUrl: z.url(), containerUrl: z.url(), sasToken: z.string() }),
+    credential: credentialSchema,
     env: z.record(z.string(), z.string()).describe("environment variables, ready to export"),
   })
   .meta({ id: "IssuedCredential" });
@@ -45,7 +65,7 @@ export function credentialRoutes(deps: CredentialRoutesDeps): Route[] {
       summary: "Issue a scoped, short-lived credential; with plan=true only say whether and by which rule",
       params: connectorParamsSchema,
       query: z.strictObject({ plan: z.enum(["true", "false"]).default("false") }),
-      body: blobCredentialRequestSchema,
+      body: credentialRequestSchema,
       answer: {
         status: 201,
         description: "The lease with its credential; with plan=true 200 and the plan",
@@ -71,14 +91,7 @@ export function issuedAnswer(status: number, issued: Issued): Answer {
   return { status, body: toAnswer(issued), facts: { connector: issued.connector.name, leaseId, resourceId } };
 }
 
-function toAnswer({
-  lease,
-  connector,
-  displayName,
-  account,
-  container,
-  credential,
-}: Issued): z.input<typeof issuedSchema> {
+function toAnswer({ lease, connector, displayName, credential, warnings, env }: Issued): z.input<typeof issuedSchema> {
   return {
     leaseId: lease.id,
     connector: { id: connector.id, name: connector.name },
@@ -94,14 +107,8 @@ function toAnswer({
     revocation: lease.revocation,
     exposedUntil: lease.exposedUntil,
     rule: lease.rule,
-    warnings: [],
-    credential: { kind: "sas", ...credential },
-    // The account under the names that az and adlfs (fsspec) read; both read the token under this one.
-    env: {
-      AZURE_STORAGE_ACCOUNT: account,
-      AZURE_STORAGE_ACCOUNT_NAME: account,
-      AZURE_STORAGE_SAS_TOKEN: credential.sasToken,
-      AZURE_STORAGE_CONTAINER: container,
-    },
+    warnings: [...warnings],
+    credential,
+    env: { ...env },
   };
 }

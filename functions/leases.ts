@@ -1,10 +1,12 @@
 /** HTTP routes of leases: list, look, renew, revoke. */
 import { z } from "zod";
-import { BLOB_ACCESS, MAX_TTL_SECONDS, MIN_TTL_SECONDS } from "../shared/credentials/blob-container.ts";
+import { RESOURCE_TYPES } from "../shared/connectors/connector.ts";
+import { MAX_TTL_SECONDS, MIN_TTL_SECONDS } from "../shared/credentials/blob-container.ts";
 import type { IssueDeps } from "../shared/credentials/issue.ts";
 import { type Lease, stateOf } from "../shared/credentials/lease.ts";
 import { findVisibleLease, seesAll } from "../shared/credentials/look.ts";
 import { renewLease } from "../shared/credentials/renew.ts";
+import { anyScopeSchema } from "../shared/credentials/request.ts";
 import { revokeLease } from "../shared/credentials/revoke.ts";
 import { principalHash } from "../shared/ids.ts";
 import { issuedAnswer, issuedSchema } from "./credentials.ts";
@@ -19,21 +21,22 @@ const leaseSchema = z
     state: z.enum(["active", "expired", "revoked"]),
     principal: z.string(),
     connectorId: z.string(),
-    resourceType: z.literal("blob-container"),
+    resourceType: z.enum(RESOURCE_TYPES),
     resourceId: z.string(),
-    access: z.array(z.enum(BLOB_ACCESS)),
-    scope: z.strictObject({}),
-    form: z.literal("sas"),
+    access: z.array(z.string()),
+    scope: anyScopeSchema,
+    form: z.string(),
     project: z.string().nullable(),
     domain: z.string().nullable(),
     reason: z.string().nullable(),
     rule: z.string(),
     issuedAt: z.iso.datetime(),
-    expiresAt: z.iso.datetime(),
-    refreshAfter: z.iso.datetime(),
+    expiresAt: z.iso.datetime().nullable().describe("null: the credential has no end"),
+    refreshAfter: z.iso.datetime().nullable(),
     maxUntil: z.iso.datetime(),
     revocation: z.enum(["immediate", "delayed", "expiry-only"]),
-    exposedUntil: z.iso.datetime(),
+    exposedUntil: z.iso.datetime().nullable().describe("null: until somebody rotates it"),
+    upstream: z.record(z.string(), z.string()).describe("names of what was read or made, e.g. the version of a secret"),
   })
   .meta({ id: "Lease" });
 
@@ -91,7 +94,15 @@ export function leaseRoutes(deps: LeaseRoutesDeps): Route[] {
       params: paramsSchema,
       query: nothing,
       body: z
-        .strictObject({ ttlSeconds: z.int().min(MIN_TTL_SECONDS).max(MAX_TTL_SECONDS).nullable().default(null) })
+        .strictObject({
+          ttlSeconds: z
+            .int()
+            .min(MIN_TTL_SECONDS)
+            .max(MAX_TTL_SECONDS)
+            .nullable()
+            .default(null)
+            .describe("null: as at issuing; the only one where nobody chooses the life"),
+        })
         .meta({ id: "RenewRequest" }),
       answer: { status: 200, description: "The lease with its new credential", schema: issuedSchema },
       handle: async ({ params, body, caller, correlationId }) =>

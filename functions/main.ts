@@ -8,16 +8,25 @@ import { createPolicySource } from "../shared/access/source.ts";
 import { createAuditTrail } from "../shared/audit/chain.ts";
 import { sealTrail } from "../shared/audit/seal.ts";
 import { createOpenAzure } from "../shared/azure/arm-resources.ts";
+import { createAudienceUri, createTokenIssuer } from "../shared/azure/arm-token.ts";
 import { createBlobSas, createDelegationKeys } from "../shared/azure/blob-sas.ts";
 import { createCallerVerifier } from "../shared/azure/caller-token.ts";
+import { createCustomerSecrets } from "../shared/azure/customer-secrets.ts";
 import { createRevokeDelegationKeys } from "../shared/azure/delegation-keys.ts";
 import { createConnectorIdentities, ownIdentity } from "../shared/azure/identity.ts";
 import { createCredentialMac, createSecretStore, createVault } from "../shared/azure/key-vault.ts";
 import { accountUrl, cloudOf } from "../shared/cloud.ts";
 import { readConfig } from "../shared/config.ts";
 import { createKnown } from "../shared/connectors/known.ts";
-import { meansResource } from "../shared/connectors/resource-types.ts";
-import { connectorName, openContainer, openStorageAccount } from "../shared/connectors/use.ts";
+import { exactResource, meansResource } from "../shared/connectors/resource-types.ts";
+import {
+  connectorName,
+  openContainer,
+  openStorageAccount,
+  openSubscription,
+  openVaultSecret,
+} from "../shared/connectors/use.ts";
+import { grantProblems } from "../shared/credentials/grant-rules.ts";
 import { createRateLimit } from "../shared/rate-limit.ts";
 import { createPolicyStore } from "../shared/store/access-records.ts";
 import { createAuditReader, createAuditStore, createMarkReader } from "../shared/store/audit-records.ts";
@@ -79,12 +88,22 @@ const delegationKeys = createDelegationKeys({ identities, now });
 
 const routes = appRoutes({
   connectors,
-  access: { ...access, store: policyStore, appendAudit: trail.append },
+  access: {
+    ...access,
+    store: policyStore,
+    appendAudit: trail.append,
+    grantProblems: (grant) => grantProblems(grant, exactResource),
+  },
   credentials: {
     access,
     authorize: (by, ask) => authorize(access, by, ask),
     connectorName: (nameOrId) => connectorName(used.store, nameOrId),
     openContainer: (connector, resourceId) => openContainer(used, connector, resourceId),
+    openVaultSecret: (connector, resourceId) => openVaultSecret(used, connector, resourceId),
+    readVaultSecret: createCustomerSecrets(identities),
+    openSubscription: (connector, resourceId, asked) => openSubscription(used, connector, resourceId, asked),
+    audienceUri: createAudienceUri(config.tokenAudiences),
+    issueToken: createTokenIssuer(identities),
     issueBlobSas: createBlobSas({ identities, now, keys: delegationKeys }),
     leases,
     appendAudit: trail.append,

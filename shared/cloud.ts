@@ -10,6 +10,8 @@ export type Cloud = {
   readonly blobSuffix: string;
   readonly tableSuffix: string;
   readonly keyVaultSuffix: string;
+  /** What tokens of azure-generic are for, by the names that requests use. */
+  readonly audiences: { readonly arm: string; readonly storage: string; readonly "key-vault": string };
   /** Issuer of v1 tokens is `<v1Issuer><tenant>/`. */
   readonly v1Issuer: string;
 };
@@ -21,6 +23,11 @@ const CLOUDS = {
     blobSuffix: "blob.core.windows.net",
     tableSuffix: "table.core.windows.net",
     keyVaultSuffix: "vault.azure.net",
+    audiences: {
+      arm: "https://management.azure.com",
+      storage: "https://storage.azure.com",
+      "key-vault": "https://vault.azure.net",
+    },
     v1Issuer: "https://sts.windows.net/",
   },
 } as const satisfies Record<string, Cloud>;

@@ -44,6 +44,9 @@ export const settingsSchema = z.object({
   LATCHKEY_DENIED_RESOURCES: commaList(z.string().max(1024))
     .default([])
     .describe("canonical ids that are never lent, with all below them, comma separated"),
+  LATCHKEY_TOKEN_AUDIENCES: commaList(z.string().regex(/^[!-~]{1,200}$/))
+    .default([])
+    .describe("audiences that azure-generic lends tokens for beside arm, storage and key-vault, comma separated"),
   LATCHKEY_MAX_ACTIVE_LEASES: wholeNumber(1, 10_000)
     .default(1_000)
     .describe("active leases that one caller may hold, 1 to 10000; exact, whatever runs beside"),
@@ -67,6 +70,8 @@ export type Config = {
   readonly keyVault: string;
   /** Canonical ids that are never lent, with all below them. */
   readonly deniedResources: readonly string[];
+  /** Audiences of lent tokens beside those that every cloud has. */
+  readonly tokenAudiences: readonly string[];
   /** Of one caller. */
   readonly limits: { readonly maxActiveLeases: number; readonly maxIssuesPerSecond: number };
   readonly callers: {
@@ -100,6 +105,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ),
     keyVault: settings.LATCHKEY_KEY_VAULT,
     deniedResources: settings.LATCHKEY_DENIED_RESOURCES,
+    tokenAudiences: settings.LATCHKEY_TOKEN_AUDIENCES,
     limits: {
       maxActiveLeases: settings.LATCHKEY_MAX_ACTIVE_LEASES,
       maxIssuesPerSecond: settings.LATCHKEY_MAX_ISSUES_PER_SECOND,

@@ -1,6 +1,10 @@
-/** The rules of blob-container credentials: what may be asked, and what a SAS says for it. Pure. */
+/** Credentials for blob containers: what may be asked, and the SAS for it. */
 import { z } from "zod";
-import { nameSchema } from "../names.ts";
+import { InputError } from "../errors.ts";
+import { leaseTimes, longestLifeSeconds } from "./lease.ts";
+import type { Minted, MintRequest } from "./minted.ts";
+import type { IssueBlobSas, OpenContainer } from "./ports.ts";
+import { accessSchema, requestFields } from "./request-fields.ts";
 
 /** Shortest life: below this a client spends its time renewing. */
 export const MIN_TTL_SECONDS = 60;
@@ -8,12 +12,14 @@ export const MIN_TTL_SECONDS = 60;
 export const MAX_TTL_SECONDS = 86_400;
 /** When the caller asks for no life, and the grant gives as much. */
 export const DEFAULT_TTL_SECONDS = 3600;
-/** The only form. */
-export const DEFAULT_FORM = "sas";
 /** Rights that are granted one by one. */
 export const BLOB_ACCESS = ["read", "write", "list", "delete"] as const;
 /** One right. */
 export type BlobAccess = (typeof BLOB_ACCESS)[number];
+/** First = default. */
+export const BLOB_FORMS = ["sas"] as const;
+/** A container is lent as a whole. */
+export const blobScopeSchema = z.strictObject({});
 
 /** SAS letters for each right, in the order that Azure asks for. `write` may make, append to and overwrite blobs. */
 const LETTERS = [
@@ -26,40 +32,72 @@ const LETTERS = [
 ] as const satisfies readonly (readonly [string, BlobAccess])[];
 
 /** Body of a credential request for a blob container. */
-export const blobCredentialRequestSchema = z
-  .strictObject({
-    resourceType: z.literal("blob-container"),
-    resourceId: z.string().min(1).max(1024).describe("ARM id, az://NAME, abfs://NAME or NAME"),
-    access: z
-      .array(z.enum(BLOB_ACCESS))
-      .min(1)
-      .max(BLOB_ACCESS.length)
-      .refine((access) => new Set(access).size === access.length, "each right once"),
-    scope: z.strictObject({}).default({}),
-    form: z.literal(DEFAULT_FORM).default(DEFAULT_FORM),
-    ttlSeconds: z
-      .int()
-      .min(MIN_TTL_SECONDS)
-      .max(MAX_TTL_SECONDS)
-      .nullable()
-      .default(null)
-      .describe("null: an hour, or what the grant gives if that is less"),
-    project: nameSchema.nullable().default(null),
-    domain: nameSchema.nullable().default(null),
-    reason: z
-      .string()
-      .regex(/^[^\p{Cc}\p{Cs}]{1,500}$/u, "1 to 500 characters, no control characters")
-      .nullable()
-      .default(null)
-      .describe("kept in the audit trail"),
-  })
-  .meta({ id: "CredentialRequest" });
+export const blobCredentialRequestSchema = z.strictObject({
+  resourceType: z.literal("blob-container"),
+  resourceId: z.string().min(1).max(1024).describe("ARM id, az://NAME, abfs://NAME or NAME"),
+  access: accessSchema(BLOB_ACCESS),
+  scope: blobScopeSchema.default({}),
+  form: z.enum(BLOB_FORMS).default("sas"),
+  ttlSeconds: z
+    .int()
+    .min(MIN_TTL_SECONDS)
+    .max(MAX_TTL_SECONDS)
+    .nullable()
+    .default(null)
+    .describe("null: an hour, or what the grant gives if that is less"),
+  ...requestFields,
+});
 /** A checked request. */
 export type BlobCredentialRequest = z.output<typeof blobCredentialRequestSchema>;
 
 /** SAS permission letters for the rights, e.g. `rl`. */
-export function sasPermissions(access: readonly BlobAccess[]): string {
+export function sasPermissions(access: readonly string[]): string {
   return LETTERS.filter(([, right]) => access.includes(right))
     .map(([letter]) => letter)
     .join("");
+}
+
+/** What making a SAS needs. */
+export type MintBlobDeps = { readonly openContainer: OpenContainer; readonly issueBlobSas: IssueBlobSas };
+
+/**
+ * @throws what OpenContainer and IssueBlobSas throw; InputError INVALID_REQUEST for a life beyond the connector's
+ */
+export async function mintBlobSas(deps: MintBlobDeps, request: MintRequest, now: Date): Promise<Minted> {
+  const opened = await deps.openContainer(request.connector, request.resourceId);
+  const { connector, resourceId, displayName, container, signIn } = opened;
+  const longest = longestLifeSeconds([connector.expiresAt, request.grantExpiresAt], now);
+  const ttlSeconds = request.ttlSeconds ?? Math.min(DEFAULT_TTL_SECONDS, request.maxTtlSeconds, longest);
+  if (ttlSeconds > longest) {
+    const problems = [{ path: "/ttlSeconds", expected: `at most ${longest}` }];
+    throw new InputError("INVALID_REQUEST", `The connector expires in ${longest} seconds. Ask for a shorter life.`, {
+      problems,
+    });
+  }
+  const times = leaseTimes(now, ttlSeconds);
+  const sas = await deps.issueBlobSas({
+    signIn,
+    account: container.account,
+    container: container.container,
+    permissions: sasPermissions(request.access),
+    expiresAt: new Date(times.expiresAt),
+  });
+  return {
+    connector,
+    resourceId,
+    displayName,
+    times,
+    exposedUntil: times.expiresAt,
+    credential: { kind: "sas", ...sas },
+    marked: sas.sasToken,
+    upstream: {},
+    warnings: [],
+    // The account under the names that az and adlfs (fsspec) read; both read the token under this one.
+    env: {
+      AZURE_STORAGE_ACCOUNT: container.account,
+      AZURE_STORAGE_ACCOUNT_NAME: container.account,
+      AZURE_STORAGE_SAS_TOKEN: sas.sasToken,
+      AZURE_STORAGE_CONTAINER: container.container,
+    },
+  };
 }

@@ -1,11 +1,12 @@
 /** Issues a credential: policy → resolve → mint → lease and audit, side by side → answer. No record, no credential. */
 import { newLeaseId, principalHash, type RandomBytes } from "../ids.ts";
 import type { Principal } from "../principal.ts";
-import { type BlobCredentialRequest, DEFAULT_FORM } from "./blob-container.ts";
 import { type Lease, renewableUntil } from "./lease.ts";
-import { type MintDeps, type Minted, mint } from "./mint.ts";
-import type { Ask, Authorize, ConnectorName, LeaseStore } from "./ports.ts";
+import { type MintDeps, mint } from "./mint.ts";
+import type { Minted } from "./minted.ts";
+import type { Authorize, ConnectorName, LeaseStore } from "./ports.ts";
 import { auditOf, type RecordDeps, record } from "./record.ts";
+import { askOf, type CredentialRequest } from "./request.ts";
 
 /** What issuing needs. */
 export type IssueDeps = MintDeps &
@@ -24,29 +25,25 @@ export type Issued = Minted & { readonly lease: Lease };
  */
 export async function issueCredential(
   deps: IssueDeps,
-  request: BlobCredentialRequest & { readonly connector: string },
+  request: CredentialRequest & { readonly connector: string },
   by: Principal,
   correlationId: string,
 ): Promise<Issued> {
   const ask = askOf(request, await deps.connectorName(request.connector));
   const authorized = await deps.authorize(by, ask);
   const now = deps.now();
-  const minted = await mint(
-    deps,
-    { ...ask, access: request.access, ...authorized, ttlSeconds: request.ttlSeconds },
-    now,
-  );
+  const minted = await mint(deps, ask.resourceType, { ...ask, asked: ask.resourceId, ...authorized }, now);
   const ph = principalHash(by);
   const lease: Lease = {
     id: newLeaseId(ph, deps.randomBytes),
     principalHash: ph,
     state: "active",
     connectorId: minted.connector.id,
-    resourceType: request.resourceType,
+    resourceType: ask.resourceType,
     resourceId: minted.resourceId,
-    access: request.access,
-    scope: request.scope,
-    form: request.form,
+    access: ask.access,
+    scope: ask.scope,
+    form: ask.form,
     principal: { id: by.id, issuer: by.issuer },
     project: request.project,
     domain: request.domain,
@@ -55,7 +52,8 @@ export async function issueCredential(
     ...minted.times,
     maxUntil: renewableUntil(now, [minted.connector.expiresAt, authorized.grantExpiresAt]),
     revocation: "expiry-only",
-    exposedUntil: minted.times.expiresAt,
+    exposedUntil: minted.exposedUntil,
+    upstream: minted.upstream,
   };
   const event = await auditOf(deps, "credential.issued", lease, minted, by, correlationId);
   await record(
@@ -65,21 +63,4 @@ export async function issueCredential(
     () => deps.leases.remove(lease),
   );
   return { ...minted, lease };
-}
-
-/** The request as policy looks at it. */
-export function askOf(request: BlobCredentialRequest, connector: string): Ask {
-  const { resourceType, resourceId, access, scope, form, ttlSeconds, project, domain } = request;
-  return {
-    connector,
-    resourceType,
-    resourceId,
-    access,
-    scope,
-    form,
-    defaultForm: DEFAULT_FORM,
-    ttlSeconds,
-    project,
-    domain,
-  };
 }

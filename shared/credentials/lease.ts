@@ -1,13 +1,19 @@
 /** A lease: one issued credential on record, without the credential. Pure. */
+import type { ResourceType } from "../connectors/ports.ts";
 import { utc } from "../time.ts";
-import { type BlobAccess, MAX_TTL_SECONDS } from "./blob-container.ts";
+import type { Scope } from "./ports.ts";
+
+/** Longest life of a credential whose life is chosen: a day. */
+const MAX_LIFE_SECONDS = 86_400;
 
 /** As stored. `expired` is never stored: the clock says it (see stateOf). */
 export const STORED_STATES = ["active", "revoked"] as const;
 /** State of a lease as people see it. */
 export type LeaseState = (typeof STORED_STATES)[number] | "expired";
-/** What can be done about a credential that is out. */
-export type Revocation = "immediate" | "delayed" | "expiry-only";
+/** What can be done about a credential that is out, or was: `delayed` = ended, but whoever checks it may not know yet. */
+export const REVOCATIONS = ["immediate", "delayed", "expiry-only"] as const;
+/** See REVOCATIONS. */
+export type Revocation = (typeof REVOCATIONS)[number];
 
 /** One issued credential. Times are UTC, whole seconds. */
 export type Lease = {
@@ -15,12 +21,12 @@ export type Lease = {
   readonly principalHash: string;
   readonly state: (typeof STORED_STATES)[number];
   readonly connectorId: string;
-  readonly resourceType: "blob-container";
-  /** Canonical ARM id. */
+  readonly resourceType: ResourceType;
+  /** Canonical. */
   readonly resourceId: string;
-  readonly access: readonly BlobAccess[];
-  readonly scope: Readonly<Record<string, never>>;
-  readonly form: "sas";
+  readonly access: readonly string[];
+  readonly scope: Scope;
+  readonly form: string;
   readonly principal: { readonly id: string; readonly issuer: string };
   readonly project: string | null;
   readonly domain: string | null;
@@ -28,14 +34,17 @@ export type Lease = {
   /** What allowed it. */
   readonly rule: string;
   readonly issuedAt: string;
-  readonly expiresAt: string;
-  /** From when on a client should ask again. */
-  readonly refreshAfter: string;
+  /** End of the credential; null = it has none. */
+  readonly expiresAt: string | null;
+  /** From when on a client should ask again; null where nothing ends. */
+  readonly refreshAfter: string | null;
   /** No renewal reaches beyond this. */
   readonly maxUntil: string;
   readonly revocation: Revocation;
-  /** The latest moment at which any secret of the lease could still work. */
-  readonly exposedUntil: string;
+  /** The latest moment at which any secret of the lease could still work; null = until somebody rotates it. */
+  readonly exposedUntil: string | null;
+  /** Names of what was made or read upstream, e.g. the version of a secret. */
+  readonly upstream: Readonly<Record<string, string>>;
 };
 
 /** Clients refresh after this share of the life, so that a fifth is left for retries. */
@@ -45,14 +54,20 @@ const REFRESH_SHARE = 0.8;
 const MAX_LEASE_SECONDS = 7 * 86_400;
 
 /** A lease that is past its end is expired, whatever the row says. */
-export function stateOf(lease: Pick<Lease, "state" | "expiresAt">, now: Date): LeaseState {
-  return lease.state === "active" && Date.parse(lease.expiresAt) <= now.getTime() ? "expired" : lease.state;
+export function stateOf(lease: Pick<Lease, "state" | "expiresAt" | "maxUntil">, now: Date): LeaseState {
+  return lease.state === "active" && leaseEnd(lease) <= now.getTime() ? "expired" : lease.state;
+}
+
+/** When the lease ends by itself, in milliseconds since 1970: with its credential, and with its renewals at the latest. */
+export function leaseEnd({ expiresAt, maxUntil }: Pick<Lease, "expiresAt" | "maxUntil">): number {
+  const renewable = Date.parse(maxUntil);
+  return expiresAt === null ? renewable : Math.min(Date.parse(expiresAt), renewable);
 }
 
 /** No credential outlives the connector or the grant that it came through. Whole seconds from now; at most a day. */
 export function longestLifeSeconds(ends: readonly (string | null)[], now: Date): number {
   const lives = ends.filter((end) => end !== null).map((end) => Math.floor((Date.parse(end) - now.getTime()) / 1000));
-  return Math.min(MAX_TTL_SECONDS, ...lives);
+  return Math.min(MAX_LIFE_SECONDS, ...lives);
 }
 
 /** Times of a credential issued now for `ttlSeconds`, whole seconds. */
@@ -62,6 +77,11 @@ export function leaseTimes(now: Date, ttlSeconds: number) {
     expiresAt: after(now, ttlSeconds),
     refreshAfter: after(now, Math.floor(ttlSeconds * REFRESH_SHARE)),
   };
+}
+
+/** When to ask for the successor of a credential that ends at a given time. */
+export function refreshTime(now: Date, expiresAt: Date): string {
+  return after(now, Math.floor(((expiresAt.getTime() - now.getTime()) / 1000) * REFRESH_SHARE));
 }
 
 /** The end of all renewals of a lease that starts now. */

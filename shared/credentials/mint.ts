@@ -1,58 +1,21 @@
-/** Makes the credential of an allowed request. Nothing is recorded here. Used by issue and renew. */
-import { InputError } from "../errors.ts";
-import { type BlobAccess, DEFAULT_TTL_SECONDS, sasPermissions } from "./blob-container.ts";
-import { leaseTimes, longestLifeSeconds } from "./lease.ts";
-import type { Authorized, BlobSas, IssueBlobSas, OpenContainer } from "./ports.ts";
+/** Makes the credential of an allowed request, by resource type. Nothing is recorded here. Used by issue and renew. */
+import type { ResourceType } from "../connectors/ports.ts";
+import { type MintTokenDeps, mintToken } from "./arm-token.ts";
+import { type MintBlobDeps, mintBlobSas } from "./blob-container.ts";
+import { type MintSecretDeps, mintSecret } from "./key-vault-secret.ts";
+import type { Minted, MintRequest } from "./minted.ts";
 
-/** What making a credential needs. */
-export type MintDeps = { readonly openContainer: OpenContainer; readonly issueBlobSas: IssueBlobSas };
-/** A credential and what it is for. */
-export type Minted = {
-  readonly connector: { readonly id: string; readonly name: string; readonly expiresAt: string | null };
-  readonly resourceId: string;
-  readonly displayName: string;
-  readonly account: string;
-  readonly container: string;
-  readonly times: ReturnType<typeof leaseTimes>;
-  readonly credential: BlobSas;
+/** What making credentials needs. */
+export type MintDeps = MintBlobDeps & MintSecretDeps & MintTokenDeps;
+
+/** How each type's credential is made. */
+const MINTS: Readonly<Record<ResourceType, (deps: MintDeps, request: MintRequest, now: Date) => Promise<Minted>>> = {
+  "blob-container": mintBlobSas,
+  "key-vault-secret": mintSecret,
+  "azure-generic": mintToken,
 };
 
-/**
- * @param request.ttlSeconds null: the default, or what is allowed if that is less
- * @throws what OpenContainer and IssueBlobSas throw; InputError INVALID_REQUEST for a life beyond the connector's
- */
-export async function mint(
-  deps: MintDeps,
-  request: Authorized & { connector: string; access: readonly BlobAccess[]; ttlSeconds: number | null },
-  now: Date,
-): Promise<Minted> {
-  const { connector, resourceId, displayName, container, signIn } = await deps.openContainer(
-    request.connector,
-    request.resourceId,
-  );
-  const longest = longestLifeSeconds([connector.expiresAt, request.grantExpiresAt], now);
-  const ttlSeconds = request.ttlSeconds ?? Math.min(DEFAULT_TTL_SECONDS, request.maxTtlSeconds, longest);
-  if (ttlSeconds > longest) {
-    const problems = [{ path: "/ttlSeconds", expected: `at most ${longest}` }];
-    throw new InputError("INVALID_REQUEST", `The connector expires in ${longest} seconds. Ask for a shorter life.`, {
-      problems,
-    });
-  }
-  const times = leaseTimes(now, ttlSeconds);
-  const credential = await deps.issueBlobSas({
-    signIn,
-    account: container.account,
-    container: container.container,
-    permissions: sasPermissions(request.access),
-    expiresAt: new Date(times.expiresAt),
-  });
-  return {
-    connector,
-    resourceId,
-    displayName,
-    account: container.account,
-    container: container.container,
-    times,
-    credential,
-  };
+/** @throws what the type's own function throws */
+export function mint(deps: MintDeps, resourceType: ResourceType, request: MintRequest, now: Date): Promise<Minted> {
+  return MINTS[resourceType](deps, request, now);
 }

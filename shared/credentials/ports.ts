@@ -1,10 +1,56 @@
 /** What issuing needs from outside. Other domains are named here as ports and joined in functions/main.ts. */
-import type { OpenedContainer, SignIn } from "../connectors/ports.ts";
+import type { CloudName } from "../cloud.ts";
+import type {
+  OpenedContainer,
+  OpenedStorageAccount,
+  OpenedSubscription,
+  OpenedVaultSecret,
+  ResourceType,
+  SignIn,
+  VaultSecretId,
+} from "../connectors/ports.ts";
 import type { Principal } from "../principal.ts";
 import type { Lease } from "./lease.ts";
 
 /** Resolves a container inside the named connector. @throws LatchkeyError, see connectors/use.ts */
 export type OpenContainer = (connector: string, resourceId: string) => Promise<OpenedContainer>;
+
+/** Checks that the named connector may be used for a secret. @throws LatchkeyError, see connectors/use.ts */
+export type OpenVaultSecret = (connector: string, resourceId: string) => Promise<OpenedVaultSecret>;
+/** Resolves a subscription inside the named connector. @throws LatchkeyError, see connectors/use.ts */
+export type OpenSubscription = (connector: string, resourceId: string, asked: string) => Promise<OpenedSubscription>;
+
+/** One version of a secret, as its vault has it. */
+export type VaultSecret = {
+  readonly value: string;
+  readonly version: string;
+  readonly contentType: string | null;
+  readonly notBefore: Date | null;
+  readonly expiresAt: Date | null;
+};
+/**
+ * Reads a secret from a customer's vault; null version = the latest, null answer = there is none.
+ * @throws InputError SIGN_IN_FAILED, UpstreamError UPSTREAM_REFUSED UPSTREAM_TIMEOUT VAULT_UNAVAILABLE
+ */
+export type ReadVaultSecret = (request: {
+  readonly signIn: SignIn;
+  readonly secret: VaultSecretId;
+  readonly version: string | null;
+}) => Promise<VaultSecret | null>;
+
+/** URI of an audience by the name that requests use. @throws InputError INVALID_REQUEST for one that is not served */
+export type AudienceUri = (name: string, cloud: CloudName) => string;
+/**
+ * A new access token of a connector's identity; its end is read from the token.
+ * @throws InputError SIGN_IN_FAILED, UpstreamError UPSTREAM_REFUSED UPSTREAM_TIMEOUT VAULT_UNAVAILABLE
+ */
+export type IssueToken = (request: {
+  readonly signIn: SignIn;
+  readonly audience: string;
+}) => Promise<{ token: string; expiresAt: Date }>;
+
+/** Limits inside a resource: `audience` of a token, `version` of a secret. */
+export type Scope = { readonly audience?: string | undefined; readonly version?: string | undefined };
 
 /** What the caller gets for a container. `sasToken` has no leading `?`. */
 export type BlobSas = { readonly accountUrl: string; readonly containerUrl: string; readonly sasToken: string };
@@ -32,10 +78,10 @@ export type Authorized = {
 /** A request as policy looks at it. */
 export type Ask = {
   readonly connector: string;
-  readonly resourceType: string;
+  readonly resourceType: ResourceType;
   readonly resourceId: string;
   readonly access: readonly string[];
-  readonly scope: Readonly<Record<string, never>>;
+  readonly scope: Scope;
   readonly form: string;
   readonly defaultForm: string;
   readonly ttlSeconds: number | null;
@@ -60,6 +106,22 @@ export type LeaseStore = {
   /** Takes back an insert whose credential was never answered. */
   remove(lease: Lease): Promise<void>;
 };
+
+/**
+ * Leases of SAS tokens that are active and whose end is still to come, in the order of their ids, behind `after`.
+ * @throws UpstreamError STATE_UNAVAILABLE
+ */
+export type ListActiveSas = (
+  after: string | null,
+  limit: number,
+) => Promise<readonly { readonly lease: Lease; readonly etag: string }[]>;
+/** Resolves a storage account inside the named connector. @throws LatchkeyError, see connectors/use.ts */
+export type OpenStorageAccount = (connector: string, text: string) => Promise<OpenedStorageAccount>;
+/**
+ * Ends every user delegation key of an account, whoever had it made, and forgets those of this process.
+ * @throws InputError SIGN_IN_FAILED, UpstreamError UPSTREAM_REFUSED (nothing was ended) UPSTREAM_TIMEOUT (not known)
+ */
+export type RevokeDelegationKeys = (opened: OpenedStorageAccount) => Promise<void>;
 
 /** The mark by which the audit trail recognises a credential. @throws UpstreamError VAULT_UNAVAILABLE */
 export type ComputeMac = (credential: string) => Promise<string>;

@@ -2,7 +2,7 @@
 import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
 import type { Principal } from "../principal.ts";
 import type { Lease } from "./lease.ts";
-import type { Minted } from "./mint.ts";
+import type { Minted } from "./minted.ts";
 import type { ComputeMac } from "./ports.ts";
 
 /** What recording needs. */
@@ -35,13 +35,15 @@ export async function auditOf(
       project: lease.project,
       domain: lease.domain,
       reason: lease.reason,
+      ...(lease.scope.audience === undefined ? {} : { audience: lease.scope.audience }),
+      ...minted.upstream,
     },
-    credentialMac: await deps.computeMac(minted.credential.sasToken),
+    credentialMac: minted.marked === null ? null : await deps.computeMac(minted.marked),
   };
 }
 
 /**
- * Both records or neither: a SAS leaves nothing in Azure, so dropping it here is enough to withdraw it.
+ * Both records or neither: what is made here leaves nothing in Azure, so dropping it here is enough to withdraw it.
  * @param write puts the lease; @param takeBack undoes that
  */
 export async function record(

@@ -1,12 +1,12 @@
 /** Renews a lease: same id, new secret, policy asked anew. */
-import { ConflictError } from "../errors.ts";
+import { ConflictError, InputError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
-import { DEFAULT_FORM } from "./blob-container.ts";
 import type { IssueDeps, Issued } from "./issue.ts";
 import { type Lease, longestLifeSeconds, stateOf } from "./lease.ts";
 import { findOwnLease } from "./look.ts";
 import { mint } from "./mint.ts";
 import { auditOf, record } from "./record.ts";
+import { TYPE_RULES } from "./request.ts";
 
 /**
  * @param ttlSeconds null: as long as policy gives, at most an hour
@@ -23,6 +23,11 @@ export async function renewLease(
   const now = deps.now();
   const left = longestLifeSeconds([lease.maxUntil], now);
   if (stateOf(lease, now) !== "active" || left <= 0) throw closed();
+  if (ttlSeconds !== null && !TYPE_RULES[lease.resourceType].hasTtl) {
+    throw new InputError("INVALID_REQUEST", "Nobody chooses the life of this credential. Leave ttlSeconds out.", {
+      problems: [{ path: "/ttlSeconds", expected: "null" }],
+    });
+  }
   const ask = {
     connector: await deps.connectorName(lease.connectorId),
     resourceType: lease.resourceType,
@@ -30,21 +35,24 @@ export async function renewLease(
     access: lease.access,
     scope: lease.scope,
     form: lease.form,
-    defaultForm: DEFAULT_FORM,
+    defaultForm: TYPE_RULES[lease.resourceType].forms[0],
     ttlSeconds,
     project: lease.project,
     domain: lease.domain,
   };
   const authorized = await deps.authorize(by, ask);
   const maxTtlSeconds = Math.min(authorized.maxTtlSeconds, left);
-  const minted = await mint(deps, { ...ask, ...authorized, maxTtlSeconds, ttlSeconds: ttlSeconds ?? null }, now);
-  if (Date.parse(minted.times.expiresAt) > Date.parse(lease.maxUntil)) throw closed();
+  const request = { ...ask, asked: lease.resourceId, ...authorized, maxTtlSeconds };
+  const minted = await mint(deps, lease.resourceType, request, now);
+  // What works until it is rotated has no end that the lease could bound.
+  if (minted.exposedUntil !== null && Date.parse(minted.exposedUntil) > Date.parse(lease.maxUntil)) throw closed();
   const renewed: Lease = {
     ...lease,
     ...minted.times,
     issuedAt: lease.issuedAt,
     rule: authorized.rule,
-    exposedUntil: minted.times.expiresAt,
+    exposedUntil: latest(lease.exposedUntil, minted.exposedUntil),
+    upstream: minted.upstream,
   };
   const event = await auditOf(deps, "credential.renewed", renewed, minted, by, correlationId);
   const replace = async () => {
@@ -53,6 +61,12 @@ export async function renewLease(
   };
   await record(deps, event, replace, async () => undefined);
   return { ...minted, lease: renewed };
+}
+
+/** A secret that was given out earlier may outlive the one of now. Null = no end. */
+function latest(left: string | null, right: string | null): string | null {
+  if (left === null || right === null) return null;
+  return Date.parse(left) > Date.parse(right) ? left : right;
 }
 
 function closed(): ConflictError {

@@ -55,6 +55,17 @@ export async function revokeLease(
   return {
     lease: revoked,
     done: ["the lease is closed and cannot be renewed"],
-    notDone: [`a SAS cannot be revoked alone: this one works until ${lease.exposedUntil}`],
+    notDone: [notDone(lease)],
   };
+}
+
+function notDone({ resourceType, exposedUntil }: Lease): string {
+  switch (resourceType) {
+    case "blob-container":
+      return `a SAS cannot be revoked alone: this one works until ${exposedUntil}`;
+    case "azure-generic":
+      return `an access token cannot be revoked: this one works until ${exposedUntil}`;
+    case "key-vault-secret":
+      return "a value that was read cannot be taken back: it works until it is changed where it is used";
+  }
 }

@@ -1,9 +1,11 @@
 /** Leases in the table `Leases`. Implements LeaseStore of the credentials. */
 import { z } from "zod";
-import { BLOB_ACCESS } from "../credentials/blob-container.ts";
-import { type Lease, STORED_STATES } from "../credentials/lease.ts";
-import type { LeaseStore } from "../credentials/ports.ts";
+import { RESOURCE_TYPES } from "../connectors/connector.ts";
+import { type Lease, leaseEnd, REVOCATIONS, STORED_STATES } from "../credentials/lease.ts";
+import type { LeaseStore, ListActiveSas } from "../credentials/ports.ts";
+import { anyScopeSchema, FORMS, RIGHTS } from "../credentials/request.ts";
 import { hash } from "../ids.ts";
+import { utc } from "../time.ts";
 import { jsonText } from "./columns.ts";
 import { LEDGER_KEY } from "./lease-ledger.ts";
 import { createLeaseWriter, type LeaseEntry, type LeaseWriterDeps } from "./lease-writer.ts";
@@ -15,22 +17,23 @@ const rowSchema = z.object({
   rowKey: z.string(),
   state: z.enum(STORED_STATES),
   connectorId: z.string(),
-  resourceType: z.literal("blob-container"),
+  resourceType: z.enum(RESOURCE_TYPES),
   resourceId: z.string(),
-  accessJson: jsonText(z.array(z.enum(BLOB_ACCESS))),
-  scopeJson: jsonText(z.strictObject({})),
-  form: z.literal("sas"),
+  accessJson: jsonText(z.array(z.enum(RIGHTS))),
+  scopeJson: jsonText(anyScopeSchema),
+  form: z.enum(FORMS),
   principalJson: jsonText(z.strictObject({ id: z.string(), issuer: z.string() })),
   project: z.string().nullish(),
   domain: z.string().nullish(),
   reason: z.string().nullish(),
   rule: z.string(),
   issuedAt: z.string(),
-  expiresAt: z.string(),
-  refreshAfter: z.string(),
+  expiresAt: z.string().nullish(),
+  refreshAfter: z.string().nullish(),
   maxUntil: z.string(),
-  revocation: z.literal("expiry-only"),
-  exposedUntil: z.string(),
+  revocation: z.enum(REVOCATIONS),
+  exposedUntil: z.string().nullish(),
+  upstreamJson: jsonText(z.record(z.string(), z.string())).nullish(),
 });
 /** Partitions are hex digits. */
 const ALL = { from: "0", to: "g" };
@@ -45,7 +48,7 @@ export function createLeaseStore(deps: LeaseWriterDeps & { readonly table: Table
   const { table } = deps;
   const writer = createLeaseWriter(deps);
   return {
-    insert: (lease) => writer.insert({ ...entryOf(lease), endsAt: secondsOf(lease.expiresAt) }),
+    insert: (lease) => writer.insert({ ...entryOf(lease), endsAt: secondsOf(lease) }),
     async find(leaseId) {
       const row = await table.get(partitionOf(leaseId), leaseId);
       return row === null ? null : { lease: fromRow(row), etag: row.etag };
@@ -63,17 +66,35 @@ export function createLeaseStore(deps: LeaseWriterDeps & { readonly table: Table
   };
 }
 
+/** @param deps.table opened with STATE_UNAVAILABLE */
+export function createActiveSas(deps: { readonly table: Table; readonly now: () => Date }): ListActiveSas {
+  return async (after, limit) => {
+    const rows = await deps.table.scan({
+      ...ALL,
+      after: after === null ? null : { partitionKey: partitionOf(after), rowKey: after },
+      where: [
+        ["RowKey", "lt", END],
+        ["state", "eq", "active"],
+        ["form", "eq", "sas"],
+        ["expiresAt", "ge", utc(deps.now())],
+      ],
+      limit,
+    });
+    return rows.map((row) => ({ lease: fromRow(row), etag: row.etag }));
+  };
+}
+
 /** What counts it: the random part of its id, until it ends. */
 function entryOf(lease: Lease): LeaseEntry {
   return {
     row: toRow(lease),
     key: lease.id.slice(lease.principalHash.length + 1),
-    endsAt: lease.state === "active" ? secondsOf(lease.expiresAt) : null,
+    endsAt: lease.state === "active" ? secondsOf(lease) : null,
   };
 }
 
-function secondsOf(time: string): number {
-  return Date.parse(time) / 1000;
+function secondsOf(lease: Lease): number {
+  return leaseEnd(lease) / 1000;
 }
 
 /** A lease id begins with the hash of its principal. */
@@ -99,18 +120,18 @@ function toRow(lease: Lease): Row {
     reason: lease.reason ?? undefined,
     rule: lease.rule,
     issuedAt: lease.issuedAt,
-    expiresAt: lease.expiresAt,
-    refreshAfter: lease.refreshAfter,
+    expiresAt: lease.expiresAt ?? undefined,
+    refreshAfter: lease.refreshAfter ?? undefined,
     maxUntil: lease.maxUntil,
     revocation: lease.revocation,
-    exposedUntil: lease.exposedUntil,
+    exposedUntil: lease.exposedUntil ?? undefined,
+    upstreamJson: Object.keys(lease.upstream).length === 0 ? undefined : JSON.stringify(lease.upstream),
     revokeAttempts: 0,
   };
 }
 
 function fromRow(stored: StoredRow): Lease {
-  const { partitionKey, rowKey, accessJson, scopeJson, principalJson, project, domain, reason, ...row } =
-    rowSchema.parse(stored);
+  const { partitionKey, rowKey, accessJson, scopeJson, principalJson, upstreamJson, ...row } = rowSchema.parse(stored);
   return {
     ...row,
     id: rowKey,
@@ -118,8 +139,12 @@ function fromRow(stored: StoredRow): Lease {
     access: accessJson,
     scope: scopeJson,
     principal: principalJson,
-    project: project ?? null,
-    domain: domain ?? null,
-    reason: reason ?? null,
+    project: row.project ?? null,
+    domain: row.domain ?? null,
+    reason: row.reason ?? null,
+    expiresAt: row.expiresAt ?? null,
+    refreshAfter: row.refreshAfter ?? null,
+    exposedUntil: row.exposedUntil ?? null,
+    upstream: upstreamJson ?? {},
   };
 }

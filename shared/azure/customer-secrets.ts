@@ -1,0 +1,96 @@
+/** Secrets of customers' vaults, read with a connector's sign-in. Implements ReadVaultSecret; values are never kept. */
+import type { PipelinePolicy } from "@azure/core-rest-pipeline";
+import { vaultSecretUrl, vaultUrl } from "../connectors/vault-secret.ts";
+import type { ReadVaultSecret } from "../credentials/ports.ts";
+import { UpstreamError } from "../errors.ts";
+import { CLIENT_OPTIONS } from "./client-options.ts";
+import type { ConnectorIdentities } from "./identity.ts";
+import { callAsConnector, failureOf } from "./upstream.ts";
+
+/** Inner codes of a vault's 403, with what to do. Source: Key Vault's REST error codes. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  SecretDisabled: "This version is disabled. Have its owner enable it, or name another version.",
+  ForbiddenByPolicy:
+    "The vault goes by access policies, where role assignments do nothing. Give the connector's identity the secret permission Get there, or turn the vault to Azure RBAC.",
+  ForbiddenByFirewall: "The vault's firewall keeps this service out. Let its network in.",
+  ForbiddenByConnection: "The vault takes private connections only. Give this service one.",
+};
+
+/** @param more policies for tests, which answer in the vault's place */
+export function createCustomerSecrets(
+  identities: ConnectorIdentities,
+  more: { readonly httpClient?: import("@azure/core-rest-pipeline").HttpClient } = {},
+): ReadVaultSecret {
+  return ({ signIn, secret, version }) =>
+    callAsConnector(
+      `read the secret ${secret.name} of the vault ${secret.vault}`,
+      `Grant the connector's identity the role Key Vault Secrets User at the secret ${vaultSecretUrl(secret)}.`,
+      async (abortSignal) => {
+        const { SecretClient } = await import("@azure/keyvault-secrets");
+        const client = new SecretClient(vaultUrl(secret), identities(signIn), {
+          ...CLIENT_OPTIONS,
+          ...more,
+          additionalPolicies: [
+            ...CLIENT_OPTIONS.additionalPolicies,
+            { policy: stayOnHost(new URL(vaultUrl(secret)).host), position: "perRetry" },
+          ],
+          // A vault that sends its callers elsewhere would send their token along.
+          redirectOptions: { maxRetries: 0 },
+        });
+        try {
+          const found = await client.getSecret(secret.name, { ...(version !== null && { version }), abortSignal });
+          const { notBefore, expiresOn, contentType } = found.properties;
+          if (found.value === undefined || found.properties.version === undefined) {
+            throw refused("The vault gave no value, or named no version.");
+          }
+          return {
+            value: found.value,
+            version: found.properties.version,
+            contentType: contentType ?? null,
+            notBefore: notBefore ?? null,
+            expiresAt: expiresOn ?? null,
+          };
+        } catch (error) {
+          const { status } = failureOf(error);
+          if (status === 404) return null;
+          const remedy = status === 403 ? REMEDIES[innerCodeOf(error) ?? ""] : undefined;
+          if (remedy !== undefined) throw refused(remedy, error);
+          throw error;
+        }
+      },
+    );
+}
+
+/** Nothing goes to another host, whatever the library makes of an answer. */
+function stayOnHost(host: string): PipelinePolicy {
+  return {
+    name: "stayOnHost",
+    sendRequest(request, next) {
+      if (new URL(request.url).host !== host) throw refused("The vault named another host.");
+      return next(request);
+    },
+  };
+}
+
+function refused(what: string, error?: unknown): UpstreamError {
+  return new UpstreamError("UPSTREAM_REFUSED", `The secret was not read. ${what}`, {
+    retryable: false,
+    failure: error === undefined ? null : failureOf(error),
+  });
+}
+
+/** Key Vault's finer reason: `error.innererror.code` of the body. */
+function innerCodeOf(error: unknown): string | null {
+  const body = memberOf(memberOf(error, "response"), "bodyAsText");
+  if (typeof body !== "string") return null;
+  try {
+    const code = memberOf(memberOf(memberOf(JSON.parse(body), "error"), "innererror"), "code");
+    return typeof code === "string" ? code : null;
+  } catch {
+    return null;
+  }
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+}
