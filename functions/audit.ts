@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { AuditPlace, ReadAudit } from "../shared/audit/ports.ts";
 import { AUDIT_EVENTS, AUDIT_OUTCOMES, type AuditRow } from "../shared/audit/record.ts";
+import { InputError } from "../shared/errors.ts";
 import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
 import { nothing, type Route, route } from "./route.ts";
 
@@ -68,6 +69,11 @@ export function auditRoutes(deps: AuditRoutesDeps): Route[] {
           principalId: principal,
           resourceId: resource,
         };
+        if (query.from >= query.to) {
+          throw new InputError("INVALID_REQUEST", "The time asked for is empty. Give a from that is before to.", {
+            problems: [{ path: "/from", expected: "a time before to" }],
+          });
+        }
         const read = (after: string | null, limit: number) => deps.readAudit(query, readPlace(after), limit);
         return { status: 200, body: await pageOf(page, placeOf, placeSchema, read) };
       },
