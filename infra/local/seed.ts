@@ -10,9 +10,22 @@ const storageAccount = z.strictObject({
   sharedKeyAccess: z.boolean().default(false),
   key: z.base64().optional(),
 });
+/** One version of a secret; without `version` it gets an id of its own. */
+const secretVersion = z.strictObject({
+  version: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional(),
+  value: z.string(),
+  contentType: z.string().optional(),
+  enabled: z.boolean().default(true),
+  notBefore: z.iso.datetime().optional(),
+  expires: z.iso.datetime().optional(),
+});
 const keyVault = z.strictObject({
   name: z.string().regex(/^[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]$/),
-  secrets: z.record(z.string(), z.string()),
+  /** Versions of each, oldest first. */
+  secrets: z.record(z.string(), z.array(secretVersion).min(1)),
 });
 const numericId = z.string().regex(/^[1-9][0-9]*$/);
 const githubJob = z.strictObject({

@@ -52,6 +52,7 @@ function lease(first: number, changes: Partial<Lease> = {}): Lease {
     maxUntil: "2026-11-22T10:00:00Z",
     revocation: "expiry-only",
     exposedUntil: "2026-11-21T11:00:00Z",
+    upstream: {},
     ...changes,
   };
 }
@@ -130,7 +131,7 @@ describe("the row that counts", () => {
     for (const refusal of refusals) expect(refusal).toMatchObject({ code: "LEASE_LIMIT" });
     const there = await leases.list({ principalHash: other, after: null, limit: 100 });
     expect(there).toHaveLength(5);
-    const first = Math.min(...there.map(({ expiresAt }) => Date.parse(expiresAt) - now().getTime())) / 1000;
+    const first = Math.min(...there.map(({ expiresAt }) => Date.parse(expiresAt ?? "") - now().getTime())) / 1000;
     await expect(newStore(5).insert(make(20))).rejects.toMatchObject({ code: "LEASE_LIMIT", retryAfterSeconds: first });
   });
 

@@ -1,6 +1,7 @@
 /** Azure RBAC over the role assignments of the seed file; used by ARM, Key Vault and the storage guard. */
 import { keyVaultsOf, type Seed, storageAccountsOf } from "../seed.ts";
 import { BUILT_IN_ROLES, type RoleDefinition } from "./built-in-roles.ts";
+import { CUSTOM_ROLES } from "./custom-roles.ts";
 import type { Authorization, Principal } from "./ports.ts";
 
 /** A role assignment with ids in the place of names. */
@@ -19,7 +20,7 @@ export type RoleAssignment = {
 export function roleAssignmentsOf(seed: Seed): RoleAssignment[] {
   return seed.roleAssignments.flatMap((assignment) => {
     const principalId = principalIdOf(seed, assignment.principal);
-    const role = BUILT_IN_ROLES.find((candidate) => candidate.name === assignment.role);
+    const role = [...BUILT_IN_ROLES, ...CUSTOM_ROLES].find((candidate) => candidate.name === assignment.role);
     if (!role) throw new Error(`seed: role assignment names the unknown role "${assignment.role}"`);
     return scopesOf(seed, assignment.scope).map((scope) => ({ principalId, role, scope }));
   });
@@ -93,15 +94,17 @@ function principalIdOf(seed: Seed, name: string): string {
 
 function scopesOf(seed: Seed, scope: string): string[] {
   if (scope === "/") return seed.subscriptions.map((subscription) => `/subscriptions/${subscription.id}`);
-  const [root, groupName, resourceName, containerName, ...rest] = scope.split("/");
+  const [root, groupName, resourceName, partName, ...rest] = scope.split("/");
   if (root !== "" || !groupName || rest.length > 0 || scope.endsWith("/")) {
-    throw new Error(`seed: "${scope}" is no scope; write /, /group, /group/resource or /group/account/container`);
+    throw new Error(
+      `seed: "${scope}" is no scope; write /, /group, /group/resource, /group/account/container or /group/vault/secret`,
+    );
   }
   if (resourceName === undefined) return [groupIdOf(seed, groupName)];
   const inGroup = ({ group }: { group: { name: string } }) => same(group.name, groupName);
   const accounts = storageAccountsOf(seed).filter((entry) => inGroup(entry) && same(entry.account.name, resourceName));
-  if (containerName === undefined) {
-    const vaults = keyVaultsOf(seed).filter((entry) => inGroup(entry) && same(entry.vault.name, resourceName));
+  const vaults = keyVaultsOf(seed).filter((entry) => inGroup(entry) && same(entry.vault.name, resourceName));
+  if (partName === undefined) {
     return [
       exactlyOne(
         [...accounts, ...vaults].map((entry) => entry.id),
@@ -109,12 +112,13 @@ function scopesOf(seed: Seed, scope: string): string[] {
       ),
     ];
   }
-  const holders = accounts.filter((entry) => entry.account.containers.includes(containerName));
-  const account = exactlyOne(
-    holders.map((entry) => entry.id),
-    `scope "${scope}"`,
-  );
-  return [`${account}/blobServices/default/containers/${containerName}`];
+  const containers = accounts
+    .filter((entry) => entry.account.containers.includes(partName))
+    .map((entry) => `${entry.id}/blobServices/default/containers/${partName}`);
+  const secrets = vaults
+    .filter((entry) => Object.hasOwn(entry.vault.secrets, partName))
+    .map((entry) => `${entry.id}/secrets/${partName}`);
+  return [exactlyOne([...containers, ...secrets], `scope "${scope}"`)];
 }
 
 function groupIdOf(seed: Seed, name: string): string {

@@ -127,12 +127,18 @@ export async function createKeyVault(deps: {
   };
 }
 
-function seededState(secrets: Readonly<Record<string, string>>, now: Date, newVersion: () => string): VaultState {
+function seededState(secrets: SeedSecrets, now: Date, newVersion: () => string): VaultState {
   const state: VaultState = { secrets: [] };
-  for (const [name, value] of Object.entries(secrets))
-    setSecret(state, name, { value }, { now, version: newVersion() });
+  const seconds = (time: string | undefined) => (time === undefined ? undefined : Date.parse(time) / 1000);
+  for (const [name, versions] of Object.entries(secrets)) {
+    for (const { version, notBefore, expires, ...input } of versions) {
+      const attributes = { nbf: seconds(notBefore), exp: seconds(expires) };
+      setSecret(state, name, { ...input, ...attributes }, { now, version: version ?? newVersion() });
+    }
+  }
   return state;
 }
+type SeedSecrets = ReturnType<typeof keyVaultsOf>[number]["vault"]["secrets"];
 
 function checkApiVersion(version: string | undefined): void {
   if (!version) throw badParameter("api-version must be specified");
