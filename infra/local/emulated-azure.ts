@@ -23,6 +23,8 @@ export type EmulatedAzureOptions = {
   readonly ports?: Partial<Ports>;
   /** Milliseconds until a deletion or recovery shows in a key vault; half a second if left out. */
   readonly settleMs?: number;
+  /** Milliseconds until revoked user delegation keys stop working, as in Azure's caches; 0 if left out. */
+  readonly revocationDelayMs?: number;
   /** Told when a child process ends although nobody asked it to. */
   readonly onChildExit?: (name: "azurite" | "host", exit: ChildExit) => void;
 };
@@ -65,7 +67,7 @@ export async function startEmulatedAzure(options: EmulatedAzureOptions): Promise
 }
 
 async function startParts(
-  { ports = {}, settleMs, onChildExit }: EmulatedAzureOptions,
+  { ports = {}, settleMs, revocationDelayMs, onChildExit }: EmulatedAzureOptions,
   stateDir: string,
   seed: Seed,
   ends: (() => Promise<void>)[],
@@ -81,7 +83,15 @@ async function startParts(
   ends.push(() => azurite.child.stop());
   void azurite.child.exited.then((exit) => azurite.child.isStopping() || onChildExit?.("azurite", exit));
 
-  const services = await createServices({ seed, state, azurite, ca: certificates.ca, settleMs, now });
+  const services = await createServices({
+    seed,
+    state,
+    azurite,
+    ca: certificates.ca,
+    settleMs,
+    revocationDelayMs,
+    now,
+  });
   const log = createRequestLog();
   const faults = createFaults({ log, now });
   const front = createFront(services, certificates, faults.intercept);

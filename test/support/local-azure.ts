@@ -10,10 +10,11 @@ export type LocalAzure = EmulatedAzure;
 /**
  * One a test file: it sets `HTTPS_PROXY` and the trusted certificates of this process.
  * @param options.settleMs milliseconds until a deletion or recovery shows in a key vault
+ * @param options.revocationDelayMs milliseconds until revoked user delegation keys stop working; 0 if left out
  * @param options.stateDir kept after `stop`; without it, a temporary folder that `stop` removes
  */
 export async function startLocalAzure(
-  options: { readonly stateDir?: string; readonly settleMs?: number } = {},
+  options: { readonly stateDir?: string; readonly settleMs?: number; readonly revocationDelayMs?: number } = {},
 ): Promise<LocalAzure> {
   const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), "latchkey-azure-"));
   const system = await startEmulatedAzure({ ...options, stateDir });

@@ -46,3 +46,12 @@ export type StoredContainer = { readonly name: string; readonly etag: string; re
 export type ContainerDirectory = {
   list(account: string): Promise<readonly StoredContainer[]>;
 };
+
+/** User delegation keys of storage accounts, as far as they were revoked. A key is named by what a SAS says of it. */
+export type DelegationKeyRegister = {
+  /** Told of every key that is made. */
+  made(account: string, key: string): void;
+  /** Every key of the account that was made so far is dead. */
+  revokeAll(account: string): void;
+  isRevoked(account: string, key: string): boolean;
+};

@@ -24,7 +24,7 @@ export type ArmAnswer = {
 
 /** One operation of the emulated ARM. `type` marks those of a resource provider, without its namespace. */
 export type ArmOperation = {
-  readonly method: "GET" | "HEAD";
+  readonly method: "GET" | "HEAD" | "POST";
   readonly path: string;
   readonly apiVersions: readonly string[];
   readonly type?: string;

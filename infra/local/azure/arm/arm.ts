@@ -1,10 +1,10 @@
-/** Azure Resource Manager (management.azure.com), read-only over the seed. Wired by system.ts. */
+/** Azure Resource Manager (management.azure.com) over the seed, which it never changes. Wired by system.ts. */
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Seed } from "../../seed.ts";
 import type { Service } from "../../service.ts";
-import type { AccessTokens, Authorization, ContainerDirectory } from "../ports.ts";
+import type { AccessTokens, Authorization, ContainerDirectory, DelegationKeyRegister } from "../ports.ts";
 import { type ArmCaller, identifyCaller } from "./arm-caller.ts";
 import {
   ArmError,
@@ -23,6 +23,8 @@ import { subscriptionOperations } from "./subscriptions.ts";
 
 /** Reads left in the bucket of a new caller after this one, as answers of 2025 show them. */
 const READS_LEFT = { tenant: "249", subscription: "1099", global: "16499" };
+/** Writes left, as answers of 2026 show them. */
+const WRITES_LEFT = { subscription: "199", global: "2999" };
 const GUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 /** What the storage resource provider calls itself in its answers. */
 const STORAGE_SERVER = "Microsoft-Azure-Storage-Resource-Provider/1.0,Microsoft-HTTPAPI/2.0 Microsoft-HTTPAPI/2.0";
@@ -33,6 +35,7 @@ export async function createArm(deps: {
   readonly tokens: AccessTokens;
   readonly authorization: Authorization;
   readonly containers: ContainerDirectory;
+  readonly delegationKeys: DelegationKeyRegister;
   readonly now: () => Date;
 }): Promise<Service> {
   const { seed, tokens, now } = deps;
@@ -87,7 +90,7 @@ export async function createArm(deps: {
   });
   const operations = [
     ...subscriptionOperations({ seed, rights }),
-    ...storageAccountOperations({ seed, rights }),
+    ...storageAccountOperations({ seed, rights, delegationKeys: deps.delegationKeys }),
     ...blobContainerOperations({ seed, rights, containers: deps.containers, now }),
   ];
   for (const operation of operations) {
@@ -112,7 +115,10 @@ export async function createArm(deps: {
           query: (name) => queryOf(request, name),
         });
         const isTenantLevel = !operation.path.includes(":subscription");
-        if (isTenantLevel) reply.header("x-ms-ratelimit-remaining-tenant-reads", READS_LEFT.tenant);
+        if (operation.method === "POST") {
+          reply.header("x-ms-ratelimit-remaining-subscription-writes", WRITES_LEFT.subscription);
+          reply.header("x-ms-ratelimit-remaining-subscription-global-writes", WRITES_LEFT.global);
+        } else if (isTenantLevel) reply.header("x-ms-ratelimit-remaining-tenant-reads", READS_LEFT.tenant);
         else {
           reply.header("x-ms-ratelimit-remaining-subscription-reads", READS_LEFT.subscription);
           reply.header("x-ms-ratelimit-remaining-subscription-global-reads", READS_LEFT.global);

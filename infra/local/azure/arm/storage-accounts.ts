@@ -1,5 +1,6 @@
 /** Storage accounts as the storage resource provider shows them. Registered by arm.ts. */
 import { type Seed, storageAccountsOf } from "../../seed.ts";
+import type { DelegationKeyRegister } from "../ports.ts";
 import { STORAGE_API_VERSIONS } from "./api-versions.ts";
 import { resourceGroupNotFound, resourceNotFound } from "./arm-errors.ts";
 import type { ArmOperation, ArmRequest } from "./arm-operation.ts";
@@ -10,6 +11,8 @@ type Account = ReturnType<typeof storageAccountsOf>[number];
 
 /** Action behind a read of a storage account. */
 const READ_ACCOUNT = "Microsoft.Storage/storageAccounts/read";
+/** Action behind the end of all user delegation keys of an account. */
+const REVOKE_KEYS = "Microsoft.Storage/storageAccounts/revokeUserDelegationKeys/action";
 /** When the accounts of the seed tenant were made: the seed file has no date, and a fixed one keeps answers equal. */
 const CREATED = "2026-01-12T09:30:41.1183706Z";
 /** DNS zone of static websites in West Europe (`zNN` is fixed by region). */
@@ -20,7 +23,11 @@ export const ACCOUNT_PATH =
   "/subscriptions/:subscription/resourceGroups/:group/providers/Microsoft.Storage/storageAccounts/:account";
 
 /** Source of the shapes: azure-rest-api-specs storage 2026-09-01 and azure-cli recordings of `storage account show`. */
-export function storageAccountOperations(deps: { readonly seed: Seed; readonly rights: ArmRights }): ArmOperation[] {
+export function storageAccountOperations(deps: {
+  readonly seed: Seed;
+  readonly rights: ArmRights;
+  readonly delegationKeys: DelegationKeyRegister;
+}): ArmOperation[] {
   const { seed, rights } = deps;
   const provider = { method: "GET", apiVersions: STORAGE_API_VERSIONS, type: "storageAccounts" } as const;
   return [
@@ -54,6 +61,16 @@ export function storageAccountOperations(deps: { readonly seed: Seed; readonly r
       answer: (request) => {
         const account = readableAccount(seed, request, (scope) => rights.demand(request.caller, READ_ACCOUNT, scope));
         return { status: 200, body: accountBody(account) };
+      },
+    },
+    {
+      ...provider,
+      method: "POST",
+      path: `${ACCOUNT_PATH}/revokeUserDelegationKeys`,
+      answer: (request) => {
+        const demand = (scope: string) => rights.demand(request.caller, REVOKE_KEYS, scope);
+        deps.delegationKeys.revokeAll(readableAccount(seed, request, demand).account.name);
+        return { status: 200 };
       },
     },
   ];

@@ -1,6 +1,6 @@
 /** Who sends a request to Azure Storage: bearer token, user delegation SAS or account key (called by storage.ts). */
 import type { IncomingMessage } from "node:http";
-import type { AccessTokens, TokenRefusal } from "../ports.ts";
+import type { AccessTokens, DelegationKeyRegister, TokenRefusal } from "../ports.ts";
 import {
   authenticationFailed,
   invalidToken,
@@ -46,6 +46,7 @@ const TOKEN_DETAIL: Readonly<Record<TokenRefusal, string>> = {
 export type CallerDeps = {
   readonly tokens: AccessTokens;
   readonly tenant: string;
+  readonly delegationKeys: DelegationKeyRegister;
   readonly now: () => Date;
 };
 
@@ -85,6 +86,10 @@ export async function identifyCaller(
     if (service !== "blob" || !query.has("skoid")) return byKey();
     const checked = checkUserDelegationSas(query, deps.tenant, deps.now());
     if (!checked.ok) return checked;
+    // How Azure words this is not recorded anywhere; with another key the signature cannot match.
+    if (deps.delegationKeys.isRevoked(account.name, checked.sas.key)) {
+      return refuse(authenticationFailed("Signature did not match."));
+    }
     return {
       ok: true,
       caller: { kind: "sas", objectId: checked.sas.ownerObjectId, version: checked.sas.version },

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Seed, storageAccountsOf } from "../../seed.ts";
 import type { Service } from "../../service.ts";
-import type { AccessTokens, Authorization, ContainerDirectory } from "../ports.ts";
+import type { AccessTokens, Authorization, ContainerDirectory, DelegationKeyRegister } from "../ports.ts";
 import { type AzuriteEndpoints, connectAzurite } from "./azurite-connection.ts";
 import { type Caller, headerOf, identifyCaller } from "./caller.ts";
 import { checkEntity, checkPath, checkRequest, checkTable, checkVersion } from "./checks.ts";
@@ -34,6 +34,7 @@ export type StorageDeps = {
   readonly tokens: AccessTokens;
   readonly authorization: Authorization;
   readonly azurite: AzuriteEndpoints;
+  readonly delegationKeys: DelegationKeyRegister;
   readonly now: () => Date;
 };
 
@@ -53,7 +54,12 @@ export function createStorage(deps: StorageDeps): {
 } {
   const azurite = connectAzurite(deps.azurite);
   const accounts = new Map(storageAccountsOf(deps.seed).map((entry) => [entry.account.name, entry]));
-  const caller = { tokens: deps.tokens, tenant: deps.seed.tenant.id, now: deps.now };
+  const caller = {
+    tokens: deps.tokens,
+    tenant: deps.seed.tenant.id,
+    delegationKeys: deps.delegationKeys,
+    now: deps.now,
+  };
 
   async function answer(request: IncomingMessage, response: ServerResponse, host: string): Promise<void> {
     const [name = ""] = host.split(".");
@@ -128,6 +134,7 @@ export function createStorage(deps: StorageDeps): {
     if (!body) return refuse(bodyTooLarge(KEY_REQUEST_LIMIT_BYTES));
     const key = userDelegationKey(body.toString("utf8"), { ...who, version }, deps.now());
     if (!key.ok) return refuse(key.error);
+    deps.delegationKeys.made(name, key.name);
     const clientRequestId = request.headers["x-ms-client-request-id"];
     response
       .writeHead(200, {

@@ -18,7 +18,7 @@ export function userDelegationKey(
   body: string,
   owner: KeyOwner,
   now: Date,
-): { ok: true; body: string } | { ok: false; error: StorageError } {
+): { ok: true; body: string; name: string } | { ok: false; error: StorageError } {
   const refuse = (error: StorageError) => ({ ok: false as const, error });
   const keyInfo = /^\s*(?:<\?xml[^>]*\?>\s*)?<KeyInfo(?:\s[^>]*)?>(.*)<\/KeyInfo>\s*$/s.exec(
     body.replace(/^\uFEFF/, ""),
@@ -48,7 +48,16 @@ export function userDelegationKey(
     Value: value,
   };
   const inner = Object.entries(members).map(([name, text]) => `<${name}>${escapeXml(text)}</${name}>`);
-  return { ok: true, body: `${xmlStart()}<UserDelegationKey>${inner.join("")}</UserDelegationKey>` };
+  const name = delegationKeyName(owner.objectId, { start, expiry });
+  return { ok: true, name, body: `${xmlStart()}<UserDelegationKey>${inner.join("")}</UserDelegationKey>` };
+}
+
+/**
+ * What tells the keys of an account apart: SAS tokens say the same of theirs, to the second.
+ * @param times milliseconds since 1970
+ */
+export function delegationKeyName(objectId: string, times: { start: number; expiry: number }): string {
+  return JSON.stringify([objectId.toLowerCase(), Math.floor(times.start / 1000), Math.floor(times.expiry / 1000)]);
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { authenticationFailed, notEmulated } from "./refusals.ts";
 import type { StorageError } from "./storage-error.ts";
-import { timeOf } from "./user-delegation-key.ts";
+import { delegationKeyName, timeOf } from "./user-delegation-key.ts";
 
 /** Members that Azurite does not know; a SAS with one would fail there on its signature. */
 const NOT_EMULATED = ["sip", "saoid", "suoid", "scid", "sduoid", "skdutid", "sdd", "ses", "srh", "srq"] as const;
@@ -15,7 +15,12 @@ const OLDEST_VERSION = "2020-12-06";
 const MANDATORY = ["sv", "sr", "sp", "se", "skoid", "sktid", "skt", "ske", "sks", "skv"] as const;
 
 /** A SAS whose form and times are good. The signature is still to be checked. */
-export type UserDelegationSas = { readonly ownerObjectId: string; readonly version: string };
+export type UserDelegationSas = {
+  readonly ownerObjectId: string;
+  readonly version: string;
+  /** See delegationKeyName. */
+  readonly key: string;
+};
 
 /** @param tenant the only tenant whose keys this service has */
 export function checkUserDelegationSas(
@@ -59,7 +64,8 @@ export function checkUserDelegationSas(
       `Signature not valid in the specified key time frame: Expiry [${http(expiry)}] - Key expiry [${http(keyExpiry)}]`,
     );
   }
-  return { ok: true, sas: { ownerObjectId: member("skoid"), version: member("sv") } };
+  const key = delegationKeyName(member("skoid"), { start: keyStart, expiry: keyExpiry });
+  return { ok: true, sas: { ownerObjectId: member("skoid"), version: member("sv"), key } };
 }
 
 function http(time: number): string {

@@ -8,8 +8,10 @@ import {
   roleAssignmentsOf,
 } from "../../../../infra/local/azure/authorization.ts";
 import { BUILT_IN_ROLES, type RoleDefinition } from "../../../../infra/local/azure/built-in-roles.ts";
+import { CUSTOM_ROLES } from "../../../../infra/local/azure/custom-roles.ts";
 import { loadSeed, type Seed } from "../../../../infra/local/seed.ts";
 
+const ROLES = [...BUILT_IN_ROLES, ...CUSTOM_ROLES];
 const seed = loadSeed();
 const SUBSCRIPTION = `/subscriptions/${seed.subscriptions[0]?.id}`;
 const ACCOUNT = `${SUBSCRIPTION}/resourceGroups/demo-zenml-demos/providers/Microsoft.Storage/storageAccounts/demozenmlartifacts`;
@@ -172,8 +174,8 @@ describe("against a naive model", () => {
   });
 });
 
-test("built-in roles: every id is used once and every name of the seed is there", () => {
-  expect(new Set(BUILT_IN_ROLES.map(({ id }) => id)).size).toBe(BUILT_IN_ROLES.length);
-  const names = BUILT_IN_ROLES.map(({ name }) => name);
+test("roles: every id is used once and every name of the seed is there", () => {
+  expect(new Set(ROLES.map(({ id }) => id)).size).toBe(ROLES.length);
+  const names = ROLES.map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining(seed.roleAssignments.map(({ role }) => role)));
 });

@@ -18,7 +18,8 @@ function identify(reason: TokenRefusal, service: "blob" | "table", version: stri
   const request = new IncomingMessage(new Socket());
   request.method = "GET";
   request.headers = { authorization: "Bearer a.b.c", "x-ms-version": version };
-  const deps = { tokens, tenant: "t", now: () => new Date() };
+  const delegationKeys = { made() {}, revokeAll() {}, isRevoked: () => false };
+  const deps = { tokens, tenant: "t", delegationKeys, now: () => new Date() };
   return identifyCaller(deps, service, account, request, new URLSearchParams()).then((answer) => ({ answer, asked }));
 }
 
