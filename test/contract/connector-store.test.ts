@@ -180,6 +180,21 @@ describe("faults", () => {
     },
   );
 
+  test("a Retry-After of a minute ends every call at the first answer, and says so", async () => {
+    await store.insert(fresh("before-the-minute"));
+    const failure = { code: "STATE_UNAVAILABLE", retryAfterSeconds: 60 };
+    for (const call of [
+      () => store.insert(fresh("minute")),
+      () => store.find("minute"),
+      () => store.list({ limit: 1, continuationToken: null }),
+    ]) {
+      await control.fault({ service: "storage", status: 503, retryAfterSeconds: 60 });
+      await expect(call()).rejects.toMatchObject(failure);
+      expect(await control.clear()).toBe(1);
+    }
+    expect(await store.find("minute")).toBeNull();
+  });
+
   test("a process whose first write met a fault makes the table at its next", async () => {
     const first = createConnectorStore(stateTable(azure, "LateConnectors", "STATE_UNAVAILABLE"));
     await control.fault({ service: "storage", path: "/Tables", status: 503 });
