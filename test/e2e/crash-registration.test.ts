@@ -110,7 +110,6 @@ describe("the state fails", () => {
   ];
   const CASES = STEPS.flatMap(([where, before, at, replyLost]) => [
     { where, before, at: { ...at, status: 503 }, how: "and says so", outcome: REFUSED },
-    { where, before, at: { ...at, drop: true }, how: "and closes every connection", outcome: REFUSED },
     { where, before, at: { ...at, dropReply: true }, how: "and every reply is lost", outcome: replyLost },
   ]);
 
