@@ -4,6 +4,8 @@ import { CLOUD_NAMES, STORAGE_ACCOUNT_NAME } from "../cloud.ts";
 import { nameSchema } from "../names.ts";
 import { utc } from "../time.ts";
 
+/** Form of a connector's id. */
+export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** What is shown instead of a secret. */
 export const HIDDEN = "[HIDDEN]";
 
@@ -33,7 +35,8 @@ const principalSchema = z
 /** Body of `POST /connectors`. */
 export const connectorRequestSchema = z
   .strictObject({
-    name: nameSchema,
+    // A name that looks like an id could answer for another connector's.
+    name: nameSchema.refine((name) => !UUID.test(name), "not in the form of an id"),
     authMethod: z.literal("service-principal"),
     cloud: z.enum(CLOUD_NAMES).default("public"),
     configuration: configurationSchema,

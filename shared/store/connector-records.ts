@@ -5,6 +5,7 @@ import {
   CONNECTOR_STATES,
   type Connector,
   connectorRequestSchema,
+  UUID,
   verificationSchema,
 } from "../connectors/connector.ts";
 import type { ConnectorStore, VerificationStore } from "../connectors/ports.ts";
@@ -14,7 +15,6 @@ import { jsonText } from "./columns.ts";
 import type { Row, StoredRow, Table } from "./tables.ts";
 
 const PARTITION = "c";
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Row keys of names lie between these: DEL follows `~`. */
 const NAMES = { first: "n~", end: "n\u007f" };
 const { configuration, labels, resourceTypes, users } = connectorRequestSchema.shape;
@@ -60,9 +60,7 @@ export function createConnectorStore(table: Table): ConnectorStore {
       return { etag: found.etag };
     },
     async find(nameOrId) {
-      // A name may look like an id, and then it goes first: it is what its owner wrote.
-      const byName = await findByName(nameOrId);
-      if (byName !== null || !UUID.test(nameOrId)) return byName;
+      if (!UUID.test(nameOrId)) return findByName(nameOrId);
       const pointer = await table.get(PARTITION, `i~${nameOrId.toLowerCase()}`);
       return typeof pointer?.name === "string" ? findByName(pointer.name) : null;
     },

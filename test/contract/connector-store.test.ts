@@ -93,12 +93,12 @@ describe("insert and find", () => {
     expect((await store.find("race"))?.connector.id).toBe(winners[0]?.id);
   });
 
-  test("a name that looks like another's id goes before the id", async () => {
+  test("an id finds its own connector alone, also when another's name is in its form", async () => {
     const byId = fresh("has-an-id");
     await store.insert(byId);
-    const byName = fresh(byId.id);
-    await store.insert(byName);
-    expect((await store.find(byId.id))?.connector.id).toBe(byName.id);
+    // Registering refuses such a name; even a row that has it answers for nobody else.
+    await store.insert(fresh(byId.id));
+    expect((await store.find(byId.id))?.connector).toEqual(byId);
   });
 
   test("a name in quotes finds nothing but itself", async () => {
@@ -179,6 +179,21 @@ describe("faults", () => {
       expect(await store.find(name)).toBeNull();
     },
   );
+
+  test("a Retry-After of a minute ends every call at the first answer, and says so", async () => {
+    await store.insert(fresh("before-the-minute"));
+    const failure = { code: "STATE_UNAVAILABLE", retryAfterSeconds: 60 };
+    for (const call of [
+      () => store.insert(fresh("minute")),
+      () => store.find("minute"),
+      () => store.list({ limit: 1, continuationToken: null }),
+    ]) {
+      await control.fault({ service: "storage", status: 503, retryAfterSeconds: 60 });
+      await expect(call()).rejects.toMatchObject(failure);
+      expect(await control.clear()).toBe(1);
+    }
+    expect(await store.find("minute")).toBeNull();
+  });
 
   test("a process whose first write met a fault makes the table at its next", async () => {
     const first = createConnectorStore(stateTable(azure, "LateConnectors", "STATE_UNAVAILABLE"));

@@ -57,6 +57,15 @@ describe("faults", () => {
     await expect(secrets.remove("connector-a")).rejects.toMatchObject(failure);
   });
 
+  test("a Retry-After of a minute ends the call at the first answer, and says so", async () => {
+    await control.fault({ service: "key-vault", status: 429, retryAfterSeconds: 60 });
+    await expect(secrets.put("connector-minute", SECRET)).rejects.toMatchObject({
+      code: "VAULT_UNAVAILABLE",
+      retryAfterSeconds: 60,
+    });
+    expect(await control.clear()).toBe(1);
+  });
+
   test("an identity without the role is VAULT_UNAVAILABLE", async () => {
     const stranger = createSecretStore(vaultOf("stranger"));
     await expect(stranger.put("connector-x", SECRET)).rejects.toMatchObject({

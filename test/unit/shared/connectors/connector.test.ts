@@ -38,6 +38,11 @@ describe("connectorRequestSchema", () => {
     });
   });
 
+  test("a name in the form of an id is refused: it could answer for another connector", () => {
+    expect(isTaken({ name: "2d9ab631-e7ea-4ad8-94b0-b759db5b8c8d" })).toBe(false);
+    expect(isTaken({ name: "2d9ab631-e7ea-4ad8-94b0-b759db5b8c8d-x" })).toBe(true);
+  });
+
   test.each(["a", "0", "a-", "a".repeat(63), "a--b"])("name %s is taken", (name) => {
     expect(isTaken({ name })).toBe(true);
   });
