@@ -9,7 +9,9 @@ import pc from "picocolors";
 import { enterLocalAzure } from "../../infra/local/in-process-client.ts";
 import { startLocalSystem } from "../../infra/local/system.ts";
 import { buildBundle } from "../build.ts";
+import { proveTrail } from "./audit-trail.ts";
 import { lendBlob } from "./lend-blob.ts";
+import { lendSecret } from "./lend-secret.ts";
 import { createStage } from "./stage.ts";
 
 const stage = createStage(
@@ -38,6 +40,8 @@ try {
   ends.push(setGlobalProxyFromEnv(process.env));
 
   await lendBlob(stage, system);
+  await lendSecret(stage, system);
+  await proveTrail(stage, system);
 
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   console.log(`\n${pc.green(pc.bold("All as it should be."))} ${stage.steps} steps in ${seconds} s.`);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { chainRow } from "../../../../shared/audit/record.ts";
 import { UpstreamError } from "../../../../shared/errors.ts";
-import { createAuditStore } from "../../../../shared/store/audit-records.ts";
+import { createAuditStore, createFoundRecordReader, createMarkReader } from "../../../../shared/store/audit-records.ts";
 import type { Row, StoredRow, Table } from "../../../../shared/store/tables.ts";
 import { auditEvent } from "../../../support/fakes-audit.ts";
 
@@ -17,7 +17,19 @@ const rows = [first, second];
 /** A table of which only what is given may be asked. */
 function tableOf(asked: Partial<Table>): Table {
   const never = () => Promise.reject(new Error("not asked for"));
-  return { insert: never, insertAll: never, get: never, remove: never, range: never, ...asked };
+  const [change, replace, removeIf, scan] = [never, never, never, never];
+  return {
+    insert: never,
+    insertAll: never,
+    get: never,
+    remove: never,
+    range: never,
+    change,
+    replace,
+    removeIf,
+    scan,
+    ...asked,
+  };
 }
 
 /** A store whose transactions go as `insertAll` says, while a row with `hash` may lie in the first one's place. */
@@ -91,3 +103,100 @@ test("insert: rows in the way are our own, another's, or gone again", async () =
     retryable: true,
   });
 });
+
+/** The rows as the table answers them. */
+const storedRows = async (): Promise<StoredRow[]> => {
+  const sent: Row[] = [];
+  await storeOver(async (added) => {
+    sent.push(...added);
+    return added.map(() => "etag");
+  }).store.insert(rows);
+  return sent.map((row) => {
+    const present = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined));
+    return {
+      ...present,
+      partitionKey: row.partitionKey,
+      rowKey: row.rowKey,
+      etag: "e",
+      timestamp: "2026-11-21T10:00:01Z",
+    };
+  });
+};
+const allOf = async <T>(stream: AsyncIterable<T>): Promise<T[]> => {
+  const items: T[] = [];
+  for await (const item of stream) items.push(item);
+  return items;
+};
+const tableWith = (stored: readonly StoredRow[]) => tableOf({ scan: async () => [...stored] });
+
+test("marks: read place and hash alone, behind one record and before a chain, page by page", async () => {
+  const asked: Parameters<Table["scan"]>[0][] = [];
+  const page = (from: number, count: number): StoredRow[] =>
+    Array.from({ length: count }, (_, index) => ({
+      partitionKey: "20261121~w",
+      rowKey: String(from + index).padStart(8, "0"),
+      etag: "e",
+      hash: `h${from + index}`,
+    }));
+  const pages = [page(8, 1000), page(1008, 2)];
+  const scan: Table["scan"] = async (query) => {
+    asked.push(query);
+    return pages.shift() ?? [];
+  };
+  const after = { day: "20261121", writerId: "w", sequence: 7 };
+  const marks = await allOf(createMarkReader(tableOf({ scan }))({ after, before: { day: "20261122", writerId: "~" } }));
+  expect(marks).toHaveLength(1002);
+  expect(marks.at(-1)).toEqual({ day: "20261121", writerId: "w", sequence: 1009, hash: "h1009" });
+  const range = { from: "20261121~w", to: "20261122~~", where: [], limit: 1000 };
+  const select = ["PartitionKey", "RowKey", "hash"];
+  expect(asked).toEqual([
+    { ...range, select, after: { partitionKey: "20261121~w", rowKey: "00000007" } },
+    { ...range, select, after: { partitionKey: "20261121~w", rowKey: "00001007" } },
+  ]);
+});
+
+test("marks: rows that are no records of ours are left out", async () => {
+  const row = { partitionKey: "20261121~w", rowKey: "00000001", etag: "e", hash: "h" };
+  const { hash: _hash, ...bare } = row;
+  const strange = [{ ...row, partitionKey: "x" }, { ...row, rowKey: "1" }, bare, row];
+  const range = { after: { day: "20261121", writerId: "", sequence: 0 }, before: { day: "20261122", writerId: "~" } };
+  const marks = await allOf(createMarkReader(tableWith(strange))(range));
+  expect(marks).toEqual([{ day: "20261121", writerId: "w", sequence: 1, hash: "h" }]);
+});
+
+test("found records: as they were written, with their place", async () => {
+  const found = await allOf(createFoundRecordReader(tableWith(await storedRows()))({ from: "", to: "20261121" }));
+  expect(found).toEqual([
+    { where: "Audit/20261121~w/00000007", place: { day: "20261121", writerId: "w", sequence: 7 }, row: first },
+    { where: "Audit/20261121~w/00000008", place: { day: "20261121", writerId: "w", sequence: 8 }, row: second },
+  ]);
+});
+
+test.each<[string, Record<string, unknown>]>([
+  ["a column more", { note: "x" }],
+  ["a column less", { rule: undefined }],
+  ["a column of another type", { at: 5 }],
+  ["another event", { event: "never.happened" }],
+  ["details that are no JSON", { detailJson: "{" }],
+  ["details with a name twice", { detailJson: '{"access":["write"],"access":["read"]}' }],
+  ["details with a space", { detailJson: '{"access": ["read"]}' }],
+])("found records: one with %s is shown as unreadable, in its place", async (_what, changes) => {
+  const [stored] = await storedRows();
+  if (stored === undefined) throw new Error("no row");
+  const [found] = await allOf(createFoundRecordReader(tableWith([{ ...stored, ...changes }]))({ from: "", to: "x" }));
+  expect(found).toEqual({
+    where: "Audit/20261121~w/00000007",
+    place: { day: "20261121", writerId: "w", sequence: 7 },
+    row: null,
+  });
+});
+
+test.each([{ partitionKey: "20261121" }, { partitionKey: "2026112~w" }, { rowKey: "7" }, { rowKey: "0000000a" }])(
+  "found records: keys that nobody of us wrote are no place: %j",
+  async (keys) => {
+    const [stored] = await storedRows();
+    if (stored === undefined) throw new Error("no row");
+    const [found] = await allOf(createFoundRecordReader(tableWith([{ ...stored, ...keys }]))({ from: "", to: "x" }));
+    expect(found).toMatchObject({ place: null, row: null });
+  },
+);
