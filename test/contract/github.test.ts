@@ -125,6 +125,12 @@ describe("callers", () => {
     await expect(verify(await jobToken(azure, "train", AUDIENCE))).rejects.toMatchObject({ code: "TOKEN_INVALID" });
   });
 
+  test("GitHub's keys take too long: UPSTREAM_TIMEOUT within the bound, not a call that hangs", async () => {
+    const token = await jobToken(azure, "train", AUDIENCE);
+    await control.fault({ service: "github", path: "/jwks$", latencyMs: 59_000 });
+    await expect(newVerifier()(token)).rejects.toMatchObject({ code: "UPSTREAM_TIMEOUT" });
+  }, 30_000);
+
   test("GitHub is down: UPSTREAM_TIMEOUT, and the next call tries again", async () => {
     const verify = newVerifier();
     const token = await jobToken(azure, "train", AUDIENCE);

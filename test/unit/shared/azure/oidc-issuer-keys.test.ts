@@ -164,6 +164,15 @@ describe("keys of an issuer beside Entra", () => {
     }
   });
 
+  test.each([GITHUB_DISCOVERY, GITHUB_KEYS])(
+    "what %s says with another status than 200 does not count",
+    async (page) => {
+      const body = await (await pages[page]?.())?.text();
+      const { verify } = oidcVerifierOf({ ...pages, [page]: () => new Response(body, { status: 203 }) });
+      await expect(verify(good)).rejects.toMatchObject(UNREADABLE);
+    },
+  );
+
   test("one issuer that is down does not keep another's callers out", async () => {
     const { verify } = oidcVerifierOf({ ...pages, [GITHUB_DISCOVERY]: () => new Response("no", { status: 503 }) });
     await expect(verify(good)).rejects.toMatchObject(UNREADABLE);
