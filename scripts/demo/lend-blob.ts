@@ -12,6 +12,7 @@ import {
   problemSchema,
   read,
 } from "./latchkey-client.ts";
+import { allowSecret } from "./lend-secret.ts";
 import { expectEqual, type Show, type Stage, Surprise } from "./stage.ts";
 
 const CONNECTOR = "azure-service-principal";
@@ -65,6 +66,7 @@ export async function lendBlob(stage: Stage, system: LocalSystem): Promise<void>
   await register(stage, system, admin);
   await setPolicy(stage, system, admin);
   await allowCiJob(stage, system, admin, CONNECTOR);
+  await allowSecret(stage, system, admin);
 
   stage.chapter("A data scientist borrows the container for ten minutes");
   const scientist = await stage.step("Sign in as scientist@zenmldemo, a member of data-scientists", (show) =>
