@@ -1,0 +1,63 @@
+import { describe, expect, test } from "vitest";
+import { exactResource } from "../../../../shared/connectors/resource-types.ts";
+import { type GrantToCheck, grantProblems } from "../../../../shared/credentials/grant-rules.ts";
+import { SUBSCRIPTION } from "../../../support/fakes.ts";
+
+const SUBSCRIPTION_ID = `/subscriptions/${SUBSCRIPTION}`;
+const ACCOUNT = `${SUBSCRIPTION_ID}/resourceGroups/group/providers/Microsoft.Storage/storageAccounts/accountone`;
+const CONTAINER = `${ACCOUNT}/blobServices/default/containers/data`;
+const SECRET = "https://examplevault.vault.azure.net/secrets/example-secret";
+
+const paths = (changes: Partial<GrantToCheck>) =>
+  grantProblems(
+    { effect: "allow", resourceId: CONTAINER, access: ["read"], forms: [], scope: {}, ...changes },
+    exactResource,
+  ).map(({ path }) => path);
+
+test.each<[string, Partial<GrantToCheck>]>([
+  ["a container", {}],
+  ["a container in another case", { resourceId: CONTAINER.toUpperCase() }],
+  ["a container with all rights and its form", { access: ["read", "write", "list", "delete"], forms: ["sas"] }],
+  ["a secret", { resourceId: SECRET, forms: ["secret"] }],
+  ["one version of a secret", { resourceId: SECRET, scope: { version: "5f0c" } }],
+  ["a subscription for one audience", { resourceId: SUBSCRIPTION_ID, access: ["use"], scope: { audience: "arm" } }],
+  ["a subscription for any audience", { resourceId: SUBSCRIPTION_ID, access: ["use"] }],
+  ["a deny of everything", { effect: "deny", resourceId: "*", access: ["read", "use"] }],
+  ["a deny of an account", { effect: "deny", resourceId: ACCOUNT, access: ["write"] }],
+  [
+    "a deny of a subscription with all below it",
+    { effect: "deny", resourceId: SUBSCRIPTION_ID, access: ["read", "use"] },
+  ],
+  ["a deny of a vault", { effect: "deny", resourceId: "https://examplevault.vault.azure.net" }],
+])("%s is taken", (_what, changes) => {
+  expect(paths(changes)).toEqual([]);
+});
+
+describe("refused", () => {
+  test.each<[string, Partial<GrantToCheck>, string]>([
+    ["the alias of a container", { resourceId: "az://data" }, "/resourceId"],
+    ["the bare name of a container", { resourceId: "data" }, "/resourceId"],
+    ["the bare id of a subscription", { resourceId: SUBSCRIPTION, access: ["use"] }, "/resourceId"],
+    ["the name of a subscription", { resourceId: "ZenML Subscription", access: ["use"] }, "/resourceId"],
+    ["a secret with its version", { resourceId: `${SECRET}/5f0c` }, "/resourceId"],
+    ["a secret on a hostile host", { resourceId: SECRET.replace(".net", ".net.evil.example") }, "/resourceId"],
+    ["a whole account", { resourceId: ACCOUNT }, "/resourceId"],
+    ["a whole vault", { resourceId: "https://examplevault.vault.azure.net" }, "/resourceId"],
+    ["a deny of something unreadable", { effect: "deny", resourceId: "everything" }, "/resourceId"],
+    [
+      "a deny that ends in a slash, and would match nothing",
+      { effect: "deny", resourceId: `${ACCOUNT}/` },
+      "/resourceId",
+    ],
+    ["a right of another type", { access: ["use"] }, "/access"],
+    ["a right that nothing has", { access: ["read", "own"] }, "/access"],
+    ["a container's right on a secret", { resourceId: SECRET, access: ["read", "write"] }, "/access"],
+    ["a form of another type", { forms: ["secret"] }, "/forms"],
+    ["a scope of another type", { scope: { version: "5f0c" } }, "/scope"],
+    ["an audience for a secret", { resourceId: SECRET, scope: { audience: "arm" } }, "/scope"],
+    ["a version that no vault has", { resourceId: SECRET, scope: { version: "../x" } }, "/scope"],
+    ["an unknown right in a deny of everything", { effect: "deny", resourceId: "*", access: ["own"] }, "/access"],
+  ])("%s", (_what, changes, path) => {
+    expect(paths(changes)).toEqual([path]);
+  });
+});
