@@ -1,7 +1,7 @@
 /** What `npm start` prints when all is ready. Called by start.ts. */
 import { tokenRequestUrl } from "./azure/github/jobs.ts";
 import type { EmulatedAzure } from "./emulated-azure.ts";
-import type { Seed } from "./seed.ts";
+import { type Seed, storageAccountsOf } from "./seed.ts";
 import type { LocalSystem } from "./system.ts";
 
 /** A call that a newcomer can paste: a comment and the bash that does it. */
@@ -9,6 +9,8 @@ type Step = { readonly comment: string; readonly bash: string };
 
 /** Characters. */
 const LABEL_WIDTH = 14;
+/** What the first credential is for. */
+const CONTAINER = "demo-zenmlartifactstore";
 const READ_TOKEN = "node -pe 'JSON.parse(fs.readFileSync(0)).access_token'";
 const READ_VALUE = "node -pe 'JSON.parse(fs.readFileSync(0)).value'";
 
@@ -74,8 +76,8 @@ function stepsFor(azure: EmulatedAzure, apiUrl: string | undefined): Step[] {
 function tokenSteps(seed: Seed): Step[] {
   const tokenUrl = `https://login.microsoftonline.com/${seed.tenant.id}/oauth2/v2.0/token`;
   const automation = applicationOf(seed, "platform-automation");
-  const admin = find(seed.users, ({ name }) => name.startsWith("admin@"), "user admin@...");
-  const job = find(seed.githubJobs, () => true, "githubJobs");
+  const admin = adminOf(seed);
+  const job = jobOf(seed);
   const ask = (fields: Readonly<Record<string, string>>) => {
     const parts = Object.entries({ ...fields, scope: "api://latchkey/.default" });
     const data = parts.map(([name, value]) => ` \\\n  --data-urlencode ${quote(`${name}=${value}`)}`).join("");
@@ -100,7 +102,7 @@ function tokenSteps(seed: Seed): Step[] {
       }),
     },
     {
-      comment: `Or as a job of GitHub Actions in ${job.repository}: Latchkey.User, once a membership names github:${job.repositoryId}.`,
+      comment: `Or as a job of GitHub Actions in ${job.repository}: it is github:${job.repositoryId}, with the role Latchkey.User.`,
       bash: `JOB_TOKEN=$(curl -sS -H ${quote(`Authorization: bearer ${job.requestToken}`)} \\\n  ${quote(`${tokenRequestUrl(job)}&audience=api://latchkey`)} | ${READ_VALUE})`,
     },
   ];
@@ -108,8 +110,10 @@ function tokenSteps(seed: Seed): Step[] {
 
 function firstCalls(seed: Seed, apiUrl: string): Step[] {
   const connector = applicationOf(seed, "zenml-connector");
-  const post = (path: string, body: unknown) =>
-    `curl -sS ${apiUrl}/api/${path} \\\n  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\\n  -d ${quote(JSON.stringify(body))}`;
+  const send = (options: string, path: string, body: unknown) =>
+    `curl -sS ${options}${apiUrl}/api/${path} \\\n  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\\n  -d ${quote(JSON.stringify(body))}`;
+  const post = (path: string, body: unknown) => send("", path, body);
+  const create = (path: string, body: unknown) => send("-o /dev/null -X PUT -H 'If-None-Match: *' ", path, body);
   const register = post("connectors", {
     name: "azure-service-principal",
     authMethod: "service-principal",
@@ -117,14 +121,38 @@ function firstCalls(seed: Seed, apiUrl: string): Step[] {
     secrets: { clientSecret: connector.secret ?? "" },
     resourceTypes: ["blob-container"],
   });
+  const place = { project: "demo", domain: "local" };
+  const membership = {
+    principals: [
+      `user:${seed.tenant.id}/${adminOf(seed).objectId}`,
+      `app:${seed.tenant.id}/${applicationOf(seed, "platform-automation").objectId}`,
+      `github:${jobOf(seed).repositoryId}`,
+    ],
+    ...place,
+  };
+  const { id } = find(
+    storageAccountsOf(seed),
+    (one) => one.account.containers.includes(CONTAINER),
+    `container ${CONTAINER}`,
+  );
+  const grant = {
+    connector: "azure-service-principal",
+    resourceId: `${id}/blobServices/default/containers/${CONTAINER}`,
+    access: ["read", "write", "list"],
+    ...place,
+  };
   const issue = post("connectors/azure-service-principal/credentials", {
     resourceType: "blob-container",
-    resourceId: "az://demo-zenmlartifactstore",
+    resourceId: `az://${CONTAINER}`,
     access: ["read", "write", "list"],
   });
   const url = `node -pe 'const c = JSON.parse(process.argv[1]).credential; c.containerUrl + "/hello.txt?" + c.sasToken'`;
   return [
     { comment: "Register a connector (once: it is kept).", bash: `${register}; echo` },
+    {
+      comment: "Say who works where, and what is reached from there: all three of the above (once, too).",
+      bash: [create("memberships/demo", membership), create("grants/demo", grant)].join("\n"),
+    },
     { comment: "Ask it for a credential for one container.", bash: `ISSUED=$(${issue}); echo "$ISSUED"` },
     {
       comment: "Use the credential: write a blob and read it back.",
@@ -139,6 +167,14 @@ function firstCalls(seed: Seed, apiUrl: string): Step[] {
 
 function applicationOf(seed: Seed, wanted: string): Seed["applications"][number] {
   return find(seed.applications, ({ name }) => name === wanted, `application ${wanted}`);
+}
+
+function adminOf(seed: Seed): Seed["users"][number] {
+  return find(seed.users, ({ name }) => name.startsWith("admin@"), "user admin@...");
+}
+
+function jobOf(seed: Seed): Seed["githubJobs"][number] {
+  return find(seed.githubJobs, ({ name }) => name === "train", "job train");
 }
 
 function find<T>(items: readonly T[], test: (item: T) => boolean, what: string): T {
