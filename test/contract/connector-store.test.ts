@@ -30,20 +30,18 @@ function fresh(name: string, changes: Partial<Connector> = {}): Connector {
 }
 async function namesOf(limit: number): Promise<string[][]> {
   const pages: string[][] = [];
-  let continuationToken: string | null = null;
-  do {
-    const page: Awaited<ReturnType<ConnectorStore["list"]>> = await store.list({ limit, continuationToken });
-    pages.push(page.items.map(({ name }) => name));
-    continuationToken = page.continuationToken;
-  } while (continuationToken !== null);
-  return pages;
+  for (;;) {
+    const page = (await store.list(pages.at(-1)?.at(-1) ?? null, limit)).map(({ name }) => name);
+    if (page.length === 0) return pages;
+    pages.push(page);
+  }
 }
 
 // First in the file: nothing has been written yet, so the table is not there.
 test("a table that nobody has made is empty: nothing found, nothing listed, nothing to remove", async () => {
   expect(await store.find("nobody")).toBeNull();
   expect(await store.find(randomUUID())).toBeNull();
-  expect(await store.list({ limit: 10, continuationToken: null })).toEqual({ items: [], continuationToken: null });
+  expect(await store.list(null, 10)).toEqual([]);
   await store.remove(fresh("nobody"));
 });
 
@@ -124,13 +122,6 @@ describe("list", () => {
     for (const limit of [1, 2, all.length]) expect((await namesOf(limit)).flat()).toEqual(all);
     expect((await namesOf(2))[0]).toHaveLength(2);
   });
-
-  test.each(["x", "~", Buffer.from("n~a").toString("base64url"), Buffer.from("A").toString("base64url"), "YQ=="])(
-    "a token that it did not give is INVALID_REQUEST: %s",
-    async (continuationToken) => {
-      await expect(store.list({ limit: 2, continuationToken })).rejects.toMatchObject({ code: "INVALID_REQUEST" });
-    },
-  );
 });
 
 test("a damaged record is never used", async () => {
@@ -174,7 +165,7 @@ describe("faults", () => {
       };
       await expect(store.insert(fresh(name))).rejects.toMatchObject(failure);
       await expect(store.find(name)).rejects.toMatchObject(failure);
-      await expect(store.list({ limit: 1, continuationToken: null })).rejects.toMatchObject(failure);
+      await expect(store.list(null, 1)).rejects.toMatchObject(failure);
       await control.clear();
       expect(await store.find(name)).toBeNull();
     },
@@ -186,7 +177,7 @@ describe("faults", () => {
     for (const call of [
       () => store.insert(fresh("minute")),
       () => store.find("minute"),
-      () => store.list({ limit: 1, continuationToken: null }),
+      () => store.list(null, 1),
     ]) {
       await control.fault({ service: "storage", status: 503, retryAfterSeconds: 60 });
       await expect(call()).rejects.toMatchObject(failure);

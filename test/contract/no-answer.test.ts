@@ -47,7 +47,7 @@ test("no answer is a code of ours, and nobody waits for ever", async () => {
   );
   const calls = {
     "connector read": connectors.find("a"),
-    "connector list": connectors.list({ limit: 1, continuationToken: null }),
+    "connector list": connectors.list(null, 1),
     "connector write": connectors.insert(connector()),
     "audit record": trail.append(auditEvent()),
     "blob read": blobs.get("a.json"),

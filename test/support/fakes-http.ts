@@ -4,10 +4,14 @@ import { z } from "zod";
 import { type Route, type RouteDeps, registerRoutes } from "../../functions/route.ts";
 import { ADMIN, countingIds, now } from "./fakes.ts";
 
-const responseSchema = z.object({ status: z.number(), headers: z.record(z.string(), z.string()), body: z.string() });
+const responseSchema = z.object({
+  status: z.number(),
+  headers: z.record(z.string(), z.string()),
+  body: z.string().default(""),
+});
 const logLineSchema = z.looseObject({ event: z.string() });
 
-/** An answer as the runtime gets it; `json` is its parsed body. */
+/** An answer as the runtime gets it; `json` is its parsed body, empty when there is none. */
 export type FakeAnswer = z.output<typeof responseSchema> & { readonly json: Readonly<Record<string, unknown>> };
 
 /** Routes ready to be called by function name; callers are ADMIN unless `deps.verifyCaller` says otherwise. */
@@ -15,7 +19,13 @@ export function runtimeOf(routes: readonly Route[], deps: Partial<RouteDeps> = {
   const registered = new Map<string, HttpFunctionOptions>();
   const logged: (z.output<typeof logLineSchema> & { readonly level: string })[] = [];
   const app = { http: (name: string, options: HttpFunctionOptions) => void registered.set(name, options) };
-  registerRoutes(app, routes, { verifyCaller: async () => ADMIN, now, newId: countingIds(), ...deps });
+  registerRoutes(app, routes, {
+    verifyCaller: async () => ADMIN,
+    takeTurn: () => {},
+    now,
+    newId: countingIds(),
+    ...deps,
+  });
 
   async function call(name: string, request: HttpRequestInit = {}): Promise<FakeAnswer> {
     const handler = registered.get(name)?.handler;
@@ -26,7 +36,7 @@ export function runtimeOf(routes: readonly Route[], deps: Partial<RouteDeps> = {
     });
     const url = "https://latchkey.example/api/x";
     const answer = responseSchema.parse(await handler(new HttpRequest({ method: "GET", url, ...request }), context));
-    return { ...answer, json: z.record(z.string(), z.unknown()).parse(JSON.parse(answer.body)) };
+    return { ...answer, json: z.record(z.string(), z.unknown()).parse(JSON.parse(answer.body || "{}")) };
   }
   return { registered, logged, call };
 }

@@ -1,37 +1,78 @@
 /** Every route of the product over fakes in memory, as functions/main.ts joins them over Azure. Used by the unit tests. */
-import { connectorRoutes } from "../../functions/connectors.ts";
-import { credentialRoutes } from "../../functions/credentials.ts";
-import { describeApi } from "../../functions/openapi.ts";
-import type { Route } from "../../functions/route.ts";
-import { statusRoutes } from "../../functions/status.ts";
-import { openContainer } from "../../shared/connectors/use.ts";
-import type { IssueDeps } from "../../shared/credentials/issue.ts";
-import { countingBytes, now, registerParts } from "./fakes.ts";
+import { appRoutes } from "../../functions/routes.ts";
+import { authorize } from "../../shared/access/authorize.ts";
+import { createPolicySource } from "../../shared/access/source.ts";
+import { exactResource, meansResource } from "../../shared/connectors/resource-types.ts";
+import {
+  connectorName,
+  openContainer,
+  openStorageAccount,
+  openSubscription,
+  openVaultSecret,
+} from "../../shared/connectors/use.ts";
+import { grantProblems } from "../../shared/credentials/grant-rules.ts";
+import { now, registerParts } from "./fakes.ts";
+import { containerId, grant, membership, policyStore } from "./fakes-access.ts";
+import { leaseStore } from "./fakes-leases.ts";
 
 /** The SAS that every credential is made of. */
 export const SAS = "sv=2026-04-06&sr=c&sp=rl&sig=signature";
 
+/** USER may have the container `data` through the connector `azure` for a day, until `policy` is changed. */
 export function productRoutes(view?: Parameters<typeof registerParts>[0]) {
   const parts = registerParts(view);
-  const leases = new Map<string, Parameters<IssueDeps["leases"]["insert"]>[0]>();
-  const routes: Route[] = [
-    ...connectorRoutes(parts.deps),
-    ...credentialRoutes({
+  const leaseRecords = leaseStore();
+  const policy = policyStore();
+  policy.set("membership", "users", membership());
+  policy.set("grant", "lend", grant({ maxTtlSeconds: 86_400 }));
+  const access = {
+    // A new source for every call: tests change policy while the clock stands still.
+    policy: () => createPolicySource({ store: policy, now })(),
+    means: meansResource,
+    deniedResources: [containerId("operators-own")],
+    now,
+  };
+  const { appendAudit } = parts.deps;
+  // No two leases are one.
+  let drawn = 0;
+  const routes = appRoutes({
+    connectors: parts.deps,
+    access: {
+      ...access,
+      store: policy,
+      appendAudit,
+      grantProblems: (checked) => grantProblems(checked, exactResource),
+    },
+    credentials: {
+      access,
+      authorize: (by, ask) => authorize(access, by, ask),
+      connectorName: (nameOrId) => connectorName(parts.store, nameOrId),
       openContainer: (connector, resourceId) => openContainer(parts.deps, connector, resourceId),
+      openVaultSecret: (connector, resourceId) => openVaultSecret(parts.deps, connector, resourceId),
+      readVaultSecret: async () => null,
+      openSubscription: (connector, resourceId, asked) => openSubscription(parts.deps, connector, resourceId, asked),
+      audienceUri: (name) => name,
+      issueToken: async () => ({ token: "token", expiresAt: new Date(now().getTime() + 3_600_000) }),
       async issueBlobSas({ account, container }) {
         const accountUrl = `https://${account}.blob.core.windows.net`;
         return { accountUrl, containerUrl: `${accountUrl}/${container}`, sasToken: SAS };
       },
-      leases: {
-        insert: async (lease) => void leases.set(lease.id, lease),
-        remove: async (lease) => void leases.delete(lease.id),
-      },
-      appendAudit: parts.deps.appendAudit,
+      leases: leaseRecords,
+      appendAudit,
       computeMac: async () => "v1:00",
       now,
-      randomBytes: countingBytes,
-    }),
-    ...statusRoutes(() => describeApi(routes, "1.2.3")),
-  ];
-  return { ...parts, leases, routes };
+      randomBytes: (count) => new Uint8Array(count).fill(++drawn),
+    },
+    breakGlass: {
+      openStorageAccount: (connector, text) => openStorageAccount(parts.deps, connector, text),
+      revokeDelegationKeys: async () => {},
+      listActiveSas: async () => [],
+      leases: leaseRecords,
+      appendAudit,
+      now,
+    },
+    audit: { readAudit: async () => [], now },
+    version: "1.2.3",
+  });
+  return { ...parts, leases: leaseRecords.rows, leaseRecords, policy, routes };
 }

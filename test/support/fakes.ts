@@ -36,7 +36,17 @@ export const ADMIN: Principal = {
   issuer: `https://login.microsoftonline.com/${TENANT}/v2.0`,
   tenantId: TENANT,
   subject: "c0ffee01-6d2f-4e30-9b4c-5d6e7f809118",
+  id: `app:${TENANT}/c0ffee01-6d2f-4e30-9b4c-5d6e7f809118`,
+  groups: [],
   roles: ["Latchkey.Admin"],
+};
+/** One who asks for credentials. */
+export const USER: Principal = {
+  ...ADMIN,
+  kind: "user",
+  subject: "5e5e5e5e-1111-4222-8333-444455556666",
+  id: `user:${TENANT}/5e5e5e5e-1111-4222-8333-444455556666`,
+  roles: ["Latchkey.User"],
 };
 
 /** Byte `i` of each call is `i` again and again. */
@@ -140,8 +150,9 @@ export function connectorStore(journal: string[] = []): ConnectorStore & { reado
       const found = rows.get(nameOrId) ?? [...rows.values()].find(({ id }) => id === nameOrId);
       return found === undefined ? null : { connector: found, etag: 'W/"1"' };
     },
-    async list({ limit }) {
-      return { items: [...rows.values()].slice(0, limit), continuationToken: null };
+    async list(after, limit) {
+      const names = [...rows.keys()].filter((name) => after === null || name > after).sort();
+      return names.slice(0, limit).flatMap((name) => rows.get(name) ?? []);
     },
     async remove(removed) {
       journal.push("store.remove");

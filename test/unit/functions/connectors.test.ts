@@ -22,8 +22,15 @@ describe("POST /connectors", () => {
       name: body.name,
       secrets: { clientSecret: "[HIDDEN]" },
       state: "healthy",
-      warnings: [],
-      verification: { state: "healthy", resourceTypes: [{ resources: ["az://data"], error: null }] },
+      warnings: [expect.stringMatching(/^key-vault-secret: /)],
+      verification: {
+        state: "healthy",
+        resourceTypes: [
+          { resourceType: "blob-container", resources: ["az://data"], error: null },
+          { resourceType: "key-vault-secret", resources: [], error: null },
+          { resourceType: "azure-generic", resources: ["ZenML Subscription"], error: null },
+        ],
+      },
     });
     expect(logged).toMatchObject([{ event: "http.answered", status: 201, connector: body.name }]);
     expect(answer.body + JSON.stringify(logged)).not.toContain(SECRET);
@@ -110,6 +117,16 @@ describe("GET /connectors", () => {
     expect(text).not.toContain("secretName");
   });
 
+  test("pages go on behind the last name until there are no more", async () => {
+    const { routes, store } = productRoutes();
+    for (const name of ["c", "a", "b"]) store.rows.set(name, connector({ name }));
+    const { call } = runtimeOf(routes);
+    const first = await call("connectors-list", get("connectors?limit=2"));
+    expect(first.json).toMatchObject({ items: [{ name: "a" }, { name: "b" }], continuationToken: "Yg" });
+    const second = await call("connectors-list", get("connectors?limit=2&continuationToken=Yg"));
+    expect(second.json).toMatchObject({ items: [{ name: "c" }], continuationToken: null });
+  });
+
   test.each([
     "limit=0",
     "limit=501",
@@ -118,6 +135,11 @@ describe("GET /connectors", () => {
     "limit=",
     "limit=1&limit=1",
     "continuationToken=",
+    "continuationToken=x",
+    "continuationToken=~",
+    "continuationToken=YQ==",
+    `continuationToken=${Buffer.from("n~a").toString("base64url")}`,
+    `continuationToken=${Buffer.from("A").toString("base64url")}`,
     "top=1",
   ])("?%s is refused", async (query) => {
     const { routes } = productRoutes();

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { connector } from "../../support/fakes.ts";
+import { connector, USER } from "../../support/fakes.ts";
+import { containerId, grant } from "../../support/fakes-access.ts";
 import { jsonRequest, runtimeOf } from "../../support/fakes-http.ts";
 import { productRoutes, SAS } from "../../support/fakes-routes.ts";
 
@@ -9,7 +10,7 @@ function parts() {
   const product = productRoutes();
   const stored = connector({ name: "azure" });
   product.store.rows.set(stored.name, stored);
-  const runtime = runtimeOf(product.routes);
+  const runtime = runtimeOf(product.routes, { verifyCaller: async () => USER });
   const issue = (changes: object = {}, nameOrId = "azure", query = "") =>
     runtime.call(
       "credentials-issue",
@@ -37,7 +38,7 @@ describe("POST /connectors/{c}/credentials", () => {
       refreshAfter: "2026-11-21T10:08:00Z",
       revocation: "expiry-only",
       exposedUntil: "2026-11-21T10:10:00Z",
-      rule: "role:Latchkey.Admin",
+      rule: "grant:lend",
       warnings: [],
       credential: {
         kind: "sas",
@@ -59,15 +60,23 @@ describe("POST /connectors/{c}/credentials", () => {
   });
 
   test.each<[string, object, string, string, number, string]>([
-    ["a plan, which is not offered", {}, "azure", "?plan=true", 400, "INVALID_REQUEST"],
+    ["a plan that is neither", {}, "azure", "?plan=maybe", 400, "INVALID_REQUEST"],
     ["a life over the limit", { ttlSeconds: 86_401 }, "azure", "", 400, "INVALID_REQUEST"],
     ["an unknown field", { principal: "other" }, "azure", "", 400, "INVALID_REQUEST"],
     ["a project that is no name", { project: "a/b" }, "azure", "", 400, "INVALID_REQUEST"],
     ["a reason with a line break", { reason: "a\nb" }, "azure", "", 400, "INVALID_REQUEST"],
-    ["an unknown connector", {}, "nobody", "", 404, "NOT_FOUND"],
-    ["an unknown container", { resourceId: "nothing" }, "azure", "", 404, "RESOURCE_NOT_FOUND"],
+    ["a connector of no grant", {}, "nobody", "", 403, "DENIED"],
+    ["a granted connector that is gone", {}, "gone", "", 404, "NOT_FOUND"],
+    ["an id that is no connector's", {}, "99999999-2222-4333-8444-555555555555", "", 404, "NOT_FOUND"],
+    ["a container of no grant", { resourceId: "nothing" }, "azure", "", 403, "DENIED"],
+    ["a granted container that is gone", { resourceId: "gone" }, "azure", "", 404, "RESOURCE_NOT_FOUND"],
+    ["what the operator never lends", { resourceId: "operators-own" }, "azure", "", 403, "DENIED"],
+    ["a right that is not granted", { access: ["write"] }, "azure", "", 403, "SCOPE_TOO_WIDE"],
   ])("%s: nothing is issued or recorded", async (_what, changes, name, query, status, code) => {
-    const { issue, leases, audited } = parts();
+    const { issue, leases, audited, policy } = parts();
+    policy.set("grant", "gone-connector", grant({ connector: "gone" }));
+    policy.set("grant", "gone-container", grant({ resourceId: containerId("gone") }));
+    policy.set("grant", "own", grant({ resourceId: containerId("operators-own") }));
     const answer = await issue(changes, name, query);
     expect([answer.status, answer.json.code]).toEqual([status, code]);
     expect([leases.size, audited]).toEqual([0, []]);
@@ -81,5 +90,24 @@ describe("POST /connectors/{c}/credentials", () => {
     expect([answer.status, answer.json.code]).toEqual([400, "INVALID_REQUEST"]);
     expect(answer.json.problems).toEqual([{ path: "/ttlSeconds", expected: "at most 540" }]);
     expect([leases.size, audited]).toEqual([0, []]);
+  });
+});
+
+describe("POST /connectors/{c}/credentials?plan=true", () => {
+  test("200 with the grant and every check; nothing is resolved, issued or recorded", async () => {
+    const { issue, leases, audited, journal } = parts();
+    const { status, json } = await issue({}, "azure", "?plan=true");
+    expect([status, json.allowed, json.rule]).toEqual([200, true, "grant:lend"]);
+    expect(json.checks).toContainEqual({ id: "grant", ok: true, detail: "grant:lend" });
+    expect([leases.size, audited, journal]).toEqual([0, [], []]);
+  });
+
+  test("what would be refused is said, not refused, by the name of the connector as by its id", async () => {
+    const { issue, stored } = parts();
+    for (const nameOrId of ["azure", stored.id]) {
+      const { status, json } = await issue({ access: ["write"] }, nameOrId, "?plan=true");
+      expect([status, json.allowed, json.rule]).toEqual([200, false, null]);
+      expect(json.checks).toContainEqual(expect.objectContaining({ id: "access", ok: false }));
+    }
   });
 });

@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { codeOf, PROBLEMS, problemResponse, problemSchema } from "../../../functions/problem.ts";
-import { ConflictError, DeniedError, InputError, LatchkeyError, UpstreamError } from "../../../shared/errors.ts";
+import {
+  ConflictError,
+  DeniedError,
+  InputError,
+  LatchkeyError,
+  LimitError,
+  UpstreamError,
+} from "../../../shared/errors.ts";
 
 const bodyOf = (error: unknown) => problemSchema.strict().parse(JSON.parse(String(problemResponse(error, "c-1").body)));
 const codes = Object.keys(PROBLEMS).map((code) => problemSchema.shape.code.parse(code));
@@ -26,11 +33,14 @@ describe("problemResponse", () => {
     expect(byStatus).toEqual({
       400: ["INVALID_REQUEST"],
       401: ["TOKEN_MISSING", "TOKEN_INVALID", "TOKEN_EXPIRED", "TOKEN_WRONG_AUDIENCE"],
-      403: ["DENIED", "ROLE_REQUIRED"],
+      403: ["DENIED", "GROUPS_OVERAGE", "SCOPE_TOO_WIDE", "ROLE_REQUIRED"],
       404: ["NOT_FOUND", "RESOURCE_NOT_FOUND"],
-      409: ["NAME_TAKEN", "AMBIGUOUS_RESOURCE", "CONNECTOR_EXPIRED", "CONNECTOR_DISABLED"],
+      409: ["NAME_TAKEN", "AMBIGUOUS_RESOURCE", "CONNECTOR_EXPIRED", "CONNECTOR_DISABLED", "LEASE_CLOSED"],
+      412: ["ETAG_MISMATCH"],
       413: ["BODY_TOO_LARGE"],
       422: ["SIGN_IN_FAILED"],
+      428: ["IF_MATCH_REQUIRED"],
+      429: ["RATE_LIMITED", "LEASE_LIMIT"],
       500: ["INTERNAL"],
       502: ["UPSTREAM_REFUSED"],
       503: ["AUDIT_UNAVAILABLE", "STATE_UNAVAILABLE", "VAULT_UNAVAILABLE"],
@@ -73,7 +83,7 @@ describe("headers", () => {
     expect(headersOf(new DeniedError(code, "t"))).toMatchObject({ "www-authenticate": challenge });
   });
 
-  test.each(["DENIED", "ROLE_REQUIRED"] as const)("%s asks for none", (code) => {
+  test.each(["DENIED", "GROUPS_OVERAGE", "SCOPE_TOO_WIDE", "ROLE_REQUIRED"] as const)("%s asks for none", (code) => {
     expect(headersOf(new DeniedError(code, "t"))).not.toHaveProperty("www-authenticate");
   });
 
@@ -83,5 +93,14 @@ describe("headers", () => {
       "retry-after": "7",
     });
     expect(headersOf(new UpstreamError("UPSTREAM_REFUSED", "t", options))).not.toHaveProperty("retry-after");
+  });
+
+  test("Retry-After of a caller's own limit is in whole seconds, 1 at least", () => {
+    for (const [seconds, header] of [
+      [0, "1"],
+      [6.1, "7"],
+    ] as const) {
+      expect(headersOf(new LimitError("RATE_LIMITED", "t", seconds))).toMatchObject({ "retry-after": header });
+    }
   });
 });

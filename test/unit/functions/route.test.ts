@@ -38,6 +38,7 @@ describe("a call", () => {
       params: { id: "7" },
       query: { limit: 9 },
       body: { text: "hello" },
+      preconditions: { ifMatch: null, ifNoneMatch: null },
       rule: "role:Latchkey.Admin",
       correlationId: headers["x-correlation-id"],
       subject: ADMIN.subject,
@@ -48,6 +49,20 @@ describe("a call", () => {
       "x-content-type-options": "nosniff",
       etag: '"1"',
     });
+  });
+
+  test("says what the caller saw of a thing that it changes", async () => {
+    const { call } = runtimeOf([echo()]);
+    const { json } = await call("things-create", good({ headers: { "if-match": 'W/"1"', "if-none-match": "*" } }));
+    expect(json.preconditions).toEqual({ ifMatch: 'W/"1"', ifNoneMatch: "*" });
+  });
+
+  test("without a body in its answer sends none, and no type of it", async () => {
+    const { call } = runtimeOf([echo(async () => ({ status: 204 }))]);
+    const { status, headers, body } = await call("things-create", good());
+    expect([status, body]).toEqual([204, ""]);
+    expect(headers).not.toHaveProperty("content-type");
+    expect(headers).toMatchObject({ "cache-control": "no-store" });
   });
 
   test("is logged in one line, with its function, status, caller and nothing that was sent", async () => {

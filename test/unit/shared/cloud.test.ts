@@ -10,6 +10,11 @@ test("the public cloud has the hosts of Azure's own documentation", () => {
     tableSuffix: "table.core.windows.net",
     keyVaultSuffix: "vault.azure.net",
     v1Issuer: "https://sts.windows.net/",
+    audiences: {
+      arm: "https://management.azure.com",
+      storage: "https://storage.azure.com",
+      "key-vault": "https://vault.azure.net",
+    },
   });
 });
 

@@ -27,6 +27,7 @@ describe("readConfig", () => {
       ownAccounts: ["latchkeystate"],
       keyVault: "latchkey-vault",
       deniedResources: [],
+      tokenAudiences: [],
       limits: { maxActiveLeases: 1000, maxIssuesPerSecond: 20 },
       callers: {
         tenantIds: [TENANT.toLowerCase(), OTHER],

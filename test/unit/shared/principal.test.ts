@@ -1,11 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { principalId, ROLES, requireRole } from "../../../shared/principal.ts";
-import { ADMIN, TENANT } from "../../support/fakes.ts";
-
-test("principalId: names kind, tenant and subject", () => {
-  expect(principalId(ADMIN)).toBe(`app:${TENANT}/${ADMIN.subject}`);
-  expect(principalId({ ...ADMIN, kind: "user" })).toBe(`user:${TENANT}/${ADMIN.subject}`);
-});
+import { ROLES, requireRole } from "../../../shared/principal.ts";
+import { ADMIN } from "../../support/fakes.ts";
 
 describe("requireRole", () => {
   test("gives the first declared role that is held", () => {

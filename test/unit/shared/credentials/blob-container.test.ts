@@ -40,7 +40,7 @@ describe("blobCredentialRequestSchema", () => {
       ...good,
       scope: {},
       form: "sas",
-      ttlSeconds: 3600,
+      ttlSeconds: null,
       project: null,
       domain: null,
       reason: null,

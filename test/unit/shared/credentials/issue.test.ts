@@ -1,89 +1,27 @@
 import { describe, expect, test } from "vitest";
-import type { AuditEvent } from "../../../../shared/audit/record.ts";
-import { blobCredentialRequestSchema } from "../../../../shared/credentials/blob-container.ts";
-import { type IssueDeps, issueBlobCredential } from "../../../../shared/credentials/issue.ts";
-import type { Lease } from "../../../../shared/credentials/lease.ts";
-import { ConflictError } from "../../../../shared/errors.ts";
+import { type IssueDeps, issueCredential } from "../../../../shared/credentials/issue.ts";
+import { ConflictError, DeniedError } from "../../../../shared/errors.ts";
 import { principalHash } from "../../../../shared/ids.ts";
-import { ADMIN, connectorRequest, countingBytes, now, SUBSCRIPTION, unavailable } from "../../../support/fakes.ts";
+import { ADMIN, USER, unavailable } from "../../../support/fakes.ts";
+import { containerId } from "../../../support/fakes-access.ts";
+import { CREDENTIAL_REQUEST, ISSUED_SAS, issueParts } from "../../../support/fakes-issue.ts";
 
-const SAS = "sv=2026-04-06&sig=the-signature-that-must-not-be-kept";
-const RESOURCE = `/subscriptions/${SUBSCRIPTION}/resourceGroups/group/providers/Microsoft.Storage/storageAccounts/accountone/blobServices/default/containers/data`;
-const request = {
-  ...blobCredentialRequestSchema.parse({
-    resourceType: "blob-container",
-    resourceId: "az://data",
-    access: ["read", "list"],
-    ttlSeconds: 600,
-    project: "vision",
-    reason: "train 42",
-  }),
-  connector: "azure",
-};
-const context = { rule: "role:Latchkey.Admin", correlationId: "c-1" };
+const RESOURCE = containerId("data");
+/** What comes before the records. */
+const MADE = [`authorize ${USER.id} azure az://data`, `open azure ${RESOURCE}`, "mint", "mac"];
+const issue = (deps: IssueDeps, changes: Partial<typeof CREDENTIAL_REQUEST> = {}) =>
+  issueCredential(deps, { ...CREDENTIAL_REQUEST, ...changes }, USER, "c-1");
 
-function parts(expiresAt: string | null = null) {
-  const journal: string[] = [];
-  const leases: Lease[] = [];
-  const events: AuditEvent[] = [];
-  const asked: Parameters<IssueDeps["issueBlobSas"]>[0][] = [];
-  const deps: IssueDeps = {
-    async openContainer(name, resourceId) {
-      journal.push(`open ${name} ${resourceId}`);
-      return {
-        connector: { id: "id-1", name, expiresAt },
-        resourceId: RESOURCE,
-        displayName: "az://data",
-        container: { subscriptionId: SUBSCRIPTION, resourceGroup: "group", account: "accountone", container: "data" },
-        signIn: {
-          key: "k",
-          cloud: "public",
-          configuration: connectorRequest().configuration,
-          clientSecret: async () => "s",
-        },
-      };
-    },
-    async issueBlobSas(wanted) {
-      journal.push("mint");
-      asked.push(wanted);
-      const accountUrl = "https://accountone.blob.core.windows.net";
-      return { accountUrl, containerUrl: `${accountUrl}/data`, sasToken: SAS };
-    },
-    leases: {
-      async insert(lease) {
-        journal.push("lease.insert");
-        leases.push(lease);
-      },
-      async remove(lease) {
-        journal.push("lease.remove");
-        leases.splice(leases.indexOf(lease), 1);
-      },
-    },
-    async appendAudit(event) {
-      journal.push(`audit ${event.outcome}`);
-      events.push(event);
-    },
-    async computeMac(credential) {
-      journal.push("mac");
-      return `v1:${credential.length}`;
-    },
-    now,
-    randomBytes: countingBytes,
-  };
-  return { deps, journal, leases, events, asked };
-}
-const issue = (deps: IssueDeps) => issueBlobCredential(deps, request, ADMIN, context);
-
-describe("issueBlobCredential", () => {
-  test("resolves, mints, marks, and answers once lease and audit are written", async () => {
-    const { deps, journal, leases, events, asked } = parts();
+describe("issueCredential", () => {
+  test("asks policy, resolves, mints, marks, and answers once lease and audit are written", async () => {
+    const { deps, journal, leases, events, minted } = issueParts();
     const issued = await issue(deps);
-    expect(journal).toEqual(["open azure az://data", "mint", "mac", "audit ok", "lease.insert"]);
-    expect(asked).toMatchObject([
+    expect(journal).toEqual([...MADE, "audit ok", "lease.insert"]);
+    expect(minted).toMatchObject([
       { account: "accountone", container: "data", permissions: "rl", expiresAt: new Date("2026-11-21T10:10:00Z") },
     ]);
-    expect(issued.credential.sasToken).toBe(SAS);
-    expect(issued.lease).toEqual(leases[0]);
+    expect(issued.credential).toMatchObject({ kind: "sas", sasToken: ISSUED_SAS });
+    expect([...leases.rows.values()].map(({ lease }) => lease)).toEqual([issued.lease]);
     expect(issued.lease).toMatchObject({
       state: "active",
       resourceId: RESOURCE,
@@ -92,24 +30,34 @@ describe("issueBlobCredential", () => {
       exposedUntil: "2026-11-21T10:10:00Z",
       revocation: "expiry-only",
       project: "vision",
-      rule: context.rule,
+      rule: "grant:lend",
+      principal: { id: USER.id, issuer: USER.issuer },
     });
-    expect(issued.lease.id.startsWith(`${principalHash(ADMIN)}-`)).toBe(true);
+    expect(issued.lease.id.startsWith(`${principalHash(USER)}-`)).toBe(true);
     expect(events).toMatchObject([
-      { leaseId: issued.lease.id, resourceId: RESOURCE, credentialMac: `v1:${SAS.length}`, correlationId: "c-1" },
+      {
+        event: "credential.issued",
+        principalId: USER.id,
+        rule: "grant:lend",
+        leaseId: issued.lease.id,
+        resourceId: RESOURCE,
+        credentialMac: `v1:${ISSUED_SAS.length}`,
+        correlationId: "c-1",
+      },
     ]);
     expect(events[0]?.detail).toMatchObject({ connector: "azure", access: ["read", "list"], reason: "train 42" });
   });
 
   test("neither lease nor audit hold the credential", async () => {
-    const { deps, leases, events } = parts();
+    const { deps, leases, events } = issueParts();
     await issue(deps);
-    expect(JSON.stringify({ leases, events })).not.toContain("the-signature");
+    expect([leases.rows.size, events.length]).toEqual([1, 1]);
+    expect(JSON.stringify([[...leases.rows.values()], events])).not.toContain("the-signature");
   });
 
   test("waits for both records before it answers", async () => {
     for (const late of ["lease", "audit"]) {
-      const { deps, journal } = parts();
+      const { deps, journal } = issueParts();
       let release = () => {};
       const gate = new Promise<void>((resolve) => {
         release = resolve;
@@ -160,21 +108,21 @@ describe("issueBlobCredential", () => {
       ["audit ok", "audit withdrawn", "lease.remove"],
     ],
   ])("%s fails: no answer, and both records are taken back", async (_what, broken, code, expected) => {
-    const { deps, journal, leases } = parts();
+    const { deps, journal, leases } = issueParts();
     await expect(issue(broken(deps))).rejects.toMatchObject({ code });
-    expect(journal.slice(3)).toEqual(expected);
-    expect(leases).toEqual([]);
+    expect(journal).toEqual([...MADE, ...expected]);
+    expect(leases.rows.size).toBe(0);
   });
 
   test("what cannot be taken back does not hide the first failure", async () => {
-    const { deps } = parts();
+    const { deps } = issueParts();
     const down = () => Promise.reject(unavailable("AUDIT_UNAVAILABLE"));
     const broken = { ...deps, appendAudit: down, leases: { ...deps.leases, remove: down } };
     await expect(issue(broken)).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
   });
 
   test("nobody waits for what is taken back", async () => {
-    const { deps, journal } = parts();
+    const { deps, journal } = issueParts();
     const never = new Promise<void>(() => {});
     const stuck: IssueDeps = {
       ...deps,
@@ -189,37 +137,88 @@ describe("issueBlobCredential", () => {
   });
 
   const vaultDown = () => Promise.reject(unavailable("VAULT_UNAVAILABLE"));
+  const denied = () => Promise.reject(new DeniedError("DENIED", "x"));
   const expired = () => Promise.reject(new ConflictError("CONNECTOR_EXPIRED", "x"));
   test.each<[string, Partial<IssueDeps>, string, string[]]>([
-    ["resolving", { openContainer: expired }, "CONNECTOR_EXPIRED", []],
-    ["minting", { issueBlobSas: vaultDown }, "VAULT_UNAVAILABLE", ["open azure az://data"]],
-    ["marking", { computeMac: vaultDown }, "VAULT_UNAVAILABLE", ["open azure az://data", "mint"]],
+    ["policy", { authorize: denied }, "DENIED", []],
+    ["resolving", { openContainer: expired }, "CONNECTOR_EXPIRED", MADE.slice(0, 1)],
+    ["minting", { issueBlobSas: vaultDown }, "VAULT_UNAVAILABLE", MADE.slice(0, 2)],
+    ["marking", { computeMac: vaultDown }, "VAULT_UNAVAILABLE", MADE.slice(0, 3)],
   ])("%s fails: nothing is recorded", async (_what, broken, code, expected) => {
-    const { deps, journal } = parts();
+    const { deps, journal } = issueParts();
     await expect(issue({ ...deps, ...broken })).rejects.toMatchObject({ code });
     expect(journal).toEqual(expected);
   });
 });
 
-describe("issueBlobCredential through a connector that expires", () => {
+describe("issueCredential through a connector that expires", () => {
   test("up to its expiry: the life that was asked for, and no renewal beyond", async () => {
-    const { deps, leases } = parts("2026-11-21T10:10:00Z");
+    const { deps, leases } = issueParts({ connectorExpiresAt: "2026-11-21T10:10:00Z" });
     const { lease } = await issue(deps);
     expect(lease).toMatchObject({ expiresAt: "2026-11-21T10:10:00Z", maxUntil: "2026-11-21T10:10:00Z" });
-    expect(leases).toEqual([lease]);
+    expect(leases.rows.get(lease.id)?.lease).toEqual(lease);
   });
 
   test("beyond its expiry: refused with the longest life, before anything is minted or recorded", async () => {
-    const { deps, journal } = parts("2026-11-21T10:09:59Z");
+    const { deps, journal } = issueParts({ connectorExpiresAt: "2026-11-21T10:09:59Z" });
     await expect(issue(deps)).rejects.toMatchObject({
       code: "INVALID_REQUEST",
       problems: [{ path: "/ttlSeconds", expected: "at most 599" }],
     });
-    expect(journal).toEqual(["open azure az://data"]);
+    expect(journal).toEqual(MADE.slice(0, 2));
   });
 
-  test.each([null, "2026-12-31T00:00:00Z"])("expiry %s: renewals end after a day", async (expiresAt) => {
-    const { deps } = parts(expiresAt);
-    expect((await issue(deps)).lease.maxUntil).toBe("2026-11-22T10:00:00Z");
+  test.each([null, "2026-12-31T00:00:00Z"])("expiry %s: renewals end after a week", async (expiresAt) => {
+    const { deps } = issueParts({ connectorExpiresAt: expiresAt });
+    expect((await issue(deps)).lease.maxUntil).toBe("2026-11-28T10:00:00Z");
+  });
+});
+
+describe("issueCredential by a grant", () => {
+  test("policy is asked for what the caller wrote, with the default form of the type", async () => {
+    const { deps, asks } = issueParts();
+    await issue(deps);
+    expect(asks).toEqual([
+      {
+        connector: "azure",
+        resourceType: "blob-container",
+        resourceId: "az://data",
+        access: ["read", "list"],
+        scope: {},
+        form: "sas",
+        defaultForm: "sas",
+        ttlSeconds: 600,
+        project: "vision",
+        domain: null,
+      },
+    ]);
+  });
+
+  test("what is opened is the resource that policy allowed, not the text of the request", async () => {
+    const { deps, journal } = issueParts({ allowed: { resourceId: containerId("granted") } });
+    await issue(deps);
+    expect(journal).toContain(`open azure ${containerId("granted")}`);
+  });
+
+  test.each<[string, number | null, number, string]>([
+    ["no life asked for: an hour", null, 86_400, "2026-11-21T11:00:00Z"],
+    ["no life asked for, and less granted: as long as that", null, 300, "2026-11-21T10:05:00Z"],
+    ["a life asked for: that life", 600, 86_400, "2026-11-21T10:10:00Z"],
+  ])("%s", async (_what, ttlSeconds, maxTtlSeconds, expiresAt) => {
+    const { deps, minted } = issueParts({ allowed: { maxTtlSeconds } });
+    const { lease } = await issue(deps, { ttlSeconds });
+    expect(lease).toMatchObject({ expiresAt, exposedUntil: expiresAt });
+    expect(minted).toMatchObject([{ expiresAt: new Date(expiresAt) }]);
+  });
+
+  test("a grant that ends: no renewal reaches beyond it", async () => {
+    const { deps } = issueParts({ allowed: { grantExpiresAt: "2026-11-21T12:00:00Z", maxTtlSeconds: 3600 } });
+    expect((await issue(deps)).lease.maxUntil).toBe("2026-11-21T12:00:00Z");
+  });
+
+  test("the lease is its caller's alone", async () => {
+    const { deps } = issueParts();
+    const { lease } = await issue(deps);
+    expect(lease.principalHash).not.toBe(principalHash(ADMIN));
   });
 });

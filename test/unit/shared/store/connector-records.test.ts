@@ -10,6 +10,10 @@ function tableOf(loseReply = false) {
   const table: Table = {
     insert: never,
     range: never,
+    change: never,
+    replace: never,
+    removeIf: never,
+    scan: never,
     async get(partitionKey, rowKey): Promise<StoredRow | null> {
       const row = rows.get(rowKey);
       return row === undefined ? null : { ...row, partitionKey, rowKey, etag: `stored ${rowKey}` };
