@@ -1,5 +1,5 @@
 /** Secrets of customers' vaults, read with a connector's sign-in. Implements ReadVaultSecret; values are never kept. */
-import type { PipelinePolicy } from "@azure/core-rest-pipeline";
+import type { HttpClient, PipelinePolicy } from "@azure/core-rest-pipeline";
 import { vaultSecretUrl, vaultUrl } from "../connectors/vault-secret.ts";
 import type { ReadVaultSecret } from "../credentials/ports.ts";
 import { UpstreamError } from "../errors.ts";
@@ -16,10 +16,10 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ForbiddenByConnection: "The vault takes private connections only. Give this service one.",
 };
 
-/** @param more policies for tests, which answer in the vault's place */
+/** @param more a client for tests, which answers in the vault's place */
 export function createCustomerSecrets(
   identities: ConnectorIdentities,
-  more: { readonly httpClient?: import("@azure/core-rest-pipeline").HttpClient } = {},
+  more: { readonly httpClient?: HttpClient } = {},
 ): ReadVaultSecret {
   return ({ signIn, secret, version }) =>
     callAsConnector(
@@ -65,9 +65,11 @@ export function createCustomerSecrets(
 function stayOnHost(host: string): PipelinePolicy {
   return {
     name: "stayOnHost",
-    sendRequest(request, next) {
+    async sendRequest(request, next) {
       if (new URL(request.url).host !== host) throw refused("The vault named another host.");
-      return next(request);
+      const response = await next(request);
+      if (response.status >= 300 && response.status < 400) throw refused("The vault sent its caller elsewhere.");
+      return response;
     },
   };
 }
