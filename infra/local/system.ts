@@ -20,6 +20,8 @@ export type LocalSystem = EmulatedAzure & {
   readonly hostLog: string;
   /** Ends the host if it runs and starts it anew, on the port that it had. */
   restartHost(): Promise<void>;
+  /** Process of the Functions host as it runs now; 0 when it does not. */
+  hostPid(): number;
   /** `kill -9`, for crash tests. */
   killHost(): Promise<void>;
 };
@@ -58,6 +60,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
         await host?.child.stop();
         await startHost(Number(new URL(apiUrl).port));
       },
+      hostPid: () => host?.child.pid ?? 0,
       async killHost() {
         await host?.child.kill();
       },

@@ -80,8 +80,8 @@ export async function planBreakGlass(
 
 /**
  * The audit record comes first, then the keys, then the leases. Doing it again is safe.
- * @throws what OpenStorageAccount throws; UpstreamError AUDIT_UNAVAILABLE (nothing was done), UPSTREAM_REFUSED (nothing
- * was ended), UPSTREAM_TIMEOUT (nobody knows: do it again)
+ * @throws what OpenStorageAccount throws; UpstreamError AUDIT_UNAVAILABLE (nothing was done), UPSTREAM_REFUSED
+ * UPSTREAM_TIMEOUT (after a 5xx or no answer nobody knows whether it was done: do it again)
  */
 export async function breakGlass(
   deps: BreakGlassDeps,
@@ -108,7 +108,7 @@ export async function breakGlass(
     await deps.revokeDelegationKeys(opened);
   } catch (error) {
     // Without an answer it may have been done, and then the record must stand.
-    const isUnknown = error instanceof UpstreamError && error.code === "UPSTREAM_TIMEOUT";
+    const isUnknown = error instanceof UpstreamError && (error.failure?.status ?? 500) >= 500;
     if (!isUnknown) await deps.appendAudit({ ...event, outcome: "withdrawn" });
     throw error;
   }

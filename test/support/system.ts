@@ -13,12 +13,20 @@ export type System = Pick<
   "apiUrl" | "proxyUrl" | "controlUrl" | "ca" | "clientEnv" | "seed" | "stateDir" | "hostLog" | "azuriteLog"
 >;
 
-/** A system on free ports, with a temporary state folder that `remove` deletes. The bundle is built already. */
-export async function startOwnSystem(): Promise<LocalSystem & { remove(): void }> {
+/** Settings for files that ask as one caller for what a hundred would ask for. */
+export const WIDE_LIMITS = { LATCHKEY_MAX_ISSUES_PER_SECOND: "10000", LATCHKEY_MAX_ACTIVE_LEASES: "10000" };
+
+/**
+ * A system on free ports, with a temporary state folder that `remove` deletes. The bundle is built already.
+ * @param env settings of the app that differ from those of local.settings.sample.json
+ */
+export async function startOwnSystem(
+  env: Readonly<Record<string, string>> = {},
+): Promise<LocalSystem & { remove(): void }> {
   const stateDir = mkdtempSync(join(tmpdir(), "latchkey-e2e-"));
   const remove = () => rmSync(stateDir, { recursive: true, force: true });
   try {
-    return { ...(await startLocalSystem({ stateDir, appRoot: APP_ROOT })), remove };
+    return { ...(await startLocalSystem({ stateDir, appRoot: APP_ROOT, env })), remove };
   } catch (error) {
     remove();
     throw error;

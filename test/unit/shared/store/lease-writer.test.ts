@@ -213,7 +213,8 @@ test("several processes, failures and lost replies: never more than the limit, a
       most = Math.max(most, there.length);
       const counted = ledger();
       // Whatever is in the table at any moment, it is counted with its right end.
-      for (const { rowKey = "", endsAt } of there) expect(counted.get(rowKey.slice(PH.length + 1))).toBe(Number(endsAt));
+      for (const { rowKey = "", endsAt } of there)
+        expect(counted.get(rowKey.slice(PH.length + 1))).toBe(Number(endsAt));
     };
     const act = async (writer: ReturnType<typeof newWriter>, name: string) => {
       const made = entry(name, clock.now().getTime() / 1000 + 60 + Math.floor(draw() * 60));
