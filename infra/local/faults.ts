@@ -1,5 +1,6 @@
 /** Misbehaviour on demand: latency, error answers, lost requests and lost replies. Rules come in through control.ts. */
-import type { ServerResponse } from "node:http";
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { performance } from "node:perf_hooks";
 import { z } from "zod";
 import type { Interceptor } from "./front.ts";
@@ -35,6 +36,8 @@ export const faultRuleSchema = z
     method: z.string().toUpperCase().optional(),
     /** Searched, not anchored, without regard to case, in the path with its query. */
     path: pattern.optional(),
+    /** Searched likewise in the first bytes of the body, e.g. for the table of a transaction, whose path is `/$batch`. */
+    body: pattern.optional(),
     /** Answered by the frame in the service's own error form; the service never sees the request. */
     status: z.union([z.literal(408), z.literal(429), z.int().min(500).max(599)]).optional(),
     /** Error code of that answer; without it the service's usual one. */
@@ -96,32 +99,68 @@ export function createFaults(deps: { readonly log: RequestLog; readonly now: () 
       rules.length = 0;
     },
     intercept(service, host, request, response, pass) {
-      const started = performance.now();
-      const described = describeRequest(request);
-      const at = deps.now().toISOString();
-      const rule = rules.find((candidate) => matches(candidate, service, host, request.method, request.url));
-      if (rule) rule.hits += 1;
-      response.once("close", () => {
-        const status = response.writableFinished ? response.statusCode : null;
-        const faults = rule ? [rule.id] : [];
-        const ms = Math.round(performance.now() - started);
-        deps.log.add({ at, service: service.name, host, ...described, status, ms, faults });
+      const fitting = () => rules.filter((rule) => matches(rule, service, host, request.method, request.url));
+      if (fitting().every(({ body }) => body === undefined)) {
+        applyFirst(fitting(), service, host, request, response, pass);
+        return;
+      }
+      void firstBytes(request).then((text) => {
+        const hit = fitting().filter(({ body }) => body === undefined || new RegExp(body, "i").test(text));
+        applyFirst(hit, service, host, request, response, pass);
       });
-      if (!rule) return pass();
-      const act = () => {
-        if (response.destroyed) return;
-        if (rule.drop) request.socket.destroy();
-        else if (rule.status !== undefined) sendError(service, rule, rule.status, response);
-        else {
-          if (rule.dropReply) loseReply(response);
-          pass();
-        }
-      };
-      if (!rule.latencyMs) return act();
-      const timer = setTimeout(act, rule.latencyMs);
-      response.once("close", () => clearTimeout(timer));
     },
   };
+
+  /** @param rules those that match */
+  function applyFirst(
+    [rule]: readonly ActiveFault[],
+    service: Service,
+    host: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+    pass: () => void,
+  ): void {
+    const started = performance.now();
+    const described = describeRequest(request);
+    const at = deps.now().toISOString();
+    if (rule) rule.hits += 1;
+    response.once("close", () => {
+      const status = response.writableFinished ? response.statusCode : null;
+      const faults = rule ? [rule.id] : [];
+      const ms = Math.round(performance.now() - started);
+      deps.log.add({ at, service: service.name, host, ...described, status, ms, faults });
+    });
+    if (!rule) {
+      pass();
+      return;
+    }
+    const act = () => {
+      if (response.destroyed) return;
+      if (rule.drop) request.socket.destroy();
+      else if (rule.status !== undefined) sendError(service, rule, rule.status, response);
+      else {
+        if (rule.dropReply) loseReply(response);
+        pass();
+      }
+    };
+    if (!rule.latencyMs) {
+      act();
+      return;
+    }
+    const timer = setTimeout(act, rule.latencyMs);
+    response.once("close", () => clearTimeout(timer));
+  }
+}
+
+/** The service reads them afterwards as if nobody had looked. */
+async function firstBytes(request: IncomingMessage): Promise<string> {
+  const hasCome = () => Promise.race([once(request, "readable"), once(request, "close")]);
+  // An error is for the service to see.
+  if (request.readableLength === 0) await hasCome().catch(() => undefined);
+  const chunk: unknown = request.read();
+  if (!(chunk instanceof Buffer)) return "";
+  request.unshift(chunk);
+  return chunk.toString("latin1");
 }
 
 function matches(rule: ActiveFault, service: Service, host: string, method = "", target = ""): boolean {

@@ -7,6 +7,7 @@ import { type Api, createApi } from "../support/api.ts";
 import { auditChainFaults } from "../support/audit-chain.ts";
 import { type Control, createControl } from "../support/control.ts";
 import { connectorFaults } from "../support/issued-records.ts";
+import { grantToAutomation, numbered } from "../support/policy.ts";
 import { openStateAccount, type StateAccount } from "../support/state-account.ts";
 import { startOwnSystem } from "../support/system.ts";
 
@@ -35,6 +36,7 @@ beforeAll(async () => {
   api = createApi(system);
   control = createControl(system);
   state = openStateAccount(system);
+  await grantToAutomation(system, api, { ...numbered("crash", 20), ...numbered("state", 20) });
   expect((await api.register("crash-first")).status).toBe(201);
 });
 afterEach(() => control.clear());

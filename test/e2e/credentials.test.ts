@@ -50,7 +50,7 @@ describe("answer", () => {
       refreshAfter: expect.stringMatching(WHOLE_SECONDS),
       revocation: "expiry-only",
       exposedUntil: issued.expiresAt,
-      rule: "role:Latchkey.Admin",
+      rule: "grant:credentials-main-0",
       warnings: [],
       credential: {
         kind: "sas",
@@ -166,7 +166,7 @@ describe("records", () => {
       project: "vision",
       domain: "production",
       reason: "train 42",
-      rule: "role:Latchkey.Admin",
+      rule: "grant:credentials-main-0",
       issuedAt: issued.issuedAt,
       expiresAt: issued.expiresAt,
       refreshAfter: expect.stringMatching(WHOLE_SECONDS),
@@ -193,7 +193,7 @@ describe("records", () => {
       tenantId: system.seed.tenant.id,
       resourceId: issued.resourceId,
       leaseId: issued.leaseId,
-      rule: "role:Latchkey.Admin",
+      rule: "grant:credentials-main-0",
       correlationId,
       detailJson: expect.stringContaining('"reason":"train 42"'),
       credentialMac: expect.stringMatching(/^[0-9a-f]{32}:[0-9a-f]{64}$/),
@@ -222,7 +222,7 @@ describe("records", () => {
       const { items }: { items: { method: string; path: string; host: string }[] } = JSON.parse(
         await (await fetch(`${system.controlUrl}/requests?service=storage`)).text(),
       );
-      // Issuing writes nothing else in transactions, and a lease is a row of its own.
+      // Leases too are written in transactions, together.
       const isAudit = (path: string) => /^\/(\$batch|Audit)/.test(path);
       return items.filter(
         ({ method, host, path }) => method === "POST" && host.startsWith("latchkeystate.table.") && isAudit(path),

@@ -5,22 +5,22 @@ import { UPSTREAM_TIMEOUT_MS } from "../../shared/azure/upstream.ts";
 import { createApi } from "../support/api.ts";
 import { auditChainFaults } from "../support/audit-chain.ts";
 import { type Control, createControl } from "../support/control.ts";
-import { connectorFaults, recordFaults } from "../support/issued-records.ts";
+import { connectorFaults, leaseIds, recordFaults } from "../support/issued-records.ts";
+import { ARTIFACTS } from "../support/policy.ts";
 import { sharedSystem } from "../support/shared-system.ts";
 import { openStateAccount, type State, type StateAccount } from "../support/state-account.ts";
 
 const VAULT = { service: "key-vault" };
 const TABLES = { host: "latchkeystate.table.core.windows.net" };
 const BLOBS = { host: "latchkeystate.blob.core.windows.net" };
-/** A registration has two transactions, its audit record and then its rows; issuing has one, its audit record. */
+/** A registration has two transactions, its audit record and then its rows; issuing has its audit record and its lease, side by side. */
 const TRANSACTION = { ...TABLES, method: "POST", path: "^/\\$batch" };
-const INSERT_AUDIT = TRANSACTION;
+const INSERT_AUDIT = { ...TRANSACTION, body: "/Audit\\b" };
 /** Lets the audit record of a registration pass, so that the rule behind it meets the rows. */
 const RECORD_PASSES = { ...TRANSACTION, latencyMs: 0, times: 1 };
-const INSERT_LEASE = { ...TABLES, method: "POST", path: "^/Leases" };
+const INSERT_LEASE = { ...TRANSACTION, body: "/Leases\\b" };
 const DELEGATION_KEY = { host: "demozenmlartifacts.blob.core.windows.net", path: "comp=userdelegationkey" };
-const RESOURCE =
-  "/subscriptions/3d2f1e0c-9b8a-4756-8493-a2b1c0d9e840/resourceGroups/demo-zenml-demos/providers/Microsoft.Storage/storageAccounts/demozenmlartifacts/blobServices/default/containers/demo-zenmlartifactstore";
+const RESOURCE = ARTIFACTS;
 
 const system = sharedSystem();
 const api = createApi(system);
@@ -33,7 +33,7 @@ const newName = () => `faults-${++names}`;
 
 beforeAll(async () => {
   state = openStateAccount(system);
-  for (const { rowKey } of await state.rows("Leases")) answered.add(rowKey);
+  for (const id of leaseIds(await state.rows("Leases"))) answered.add(id);
   const connector = newName();
   expect((await api.register(connector)).status).toBe(201);
   await issue(connector);
@@ -140,7 +140,8 @@ describe("nothing is kept and nothing is given out while", () => {
     }
 
     expect(connectorsOf(await state.read())).toEqual(connectorsOf(before));
-    await expect.poll(() => state.rows("Leases"), SETTLED).toEqual(before.tables.Leases);
+    const leases = async () => leaseIds(await state.rows("Leases"));
+    await expect.poll(leases, SETTLED).toEqual(leaseIds(before.tables.Leases));
 
     // As soon as it ends, all is well again, for the same name and the same connector.
     const [later, laterIssued] = await Promise.all([tries.register(), tries.issue()]);

@@ -4,14 +4,13 @@ import { UPSTREAM_TIMEOUT_MS } from "../../shared/azure/upstream.ts";
 import { createApi, registration } from "../support/api.ts";
 import { auditChainFaults } from "../support/audit-chain.ts";
 import { createControl } from "../support/control.ts";
-import { recordFaults } from "../support/issued-records.ts";
+import { leaseIds, recordFaults } from "../support/issued-records.ts";
+import { ARTIFACTS, DATASETS } from "../support/policy.ts";
 import { sharedSystem } from "../support/shared-system.ts";
 import { openStateAccount } from "../support/state-account.ts";
 
 /** Longer than the product's limit for one operation with its retries. */
 const SLOW_MS = 60_000;
-const ACCOUNT =
-  "/subscriptions/3d2f1e0c-9b8a-4756-8493-a2b1c0d9e840/resourceGroups/demo-zenml-demos/providers/Microsoft.Storage/storageAccounts/demozenmlartifacts/blobServices/default/containers/";
 const OTHER_TENANT = "22222222-3333-4444-8555-666666666666";
 
 const system = sharedSystem();
@@ -31,7 +30,7 @@ afterAll(async () => {
 
 it("a dependency that does not answer: 503 or 504 in the end, nothing issued, and the next call works", async () => {
   const state = openStateAccount(system);
-  const answered = new Set((await state.rows("Leases")).map(({ rowKey }) => rowKey));
+  const answered = new Set(leaseIds(await state.rows("Leases")));
   const { body: vault } = await api.call<{ id: string }>("GET", "connectors/slow-vault");
   const slow = { latencyMs: SLOW_MS };
   await control.fault(
@@ -40,11 +39,11 @@ it("a dependency that does not answer: 503 or 504 in the end, nothing issued, an
     { service: "arm", path: "/containers/datasets", ...slow },
     { host: "demozenmlartifacts.blob.core.windows.net", path: "comp=userdelegationkey", ...slow },
     { host: "latchkeystate.table.core.windows.net", path: "slow-row", ...slow },
-    { host: "latchkeystate.table.core.windows.net", method: "POST", path: "^/\\$batch", ...slow },
+    { host: "latchkeystate.table.core.windows.net", method: "POST", path: "^/\\$batch", body: "/Audit\\b", ...slow },
     { service: "entra", path: OTHER_TENANT, ...slow },
   );
   const { configuration } = registration(system, "");
-  const byId = { resourceId: `${ACCOUNT}demo-zenmlartifactstore` };
+  const byId = { resourceId: ARTIFACTS };
   const startedAt = performance.now();
   // Several at once: each waits behind those before it.
   const audits = Array.from({ length: 5 }, async () => {
@@ -54,7 +53,7 @@ it("a dependency that does not answer: 503 or 504 in the end, nothing issued, an
   const answers = await Promise.all([
     api.issue("slow-vault", byId),
     api.register("slow-new"),
-    api.issue("slow-arm", { resourceId: `${ACCOUNT}datasets` }),
+    api.issue("slow-arm", { resourceId: DATASETS }),
     api.issue("slow-key", byId),
     api.issue("slow-row", byId),
     api.register("slow-tenant", { configuration: { ...configuration, tenantId: OTHER_TENANT } }),

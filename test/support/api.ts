@@ -33,7 +33,15 @@ export type IssuedBody = {
   readonly issuedAt: string;
   readonly expiresAt: string;
   readonly exposedUntil: string;
+  readonly rule: string;
   readonly credential: { readonly containerUrl: string; readonly sasToken: string };
+};
+
+/** What planning and explaining answer. */
+export type Plan = {
+  readonly allowed: boolean;
+  readonly rule: string | null;
+  readonly checks: readonly { readonly id: string; readonly ok: boolean; readonly detail: string }[];
 };
 
 /** How a call differs from a signed-in administrator's. */
@@ -55,6 +63,8 @@ export type Api = {
   tokenOf(name: string, scope?: string): Promise<string>;
   register(name: string, changes?: Record<string, unknown>): Promise<Answer<ConnectorBody & Problem>>;
   issue(connector: string, changes?: Record<string, unknown>): Promise<Answer<IssuedBody & Problem>>;
+  /** PUT of a membership or grant that must not exist yet. */
+  create(path: string, body: unknown): Promise<Answer<Problem>>;
 };
 
 /** @param onSecret told of every access token, and of every SAS token that is answered */
@@ -94,6 +104,7 @@ export function createApi(system: System, onSecret: (secret: string) => void = (
       if (answer.status === 201) onSecret(answer.body.credential.sasToken);
       return answer;
     },
+    create: (path, body) => call("PUT", path, { body, headers: { "if-none-match": "*" } }),
   };
 }
 

@@ -1,6 +1,11 @@
 /** The promise of the audit trail: what was answered is on record, and what is on record was answered or withdrawn. */
 import type { State, StateRow } from "./state-account.ts";
 
+/** Ids of the leases in the table, which has a row beside them that counts each caller's. */
+export function leaseIds(rows: readonly StateRow[] = []): string[] {
+  return rows.map(({ rowKey }) => rowKey).filter((rowKey) => rowKey !== "~active");
+}
+
 /**
  * @param answered ids of all leases whose credential reached the caller
  * @param inDoubt the host was killed meanwhile: records may be there whose answer never left
@@ -18,7 +23,7 @@ export function recordFaults(
   };
   const recorded = idsOf("ok");
   const withdrawn = idsOf("withdrawn");
-  const leases = new Set((tables.Leases ?? []).map(({ rowKey }) => rowKey));
+  const leases = new Set(leaseIds(tables.Leases));
   const unanswered = [...recorded].filter((id) => !answered.has(id) && !withdrawn.has(id));
   const left = [...leases].filter((id) => !answered.has(id));
   return [
