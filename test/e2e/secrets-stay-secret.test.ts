@@ -58,6 +58,7 @@ async function callEverything() {
 
   keep(await api.register(CANARY));
   keep(await api.register(CANARY));
+  await allowOtherKinds(api);
   for (const clientSecret of WRONG_SECRETS) {
     keep(await api.register("leaks-wrong", { secrets: { clientSecret } }));
     keep(await api.register("leaks-wrong", { secrets: clientSecret }));
@@ -87,6 +88,7 @@ async function callEverything() {
     issued.body.expiresAt,
     await delegationKey(issued.body.credential.sasToken),
   );
+  await lendOtherKinds(api);
   for (const resourceId of ["az://none", "datasets", "az://cold-models"]) keep(await api.issue(CANARY, { resourceId }));
 
   const TABLES = "latchkeystate.table.core.windows.net";
@@ -120,6 +122,46 @@ async function callEverything() {
     stateTexts[place] = await account.blob(container, name.join("/"));
   }
   stateTexts.requests = await (await fetch(`${system.controlUrl}/requests`)).text();
+}
+
+const OTHER_KINDS = "leaks-other-kinds";
+const PLACE = { project: OTHER_KINDS, domain: "production" };
+const VAULT_SECRET = "https://examplevault.vault.azure.net/secrets/example-secret";
+
+/** Before the first credential is asked for: a process goes by the policy that it has read for some seconds. */
+async function allowOtherKinds(api: ReturnType<typeof createApi>): Promise<void> {
+  await api.register(OTHER_KINDS, { resourceTypes: [] });
+  const automation = `app:${system.seed.tenant.id}/${applicationOf(system, "platform-automation").objectId}`;
+  const grant = { connector: OTHER_KINDS, ...PLACE };
+  const subscription = `/subscriptions/${system.seed.subscriptions[0]?.id}`;
+  for (const [path, body] of [
+    [`memberships/${OTHER_KINDS}`, { principals: [automation], ...PLACE }],
+    ["grants/leaks-secret", { ...grant, resourceId: VAULT_SECRET, access: ["read"] }],
+    ["grants/leaks-token", { ...grant, resourceId: subscription, access: ["use"] }],
+  ] as const) {
+    const answer = await api.call("PUT", path, { body, headers: { "if-none-match": "*" } });
+    expect(answer.status, answer.text).toBe(200);
+  }
+}
+
+/** A secret's value and a token: read, renewed, and searched for from then on. */
+async function lendOtherKinds(api: ReturnType<typeof createApi>): Promise<void> {
+  type Lent = { leaseId: string; credential: { value?: string; token?: string } };
+  const token = { resourceType: "azure-generic", resourceId: "ZenML Subscription", access: ["use"] };
+  const read = { group: VAULT_SECRET, mountRequirement: "ENV_VAR", ...PLACE, reason: CANARY };
+  for (const [path, body] of [
+    ["secrets/read", read],
+    ["secrets/read", { ...read, groupVersion: "5f0c3a1e9b7d4c2f8a6e1d3b5c7f9a02" }],
+    [`connectors/${OTHER_KINDS}/credentials`, { ...token, scope: { audience: "arm" }, ...PLACE }],
+  ] as const) {
+    const lent = await api.call<Lent>("POST", path, { body });
+    expect(lent.status).toBe(201);
+    const renewed = await api.call<Lent>("POST", `leases/${lent.body.leaseId}/renew`, { body: {} });
+    expect(renewed.status).toBe(200);
+    for (const { credential } of [lent.body, renewed.body]) {
+      search.add("a lent secret or token", credential.value ?? credential.token ?? "");
+    }
+  }
 }
 
 /** A JWT, or a SAS with its signature alone. */
