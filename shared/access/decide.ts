@@ -190,8 +190,10 @@ function forbids(grant: Grant, resourceId: string, access: readonly string[]): b
   return grant.resourceId === "*" || isAtOrBelow(resourceId, grant.resourceId);
 }
 
+/** A slash at the end of a deny, as people write it, must not make it miss. */
 function isAtOrBelow(id: string, other: string): boolean {
-  return sameText(id, other) || id.toLowerCase().startsWith(`${other.toLowerCase()}/`);
+  const top = other.toLowerCase().replace(/\/$/, "");
+  return sameText(id, top) || id.toLowerCase().startsWith(`${top}/`);
 }
 
 function sameText(left: string, right: string): boolean {
@@ -225,7 +227,8 @@ function checksOf(name: string, grant: Grant, maxTtlSeconds: number, request: Ac
     },
     {
       id: "ttl",
-      ok: request.ttlSeconds === null || request.ttlSeconds <= maxTtlSeconds,
+      // Whoever asks for no life needs at least a second of it.
+      ok: (request.ttlSeconds ?? 1) <= maxTtlSeconds,
       detail: `grant:${name} gives at most ${maxTtlSeconds} seconds`,
     },
   ];

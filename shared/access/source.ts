@@ -22,9 +22,10 @@ export function createPolicySource(deps: { store: PolicyStore; now: () => Date }
     return policy;
   };
 
+  const isYounger = (known: { readAt: number }, ageMs: number) => deps.now().getTime() - known.readAt < ageMs;
+
   return async () => {
-    const age = known === null ? Number.POSITIVE_INFINITY : deps.now().getTime() - known.readAt;
-    if (known !== null && age < MAX_AGE_MS) return known.policy;
+    if (known !== null && isYounger(known, MAX_AGE_MS)) return known.policy;
     reading ??= read().finally(() => {
       reading = null;
     });
@@ -32,7 +33,8 @@ export function createPolicySource(deps: { store: PolicyStore; now: () => Date }
       return await reading;
     } catch (error) {
       // An outage of the table is bridged for a short while; a damaged record is not.
-      if (known !== null && age < MAX_STALE_MS && error instanceof UpstreamError) return known.policy;
+      // Looked at now: the read that failed has taken its time.
+      if (known !== null && isYounger(known, MAX_STALE_MS) && error instanceof UpstreamError) return known.policy;
       throw error;
     }
   };
