@@ -3,7 +3,15 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { applicationOf, type ClientRun, type ClientSystem, startClientSystem } from "./client-system.ts";
-import { CONTAINER, callApi, issue, lentSas, OTHER_CONTAINER, registerConnector } from "./lent-container.ts";
+import {
+  allowLending,
+  CONTAINER,
+  callApi,
+  issue,
+  lentSas,
+  OTHER_CONTAINER,
+  registerConnector,
+} from "./lent-container.ts";
 
 /** Each is signed in apart, in a settings folder of its own. */
 type Identity = "platform-automation" | "zenml-connector" | "stranger" | "nobody" | "admin";
@@ -105,6 +113,7 @@ describe("az with the app", () => {
   test("az: its token registers a connector and issues a credential, which az then uses", async () => {
     const token = await appToken();
     expect((await registerConnector(system, token)).status).toBe(201);
+    await allowLending(system, token);
     const issued = await issue(system, token, ["read", "write", "list"]);
     expect(issued.status, issued.text).toBe(201);
     const { sasToken } = lentSas(issued);

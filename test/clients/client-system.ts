@@ -69,11 +69,14 @@ async function requestsOf(system: LocalSystem) {
   return requestsSchema.parse(await response.json()).items;
 }
 
-/** Id and secret of an application of the seed. @throws Error when it has no secret */
-export function applicationOf(seed: Seed, name: string): { readonly clientId: string; readonly secret: string } {
+/** Ids and secret of an application of the seed. @throws Error when it has no secret */
+export function applicationOf(
+  seed: Seed,
+  name: string,
+): { readonly clientId: string; readonly objectId: string; readonly secret: string } {
   const application = seed.applications.find((candidate) => candidate.name === name);
   if (application?.secret === undefined) throw new Error(`seed.yaml has no application ${name} with a secret`);
-  return { clientId: application.clientId, secret: application.secret };
+  return { clientId: application.clientId, objectId: application.objectId, secret: application.secret };
 }
 
 function runClient(

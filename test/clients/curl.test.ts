@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ClientSystem, startClientSystem } from "./client-system.ts";
 import {
   type Access,
+  allowLending,
   CONTAINER,
   callApi,
   curl,
@@ -25,6 +26,7 @@ beforeAll(async () => {
   token = textAt(await tokenFor(system, "platform-automation"), "access_token");
   const registered = await registerConnector(system, token);
   expect(registered.status, registered.text).toBe(201);
+  await allowLending(system, token);
 });
 afterAll(() => system?.stop());
 

@@ -61,12 +61,34 @@ export function issue(system: ClientSystem, token: string, access: readonly Acce
   return callApi(system, token, `connectors/${CONNECTOR}/credentials`, body);
 }
 
-/** Registers the connector; afterwards `lend` issues credentials. @throws Error when anything is refused */
+/** Lets platform-automation have everything in the container. Before the first credential: later it would take seconds to hold. */
+export async function allowLending(system: ClientSystem, token: string): Promise<void> {
+  const { objectId } = applicationOf(system.seed, "platform-automation");
+  const place = { project: "vision", domain: "production" };
+  const membership = { principals: [`app:${system.seed.tenant.id}/${objectId}`], ...place };
+  const grant = {
+    connector: CONNECTOR,
+    resourceId: `/subscriptions/${system.seed.subscriptions[0]?.id}/resourceGroups/demo-zenml-demos/providers/Microsoft.Storage/storageAccounts/${CONTAINER.account}/blobServices/default/containers/${CONTAINER.name}`,
+    access: ["read", "write", "list", "delete"],
+    ...place,
+  };
+  for (const [path, body] of [
+    ["memberships/clients", membership],
+    ["grants/clients", grant],
+  ] as const) {
+    const headers = ["-H", `Authorization: Bearer ${token}`, "-H", "Content-Type: application/json"];
+    const create = ["-X", "PUT", "-H", "If-None-Match: *", "-d", JSON.stringify(body)];
+    expectStatus(await curl(system, `${system.apiUrl}/api/${path}`, [...headers, ...create]), 200);
+  }
+}
+
+/** Registers the connector and lets it be used; afterwards `lend` issues credentials. @throws Error when anything is refused */
 export async function openLending(system: ClientSystem): Promise<{
   lend(access: readonly Access[]): Promise<LentSas>;
 }> {
   const token = textAt(expectStatus(await tokenFor(system, "platform-automation"), 200), "access_token");
   expectStatus(await registerConnector(system, token), 201);
+  await allowLending(system, token);
   return {
     async lend(access) {
       return lentSas(expectStatus(await issue(system, token, access), 201));

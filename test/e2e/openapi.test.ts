@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { CREDENTIAL_REQUEST, createApi, registration } from "../support/api.ts";
+import { appPrincipal } from "../support/policy.ts";
 import { sharedSystem } from "../support/shared-system.ts";
 
 type Schema = Parameters<typeof z.fromJSONSchema>[0];
@@ -50,10 +51,26 @@ it("is OpenAPI 3.1 and names exactly the calls of this version", () => {
     Object.entries(methods).map(([method, { operationId }]) => `${operationId} ${method.toUpperCase()} ${path}`),
   );
   expect(calls.sort()).toEqual([
+    "access-explain POST /api/access/explain",
+    "access-grant-delete DELETE /api/grants/{name}",
+    "access-grant-get GET /api/grants/{name}",
+    "access-grant-put PUT /api/grants/{name}",
+    "access-grants-list GET /api/grants",
+    "access-membership-delete DELETE /api/memberships/{name}",
+    "access-membership-get GET /api/memberships/{name}",
+    "access-membership-put PUT /api/memberships/{name}",
+    "access-memberships-list GET /api/memberships",
+    "audit-list GET /api/audit",
+    "break-glass-use POST /api/connectors/{nameOrId}/break-glass",
     "connectors-create POST /api/connectors",
     "connectors-get GET /api/connectors/{nameOrId}",
     "connectors-list GET /api/connectors",
     "credentials-issue POST /api/connectors/{nameOrId}/credentials",
+    "leases-get GET /api/leases/{leaseId}",
+    "leases-list GET /api/leases",
+    "leases-renew POST /api/leases/{leaseId}/renew",
+    "leases-revoke DELETE /api/leases/{leaseId}",
+    "secrets-read POST /api/secrets/read",
     "status-health GET /api/health",
     "status-openapi GET /api/openapi.json",
   ]);
@@ -66,7 +83,7 @@ it("is served to administrators alone", async () => {
 it("says which calls need a token, and it is so", async () => {
   for (const [path, methods] of Object.entries(description.paths)) {
     for (const [method, { security }] of Object.entries(methods)) {
-      const called = path.replace("/api/", "").replace("{nameOrId}", "any");
+      const called = path.replace("/api/", "").replace(/\{\w+\}/g, "any");
       const { status } = await api.call(method.toUpperCase(), called, { token: null });
       expect([path, status === 401]).toEqual([path, security.length > 0]);
     }
@@ -95,6 +112,39 @@ describe("real answers fit their schemas", () => {
     const issue = operation("post", "/api/connectors/{nameOrId}/credentials");
     expect(validatorOf(issue.requestBody, JSON_TYPE).parse(CREDENTIAL_REQUEST)).toMatchObject(CREDENTIAL_REQUEST);
     expect(validatorOf(issue.responses["201"], JSON_TYPE).parse(issued.body)).toEqual(issued.body);
+
+    const policy = { principals: [appPrincipal(system, "platform-automation")], project: "openapi", domain: "tests" };
+    const put = await api.create("memberships/openapi", policy);
+    const putMembership = operation("put", "/api/memberships/{name}");
+    expect(validatorOf(putMembership.requestBody, JSON_TYPE).parse(policy)).toEqual(policy);
+    expect(validatorOf(putMembership.responses["200"], JSON_TYPE).parse(put.body)).toEqual(put.body);
+    for (const kind of ["memberships", "grants", "leases"]) {
+      const page = await api.call("GET", `${kind}?limit=5`);
+      expect(page.status, page.text).toBe(200);
+      const { responses } = operation("get", `/api/${kind}`);
+      expect(validatorOf(responses["200"], JSON_TYPE).parse(page.body)).toEqual(page.body);
+    }
+    const trail = await api.call("GET", "audit?limit=20", { token: await api.tokenOf("auditor") });
+    expect(validatorOf(operation("get", "/api/audit").responses["200"], JSON_TYPE).parse(trail.body)).toEqual(
+      trail.body,
+    );
+
+    const explained = await api.call("POST", "access/explain", {
+      body: { ...CREDENTIAL_REQUEST, connector: "openapi-connector" },
+    });
+    const explain = operation("post", "/api/access/explain");
+    expect(validatorOf(explain.responses["200"], JSON_TYPE).parse(explained.body)).toEqual(explained.body);
+
+    const leasePath = `leases/${issued.body.leaseId}`;
+    const lease = await api.call("GET", leasePath);
+    const look = operation("get", "/api/leases/{leaseId}");
+    expect(validatorOf(look.responses["200"], JSON_TYPE).parse(lease.body)).toEqual(lease.body);
+    const renewed = await api.call("POST", `${leasePath}/renew`, { body: {} });
+    const renew = operation("post", "/api/leases/{leaseId}/renew");
+    expect(validatorOf(renew.responses["200"], JSON_TYPE).parse(renewed.body)).toEqual(renewed.body);
+    const revoked = await api.call("DELETE", leasePath);
+    const revoke = operation("delete", "/api/leases/{leaseId}");
+    expect(validatorOf(revoke.responses["200"], JSON_TYPE).parse(revoked.body)).toEqual(revoked.body);
 
     const health = await api.call("GET", "health", { token: null });
     expect(validatorOf(operation("get", "/api/health").responses["200"], JSON_TYPE).parse(health.body)).toEqual({

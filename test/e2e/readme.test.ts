@@ -3,10 +3,11 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { beforeAll, describe, expect, it } from "vitest";
-import { createApi } from "../support/api.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { enterLocalAzure } from "../../infra/local/in-process-client.ts";
+import { type Api, createApi } from "../support/api.ts";
 import { rawRequest } from "../support/raw-request.ts";
-import { sharedSystem } from "../support/shared-system.ts";
+import { startOwnSystem } from "../support/system.ts";
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -14,8 +15,21 @@ const README = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
 /** Written after every command, so that their outputs can be told apart. */
 const MARK = "--- next command ---";
 
-const system = sharedSystem();
-const api = createApi(system);
+// A system of its own, as a newcomer has it: its policy holds from the first decision on.
+let system: Awaited<ReturnType<typeof startOwnSystem>>;
+let leave = () => {};
+let api: Api;
+beforeAll(async () => {
+  system = await startOwnSystem();
+  leave = enterLocalAzure(system);
+  api = createApi(system);
+});
+afterAll(async () => {
+  leave();
+  await system?.stop();
+  system?.remove();
+});
+
 const blocksOf = (kind: string) =>
   [...README.matchAll(/^```([^\n]*)\n(.*?)^```$/gms)]
     .filter(([, info]) => info === kind)
@@ -46,9 +60,14 @@ describe("commands", () => {
     expect(JSON.parse(outputs[0] ?? "")).toMatchObject({ name: "artifacts", state: "healthy" });
   });
 
+  it("say who works where, and what is reached from there", () => {
+    expect(JSON.parse(outputs[1] ?? "")).toMatchObject({ project: "vision", domain: "production" });
+    expect(JSON.parse(outputs[2] ?? "")).toMatchObject({ effect: "allow", connector: "artifacts" });
+  });
+
   it("issue a credential with the members that are shown, which reads the container", async () => {
     const [shown = ""] = blocksOf("json");
-    const issued = JSON.parse(outputs[1] ?? "");
+    const issued = JSON.parse(outputs[3] ?? "");
     expect(membersOf(issued)).toEqual(membersOf(JSON.parse(shown)));
     const { containerUrl, sasToken } = issued.credential;
     const url = `${containerUrl}?restype=container&comp=list&${sasToken}`;
@@ -70,7 +89,7 @@ it("lists exactly the functions that are there", async () => {
   const served = Object.entries(body.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { operationId }]) => `${operationId} ${method.toUpperCase()} ${path}`),
   );
-  const listed = [...README.matchAll(/^\| `([a-z]+-[a-z]+)` \| `([A-Z]+) (\/api\/[^`?[]*)/gm)];
+  const listed = [...README.matchAll(/^\| `([a-z]+(?:-[a-z]+)+)` \| `([A-Z]+) (\/api\/[^`?[]*)/gm)];
   expect(listed.map(([, name, method, path]) => `${name} ${method} ${path}`).sort()).toEqual(served.sort());
 });
 

@@ -10,18 +10,33 @@ import {
   SASProtocol,
 } from "@azure/storage-blob";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { FaultRule } from "../../infra/local/faults.ts";
 import { enterLocalAzure } from "../../infra/local/in-process-client.ts";
 import { applicationOf, createApi, registration } from "../support/api.ts";
 import { createControl } from "../support/control.ts";
+import { OTHER_DATASETS } from "../support/granted.ts";
 import { createLeakSearch } from "../support/leak-search.ts";
+import { livesOf } from "../support/lease-calls.ts";
+import { ARTIFACTS, containerId, DATASETS, grantToAutomation, numbered } from "../support/policy.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { openStateAccount } from "../support/state-account.ts";
 import { startOwnSystem } from "../support/system.ts";
 
-const ARTIFACTS = "https://demozenmlartifacts.blob.core.windows.net";
+const ACCOUNT_URL = "https://demozenmlartifacts.blob.core.windows.net";
 /** Not secret, and written to every place that is searched: proof that the search looks there. */
 const CANARY = "canary-of-this-run";
 const WRONG_SECRETS = ["wrong-secret-with-+/=&%-signs", "another wrong secret ü", "misplaced-secret-4711"];
+const TABLES = "latchkeystate.table.core.windows.net";
+/** What fails, one after another. */
+const FAULTS: readonly FaultRule[] = [
+  { service: "key-vault", status: 503 },
+  { service: "key-vault", drop: true },
+  { service: "entra", status: 500 },
+  { service: "arm", status: 429, retryAfterSeconds: 1 },
+  { service: "storage", path: "comp=userdelegationkey", status: 503 },
+  { host: TABLES, method: "POST", path: "^/\\$batch", body: "/Leases\\b", status: 500 },
+  { host: TABLES, method: "POST", path: "^/\\$batch", drop: true },
+];
 /** The vault's own state, and the keys of the emulated Azure itself. */
 const isSafe = (path: string) => /^(state\/(key-vault-.*|entra)\.json|certificates\/.*|host\/keys\.json)$/.test(path);
 
@@ -59,6 +74,11 @@ async function callEverything() {
   keep(await api.register(CANARY));
   keep(await api.register(CANARY));
   await allowOtherKinds(api);
+  await grantToAutomation(system, api, {
+    [CANARY]: [ARTIFACTS, DATASETS, OTHER_DATASETS, containerId("demozenmlarchive", "cold-models")],
+    "leaks-unverified": [ARTIFACTS],
+    ...numbered("leaks", FAULTS.length),
+  });
   for (const clientSecret of WRONG_SECRETS) {
     keep(await api.register("leaks-wrong", { secrets: { clientSecret } }));
     keep(await api.register("leaks-wrong", { secrets: clientSecret }));
@@ -91,17 +111,12 @@ async function callEverything() {
   await lendOtherKinds(api);
   for (const resourceId of ["az://none", "datasets", "az://cold-models"]) keep(await api.issue(CANARY, { resourceId }));
 
-  const TABLES = "latchkeystate.table.core.windows.net";
-  for (const rule of [
-    { service: "key-vault", status: 503 },
-    { service: "key-vault", drop: true },
-    { service: "entra", status: 500 },
-    { service: "arm", status: 429, retryAfterSeconds: 1 },
-    { service: "storage", path: "comp=userdelegationkey", status: 503 },
-    { host: TABLES, method: "POST", path: "^/Leases", status: 500 },
-    { host: TABLES, method: "POST", path: "^/\\$batch", drop: true },
-  ]) {
-    const name = `leaks-${answers.length}`;
+  const { renewed, said } = await livesOf(api, CANARY, issued.body.leaseId);
+  addToken(renewed.credential.sasToken);
+  for (const answer of said) keep(answer);
+
+  for (const [index, rule] of FAULTS.entries()) {
+    const name = `leaks-${index + 1}`;
     keep(await api.register(name));
     await control.fault(rule);
     const [registered, during] = await Promise.all([api.register(`${name}-during`), api.issue(name)]);
@@ -172,7 +187,7 @@ function addToken(secret: string): void {
 }
 
 async function useSas(sas: string): Promise<void> {
-  const url = `${ARTIFACTS}/demo-zenmlartifactstore/${CANARY}.txt?${sas}`;
+  const url = `${ACCOUNT_URL}/demo-zenmlartifactstore/${CANARY}.txt?${sas}`;
   const put = { method: "PUT", url, headers: { "x-ms-blob-type": "BlockBlob", "content-length": "2" }, body: "ok" };
   expect((await rawRequest(system, put)).status).toBe(201);
   for (const method of ["GET", "DELETE"]) await rawRequest(system, { method, url });
@@ -186,7 +201,10 @@ async function delegationKey(sas: string) {
   const identity = new ClientSecretCredential(system.seed.tenant.id, clientId, secret);
   const parts = new URLSearchParams(sas);
   const [start, expiry] = [parts.get("skt"), parts.get("ske")];
-  return new BlobServiceClient(ARTIFACTS, identity).getUserDelegationKey(new Date(start ?? ""), new Date(expiry ?? ""));
+  return new BlobServiceClient(ACCOUNT_URL, identity).getUserDelegationKey(
+    new Date(start ?? ""),
+    new Date(expiry ?? ""),
+  );
 }
 
 function addDelegationKey(sas: string, expiresAt: string, key: Awaited<ReturnType<typeof delegationKey>>): void {

@@ -30,9 +30,8 @@ export const GRANTED: Readonly<Record<string, readonly string[]>> = {
   "bad-input-subscription": [ARTIFACTS],
   "callers-connector": [ARTIFACTS],
   "credentials-main": [ARTIFACTS, DATASETS],
-  "leases-main": [ARTIFACTS],
   "openapi-connector": [ARTIFACTS],
-  ...numbered("faults", 80),
+  ...numbered("faults", 80, [ARTIFACTS, DATASETS]),
   ...Object.fromEntries(["vault", "key", "audit", "row"].map((step) => [`slow-${step}`, [ARTIFACTS]])),
   "slow-arm": [ARTIFACTS, DATASETS],
 };

@@ -1,0 +1,43 @@
+/** Every route of the API, with the roles that may call it and a call that comes past its role. For e2e tests. */
+import { ARTIFACTS } from "./policy.ts";
+
+const ADMIN = "Latchkey.Admin";
+const AUDITOR = "Latchkey.Auditor";
+const USER = "Latchkey.User";
+
+/** One call: method, path below `/api/` with its parameters filled in, and a body where the route takes one. */
+export type RouteCall = {
+  /** Name in the API description. */
+  readonly name: string;
+  readonly method: string;
+  readonly path: string;
+  readonly roles: readonly string[];
+  readonly body?: unknown;
+};
+
+const NAME = "route-matrix";
+const LEASE = `leases/${"0".repeat(12)}-${"a".repeat(26)}`;
+const REQUEST = { resourceType: "blob-container", resourceId: ARTIFACTS, access: ["read"] };
+
+/** Bodies are empty where a good one would change something: what is in them is looked at after the role. */
+export const ROUTE_CALLS: readonly RouteCall[] = [
+  { name: "access-explain", method: "POST", path: "access/explain", roles: [USER, ADMIN, AUDITOR], body: {} },
+  ...["grant", "membership"].flatMap((kind) => [
+    { name: `access-${kind}s-list`, method: "GET", path: `${kind}s`, roles: [ADMIN, AUDITOR] },
+    { name: `access-${kind}-get`, method: "GET", path: `${kind}s/${NAME}`, roles: [ADMIN, AUDITOR] },
+    { name: `access-${kind}-put`, method: "PUT", path: `${kind}s/${NAME}`, roles: [ADMIN], body: {} },
+    { name: `access-${kind}-delete`, method: "DELETE", path: `${kind}s/${NAME}`, roles: [ADMIN] },
+  ]),
+  { name: "audit-list", method: "GET", path: "audit?limit=1", roles: [AUDITOR] },
+  { name: "break-glass-use", method: "POST", path: `connectors/${NAME}/break-glass`, roles: [ADMIN], body: {} },
+  { name: "connectors-create", method: "POST", path: "connectors", roles: [ADMIN], body: {} },
+  { name: "connectors-get", method: "GET", path: `connectors/${NAME}`, roles: [ADMIN] },
+  { name: "connectors-list", method: "GET", path: "connectors?limit=1", roles: [ADMIN] },
+  { name: "credentials-issue", method: "POST", path: `connectors/${NAME}/credentials`, roles: [USER], body: REQUEST },
+  { name: "leases-get", method: "GET", path: LEASE, roles: [USER, AUDITOR, ADMIN] },
+  { name: "leases-list", method: "GET", path: "leases?limit=1", roles: [USER, AUDITOR, ADMIN] },
+  { name: "leases-renew", method: "POST", path: `${LEASE}/renew`, roles: [USER], body: {} },
+  { name: "leases-revoke", method: "DELETE", path: LEASE, roles: [USER, ADMIN] },
+  { name: "secrets-read", method: "POST", path: "secrets/read", roles: [USER], body: {} },
+  { name: "status-openapi", method: "GET", path: "openapi.json", roles: [ADMIN] },
+];
