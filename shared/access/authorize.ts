@@ -2,8 +2,7 @@
 import { ConflictError, DeniedError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { type Decision, decide } from "./decide.ts";
-import type { Scope } from "./policy.ts";
-import type { Means, PolicySource } from "./ports.ts";
+import type { Ask, Means, PolicySource } from "./ports.ts";
 
 /** What deciding needs. `deniedResources`: canonical ids that the operator never lends. */
 export type AuthorizeDeps = {
@@ -12,20 +11,6 @@ export type AuthorizeDeps = {
   readonly deniedResources: readonly string[];
   readonly now: () => Date;
 };
-/** What is asked for, as the caller wrote it, with the defaults of its resource type filled in. */
-export type Ask = {
-  readonly connector: string;
-  readonly resourceType: string;
-  readonly resourceId: string;
-  readonly access: readonly string[];
-  readonly scope: Scope;
-  readonly form: string;
-  readonly defaultForm: string;
-  readonly ttlSeconds: number | null;
-  readonly project: string | null;
-  readonly domain: string | null;
-};
-
 /** The decision with all its checks; nothing is refused here. @throws UpstreamError STATE_UNAVAILABLE */
 export async function explain(deps: AuthorizeDeps, principal: Principal, ask: Ask): Promise<Decision> {
   const { resourceType, resourceId, ...rest } = ask;

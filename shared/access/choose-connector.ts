@@ -1,7 +1,8 @@
 /** Finds the connector for a caller who names none: the one through which a grant lets it have what it asks for. */
 import { ConflictError, DeniedError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
-import { type Ask, type AuthorizeDeps, authorize, explain } from "./authorize.ts";
+import { type AuthorizeDeps, authorize, explain } from "./authorize.ts";
+import type { Ask } from "./ports.ts";
 
 /**
  * @throws ConflictError AMBIGUOUS_RESOURCE with the names of the connectors when several serve; DeniedError DENIED

@@ -1,5 +1,5 @@
 /** What access needs from outside: stored policy, and what a resource's name means. */
-import type { Policy } from "./policy.ts";
+import type { Policy, Scope } from "./policy.ts";
 
 /** Kinds of policy records. */
 export type PolicyKind = "membership" | "grant";
@@ -26,3 +26,17 @@ export type PolicySource = () => Promise<Policy>;
 
 /** Whether what a caller wrote means the resource with this canonical id. Pure. */
 export type Means = (resourceType: string, text: string, canonicalId: string) => boolean;
+
+/** What is asked for, as the caller wrote it, with the defaults of its resource type filled in. */
+export type Ask = {
+  readonly connector: string;
+  readonly resourceType: string;
+  readonly resourceId: string;
+  readonly access: readonly string[];
+  readonly scope: Scope;
+  readonly form: string;
+  readonly defaultForm: string;
+  readonly ttlSeconds: number | null;
+  readonly project: string | null;
+  readonly domain: string | null;
+};

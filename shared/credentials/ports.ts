@@ -1,4 +1,5 @@
 /** What issuing needs from outside. Other domains are named here as ports and joined in functions/main.ts. */
+import type { Ask as AccessAsk } from "../access/ports.ts";
 import type { CloudName } from "../cloud.ts";
 import type {
   OpenedContainer,
@@ -76,18 +77,7 @@ export type Authorized = {
   readonly grantExpiresAt: string | null;
 };
 /** A request as policy looks at it. */
-export type Ask = {
-  readonly connector: string;
-  readonly resourceType: ResourceType;
-  readonly resourceId: string;
-  readonly access: readonly string[];
-  readonly scope: Scope;
-  readonly form: string;
-  readonly defaultForm: string;
-  readonly ttlSeconds: number | null;
-  readonly project: string | null;
-  readonly domain: string | null;
-};
+export type Ask = AccessAsk & { readonly resourceType: ResourceType };
 /** Asks policy. @throws DeniedError DENIED GROUPS_OVERAGE SCOPE_TOO_WIDE, ConflictError AMBIGUOUS_RESOURCE, UpstreamError */
 export type Authorize = (by: Principal, ask: Ask) => Promise<Authorized>;
 /** Name of a connector by its name or id. @throws NotFoundError NOT_FOUND for an id that is none */

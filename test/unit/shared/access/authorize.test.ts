@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type Ask, type AuthorizeDeps, authorize, explain } from "../../../../shared/access/authorize.ts";
+import { type AuthorizeDeps, authorize, explain } from "../../../../shared/access/authorize.ts";
 import type { Policy } from "../../../../shared/access/policy.ts";
+import type { Ask } from "../../../../shared/access/ports.ts";
 import { meansResource } from "../../../../shared/connectors/resource-types.ts";
 import { ConflictError, DeniedError } from "../../../../shared/errors.ts";
 import { now, USER, unavailable } from "../../../support/fakes.ts";
