@@ -21,6 +21,10 @@ const wholeNumber = (least: number, most: number) =>
     .transform(Number)
     .pipe(z.number().min(least).max(most));
 
+/** Only what decisions compare with denies anything: an alias here would deny nothing, in silence. */
+const DENIED_ID =
+  /^(?:\/subscriptions\/[0-9a-f-]{36}(?:\/[-\w.()]+)*\/?|https:\/\/[a-z0-9-]+\.[a-z0-9.-]+(?:\/secrets\/[A-Za-z0-9-]+)?\/?)$/i;
+
 /** One entry per setting; README lists them with their defaults. */
 export const settingsSchema = z.object({
   LATCHKEY_CLOUD: z.enum(CLOUD_NAMES).default("public").describe("Azure cloud of the app and its connectors"),
@@ -41,7 +45,9 @@ export const settingsSchema = z.object({
     .default([])
     .describe("App ID URIs taken as audience of v1 tokens, comma separated"),
   LATCHKEY_OIDC_ISSUERS: oidcIssuersSchema.describe("issuers beside Entra whose callers are taken, as JSON"),
-  LATCHKEY_DENIED_RESOURCES: commaList(z.string().max(1024))
+  LATCHKEY_DENIED_RESOURCES: commaList(
+    z.string().max(1024).regex(DENIED_ID, "expected an ARM id or a vault or secret URI"),
+  )
     .default([])
     .describe("canonical ids that are never lent, with all below them, comma separated"),
   LATCHKEY_TOKEN_AUDIENCES: commaList(z.string().regex(/^[!-~]{1,200}$/))

@@ -116,7 +116,7 @@ export function decide(
   }
   checks.push({ id: "resource", ok: true, detail: resourceId });
 
-  if (deniedResources.some((denied) => isAtOrBelow(resourceId, denied))) {
+  if (deniedResources.some((denied) => isAtOrBelow(resourceId, denied) || isTokenAbove(resourceId, denied))) {
     const detail = "the operator never lends this resource";
     return refuse("DENIED", { id: "operator-deny", ok: false, detail }, "operator-deny");
   }
@@ -194,6 +194,11 @@ function forbids(grant: Grant, resourceId: string, access: readonly string[]): b
 function isAtOrBelow(id: string, other: string): boolean {
   const top = other.toLowerCase().replace(/\/$/, "");
   return sameText(id, top) || id.toLowerCase().startsWith(`${top}/`);
+}
+
+/** A token for a whole subscription would reach what is denied in it. */
+function isTokenAbove(resourceId: string, denied: string): boolean {
+  return /^\/subscriptions\/[^/]+$/i.test(resourceId) && isAtOrBelow(denied, resourceId);
 }
 
 function sameText(left: string, right: string): boolean {

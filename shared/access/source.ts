@@ -22,7 +22,11 @@ export function createPolicySource(deps: { store: PolicyStore; now: () => Date }
     return policy;
   };
 
-  const isYounger = (known: { readAt: number }, ageMs: number) => deps.now().getTime() - known.readAt < ageMs;
+  /** A clock that was set back makes an age of less than nothing: then it is not known, and counts as old. */
+  const isYounger = (known: { readAt: number }, ageMs: number) => {
+    const age = deps.now().getTime() - known.readAt;
+    return age >= 0 && age < ageMs;
+  };
 
   return async () => {
     if (known !== null && isYounger(known, MAX_AGE_MS)) return known.policy;

@@ -49,13 +49,14 @@ export async function mintToken(deps: MintTokenDeps, request: MintRequest, now: 
   const { connector, resourceId, displayName, subscription, signIn } = opened;
   const audience = deps.audienceUri(name, signIn.cloud);
   const { token, expiresAt } = await deps.issueToken({ signIn, audience });
-  const end = [connector.expiresAt, request.grantExpiresAt].find(
+  const longest = utc(new Date(now.getTime() + request.maxTtlSeconds * 1000));
+  const end = [connector.expiresAt, request.grantExpiresAt, longest].find(
     (time) => time !== null && Date.parse(time) < expiresAt.getTime(),
   );
   if (end !== undefined) {
     throw new DeniedError(
       "SCOPE_TOO_WIDE",
-      `The token would work until ${utc(expiresAt)}, but the grant or the connector ends at ${end}, and a token cannot be shortened. Extend it, or use a narrower resource type.`,
+      `The token would work until ${utc(expiresAt)}, but the grant or the connector allows it until ${end}, and a token cannot be shortened. Extend it (Entra gives tokens of 60 to 90 minutes, some of a day), or use a narrower resource type.`,
     );
   }
   const { tenantId } = signIn.configuration;

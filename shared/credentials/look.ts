@@ -16,8 +16,13 @@ export function seesAll(by: Principal): boolean {
 /** @throws NotFoundError NOT_FOUND, also for another's lease: its existence is nobody's business */
 export async function findOwnLease(leases: LeaseStore, leaseId: string, by: Principal) {
   const found = leaseId.startsWith(`${principalHash(by)}-`) ? await leases.find(leaseId) : null;
-  if (found === null) throw notFound();
+  if (found === null || !isHolder(found.lease, by)) throw notFound();
   return found;
+}
+
+/** By the whole identity: the hash in an id only finds the partition, and is short enough to be searched for. */
+export function isHolder({ principal }: Lease, by: Principal): boolean {
+  return principal.id === by.id && principal.issuer === by.issuer;
 }
 
 /** @throws NotFoundError NOT_FOUND */

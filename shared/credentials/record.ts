@@ -20,7 +20,7 @@ export async function auditOf(
   return {
     event,
     outcome: "ok",
-    principalId: lease.principal.id,
+    principalId: by.id,
     issuer: by.issuer,
     tenantId: by.tenantId,
     resourceId: lease.resourceId,

@@ -3,7 +3,7 @@ import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
 import { ConflictError, DeniedError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { type Lease, stateOf } from "./lease.ts";
-import { findVisibleLease } from "./look.ts";
+import { findVisibleLease, isHolder } from "./look.ts";
 import type { LeaseStore } from "./ports.ts";
 
 /** What ending needs. */
@@ -29,10 +29,14 @@ export async function revokeLease(
   context: { rule: string; correlationId: string },
 ): Promise<Revoked> {
   const { lease, etag } = await findVisibleLease(deps.leases, leaseId, by);
-  if (lease.principal.id !== by.id && !by.roles.includes("Latchkey.Admin")) {
+  if (!isHolder(lease, by) && !by.roles.includes("Latchkey.Admin")) {
     throw new DeniedError("DENIED", "Only its holder or an administrator can end a lease.");
   }
-  if (stateOf(lease, deps.now()) !== "active") return { lease, done: [], notDone: [] };
+  const now = deps.now();
+  if (stateOf(lease, now) !== "active") {
+    const isExposed = lease.exposedUntil === null || Date.parse(lease.exposedUntil) > now.getTime();
+    return { lease, done: [], notDone: isExposed ? [notDone(lease)] : [] };
+  }
   const revoked: Lease = { ...lease, state: "revoked" };
   const event: AuditEvent = {
     event: "lease.revoked",

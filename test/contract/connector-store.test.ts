@@ -174,11 +174,7 @@ describe("faults", () => {
   test("a Retry-After of a minute ends every call at the first answer, and says so", async () => {
     await store.insert(fresh("before-the-minute"));
     const failure = { code: "STATE_UNAVAILABLE", retryAfterSeconds: 60 };
-    for (const call of [
-      () => store.insert(fresh("minute")),
-      () => store.find("minute"),
-      () => store.list(null, 1),
-    ]) {
+    for (const call of [() => store.insert(fresh("minute")), () => store.find("minute"), () => store.list(null, 1)]) {
       await control.fault({ service: "storage", status: 503, retryAfterSeconds: 60 });
       await expect(call()).rejects.toMatchObject(failure);
       expect(await control.clear()).toBe(1);

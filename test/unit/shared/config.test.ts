@@ -86,3 +86,20 @@ describe("readConfig", () => {
     if (value.trim().length > 3) expect(text).not.toContain(value);
   });
 });
+
+test.each([
+  "az://own",
+  "own",
+  "/subscriptions/x",
+  "https://v.vault.azure.net/secrets/n/version",
+  "http://v.vault.azure.net",
+])("%s as a denied resource stops the start: it would deny nothing", (denied) => {
+  expect(refusalOf({ ...good, LATCHKEY_DENIED_RESOURCES: denied })).toContain("LATCHKEY_DENIED_RESOURCES");
+});
+test("ids of all kinds can be denied", () => {
+  const subscription = `/subscriptions/${OTHER}`;
+  const denied = [subscription, `${subscription}/resourceGroups/g.1/providers/Microsoft.Storage/storageAccounts/a`];
+  const urls = ["https://v.vault.azure.net", "https://v.vault.azure.net/secrets/n"];
+  const all = [...denied, ...urls];
+  expect(readConfig({ ...good, LATCHKEY_DENIED_RESOURCES: all.join(", ") }).deniedResources).toEqual(all);
+});

@@ -154,6 +154,14 @@ describe("deny above all", () => {
       });
     },
   );
+  test("a token for a whole subscription would reach what the operator denies in it", () => {
+    const subscription = DATA.split("/resourceGroups")[0] ?? "";
+    const grants = { lend: grant({ resourceId: subscription }) };
+    const request = { means: (id: string) => id === subscription };
+    expect(decideIn({ grants, request })).toMatchObject({ allowed: true });
+    expect(decideIn({ grants, request, deniedResources: [DATA] })).toMatchObject({ rule: "operator-deny" });
+  });
+
   test.each([DATA.slice(0, -1), `${DATA}/part`])("the operator's of something else does not: %s", (denial) => {
     expect(outcome({ deniedResources: [denial] })).toBe(true);
   });

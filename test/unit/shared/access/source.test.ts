@@ -130,3 +130,11 @@ test("a record that is no JSON stops all decisions, though an old policy is know
   pass(10_000);
   await expect(names()).rejects.toBeInstanceOf(SyntaxError);
 });
+
+test("a clock that was set back makes what is known old: a grant taken back must not live on", async () => {
+  const { pass, reads, names } = parts();
+  await names();
+  pass(-3_600_000);
+  await names();
+  expect(reads()).toBe(2);
+});

@@ -27,6 +27,17 @@ describe("findOwnLease", () => {
     expect(journal).toEqual([]);
   });
 
+  test("a hash that another's id begins with is not enough: the whole identity counts", async () => {
+    const { leases, made } = parts();
+    for (const principal of [
+      { ...made.principal, id: "workload:x/same-hash" },
+      { ...made.principal, issuer: "https://other" },
+    ]) {
+      leases.set({ ...made, principal });
+      await expect(findOwnLease(leases, made.id, USER)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    }
+  });
+
   test("one that never was is the same NOT_FOUND", async () => {
     const { leases, made } = parts();
     const never = findOwnLease(leases, lease({}, USER, 5).id, USER).catch((error: Error) => error.message);

@@ -112,10 +112,17 @@ describe("a vault secret", () => {
 });
 
 describe("a token", () => {
-  const token = (changes: Parameters<typeof parts>[0] = {}, grantExpiresAt: string | null = null) => {
+  const token = (
+    changes: Parameters<typeof parts>[0] = {},
+    grantExpiresAt: string | null = null,
+    maxTtlSeconds = request.maxTtlSeconds,
+  ) => {
     const { deps, asked } = parts(changes);
     const wanted = { asked: "ZenML Subscription", resourceId: SUBSCRIPTION_ID, scope: { audience: "arm" } };
-    return { asked, minted: mint(deps, "azure-generic", { ...request, ...wanted, grantExpiresAt }, NOW) };
+    return {
+      asked,
+      minted: mint(deps, "azure-generic", { ...request, ...wanted, grantExpiresAt, maxTtlSeconds }, NOW),
+    };
   };
 
   test("ends when it says itself, and warns that it cannot be narrowed", async () => {
@@ -137,6 +144,11 @@ describe("a token", () => {
     ["the connector", { connectorEnd: "2026-11-21T10:59:59Z" }, null],
   ])("that would outlive %s is refused", async (_what, changes, end) => {
     await expect(token(changes, end).minted).rejects.toMatchObject({ code: "SCOPE_TOO_WIDE" });
+  });
+
+  test("that would live longer than the grant gives is refused: nobody can shorten it", async () => {
+    await expect(token({}, null, 3599).minted).rejects.toMatchObject({ code: "SCOPE_TOO_WIDE" });
+    expect(await token({}, null, 3600).minted).toMatchObject({ marked: "the-token" });
   });
 
   test("that ends with the grant is given", async () => {

@@ -44,16 +44,19 @@ describe("revokeLease", () => {
     expect(events).toMatchObject([{ principalId: ADMIN.id, detail: { holder: USER.id } }]);
   });
 
-  test("twice changes nothing, writes nothing, and is no error", async () => {
+  test("twice changes nothing, writes nothing, and says again what still works", async () => {
     const { deps, held, events, journal } = parts();
     const first = await revoke(deps, held.id);
     journal.length = 0;
-    expect(await revoke(deps, held.id)).toEqual({ lease: first.lease, done: [], notDone: [] });
+    expect(await revoke(deps, held.id)).toEqual({ lease: first.lease, done: [], notDone: first.notDone });
     expect([journal, events.length]).toEqual([["lease.find"], 1]);
   });
 
   test("of one that has ended by itself changes nothing", async () => {
-    const { deps, held, stored, events } = parts({ expiresAt: "2026-11-21T10:00:00Z" });
+    const { deps, held, stored, events } = parts({
+      expiresAt: "2026-11-21T10:00:00Z",
+      exposedUntil: "2026-11-21T10:00:00Z",
+    });
     expect(await revoke(deps, held.id)).toEqual({ lease: held, done: [], notDone: [] });
     expect([stored(), events]).toEqual([held, []]);
   });
