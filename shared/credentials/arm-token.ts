@@ -32,6 +32,9 @@ export const tokenCredentialRequestSchema = z.strictObject({
 /** A checked request. */
 export type TokenCredentialRequest = z.output<typeof tokenCredentialRequestSchema>;
 
+/** A token's life counts from its own issue by Entra's clock: it may end this much after what the grant gives. */
+const MARGIN_SECONDS = 300;
+
 /** What making a token needs. */
 export type MintTokenDeps = {
   readonly audienceUri: AudienceUri;
@@ -49,7 +52,7 @@ export async function mintToken(deps: MintTokenDeps, request: MintRequest, now: 
   const { connector, resourceId, displayName, subscription, signIn } = opened;
   const audience = deps.audienceUri(name, signIn.cloud);
   const { token, expiresAt } = await deps.issueToken({ signIn, audience });
-  const longest = utc(new Date(now.getTime() + request.maxTtlSeconds * 1000));
+  const longest = utc(new Date(now.getTime() + (request.maxTtlSeconds + MARGIN_SECONDS) * 1000));
   const end = [connector.expiresAt, request.grantExpiresAt, longest].find(
     (time) => time !== null && Date.parse(time) < expiresAt.getTime(),
   );
