@@ -61,7 +61,7 @@ export function credentialRoutes(deps: CredentialRoutesDeps): Route[] {
       method: "POST",
       path: "connectors/{nameOrId}/credentials",
       isLimited: true,
-      access: ["Latchkey.User"],
+      access: ["Latchkey.User", "Latchkey.Admin"],
       summary: "Issue a scoped, short-lived credential; with plan=true only say whether and by which rule",
       params: connectorParamsSchema,
       query: z.strictObject({ plan: z.enum(["true", "false"]).default("false") }),

@@ -4,7 +4,7 @@ import type { Policy } from "../../../../shared/access/policy.ts";
 import type { Ask } from "../../../../shared/access/ports.ts";
 import { meansResource } from "../../../../shared/connectors/resource-types.ts";
 import { ConflictError, DeniedError } from "../../../../shared/errors.ts";
-import { now, USER, unavailable } from "../../../support/fakes.ts";
+import { ADMIN, now, USER, unavailable } from "../../../support/fakes.ts";
 import { containerId, grant, membership, policyOf } from "../../../support/fakes-access.ts";
 
 const ASK: Ask = {
@@ -74,4 +74,28 @@ test("explain: what authorize refuses is answered with its checks", async () => 
   const decision = await explain(depsOf(lending), USER, { ...ASK, access: ["write"] });
   expect(decision).toMatchObject({ allowed: false, code: "SCOPE_TOO_WIDE", rule: null });
   expect(decision.checks).toContainEqual(expect.objectContaining({ id: "access", ok: false }));
+});
+
+describe("before any policy exists", () => {
+  const nothing = policyOf({}, {});
+
+  test("an administrator may try a container, by any name", async () => {
+    expect(await authorize(depsOf(nothing), ADMIN, ASK)).toMatchObject({
+      rule: "role:Latchkey.Admin",
+      resourceId: "az://data",
+      maxTtlSeconds: 86_400,
+    });
+  });
+
+  test.each<[string, Policy, typeof ADMIN, Partial<Ask>, readonly string[]]>([
+    ["nobody else may", nothing, USER, {}, []],
+    ["a membership ends it", policyOf({ users: membership() }, {}), ADMIN, {}, []],
+    ["a grant ends it", policyOf({}, { lend: grant() }), ADMIN, {}, []],
+    ["other types are not for trying", nothing, ADMIN, { resourceType: "azure-generic" }, []],
+    ["a denial of the operator ends it", nothing, ADMIN, {}, [containerId("other")]],
+  ])("%s", async (_what, policy, by, changes, denied) => {
+    await expect(authorize(depsOf(policy, denied), by, { ...ASK, ...changes })).rejects.toMatchObject({
+      code: "DENIED",
+    });
+  });
 });
