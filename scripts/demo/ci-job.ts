@@ -1,11 +1,12 @@
 /** A part of the demo: a job of GitHub Actions gets what its grant says, with no secret stored anywhere. Called by lend-blob.ts. */
 import { ClientSecretCredential } from "@azure/identity";
-import { ContainerClient, RestError } from "@azure/storage-blob";
+import { ContainerClient } from "@azure/storage-blob";
 import { z } from "zod";
 import { type Job, tokenRequestUrl } from "../../infra/local/azure/github/jobs.ts";
 import type { Seed } from "../../infra/local/seed.ts";
 import type { LocalSystem } from "../../infra/local/system.ts";
 import { applicationOf, type Client, createClient, problemSchema, read } from "./latchkey-client.ts";
+import { refusalOf } from "./refusal.ts";
 import { expectEqual, type Stage, Surprise } from "./stage.ts";
 
 const CONTAINER_URL = "https://demozenmlartifacts.blob.core.windows.net/datasets";
@@ -91,15 +92,4 @@ function jobNamed(seed: Seed, name: string): Job {
 function datasetsId(seed: Seed): string {
   const { id } = seed.subscriptions[0] ?? { id: "" };
   return `/subscriptions/${id}/resourceGroups/demo-zenml-demos/providers/Microsoft.Storage/storageAccounts/demozenmlartifacts/blobServices/default/containers/datasets`;
-}
-
-/** @throws Surprise when the attempt is not refused with 403 */
-async function refusalOf(attempt: Promise<unknown>): Promise<string> {
-  try {
-    await attempt;
-  } catch (error) {
-    if (error instanceof RestError && error.statusCode === 403) return `403 ${error.code ?? ""}`;
-    throw error;
-  }
-  throw new Surprise("this should have been refused");
 }
