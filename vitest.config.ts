@@ -1,6 +1,12 @@
 /** Test projects: unit (no network), contract (ports against the local Azure), e2e (bundle over HTTP), clients (tools from outside npm). */
 import { defineConfig } from "vitest/config";
 
+/**
+ * End-to-end files at once. They mostly wait (for time limits, policy, processes), so one more than the two cores that
+ * they are run on at least; each has a local system of its own, of about 700 MiB.
+ */
+const E2E_WORKERS = 3;
+
 export default defineConfig({
   test: {
     projects: [
@@ -20,7 +26,9 @@ export default defineConfig({
           globalSetup: ["test/support/e2e-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 240_000,
-          fileParallelism: false,
+          maxWorkers: E2E_WORKERS,
+          // After the other projects: Vitest wants a group for a number of workers of its own.
+          sequence: { groupOrder: 1 },
         },
       },
       {
