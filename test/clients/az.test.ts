@@ -3,15 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { applicationOf, type ClientRun, type ClientSystem, startClientSystem } from "./client-system.ts";
-import {
-  allowLending,
-  CONTAINER,
-  callApi,
-  issue,
-  lentSas,
-  OTHER_CONTAINER,
-  registerConnector,
-} from "./lent-container.ts";
+import { allowLending, CONTAINER, callApi, issue, lentSas, OTHER_CONTAINER, registerConnector } from "./lending.ts";
 
 /** Each is signed in apart, in a settings folder of its own. */
 type Identity = "platform-automation" | "zenml-connector" | "stranger" | "nobody" | "admin";

@@ -8,13 +8,17 @@ import {
   callApi,
   curl,
   issue,
+  issueArmToken,
   type LentSas,
   lentSas,
   OTHER_CONTAINER,
+  PLACE,
   registerConnector,
+  SECRET,
   textAt,
   tokenFor,
-} from "./lent-container.ts";
+  VAULT,
+} from "./lending.ts";
 
 const ALL: readonly Access[] = ["read", "write", "list", "delete"];
 
@@ -38,6 +42,14 @@ async function lend(access: readonly Access[]): Promise<LentSas> {
 
 function put(url: string, text: string) {
   return curl(system, url, ["-X", "PUT", "-H", "x-ms-blob-type: BlockBlob", "--data-binary", text]);
+}
+
+async function expectNoRenewalAfterEnd(leaseId: string): Promise<void> {
+  const renew = () => callApi(system, token, `leases/${leaseId}/renew`, {});
+  expect((await renew()).status).toBe(200);
+  const end = ["-X", "DELETE", "-H", `Authorization: Bearer ${token}`];
+  expect((await curl(system, `${system.apiUrl}/api/leases/${leaseId}`, end)).status).toBe(200);
+  expect(await renew()).toMatchObject({ status: 409, json: { code: "LEASE_CLOSED" } });
 }
 
 test("curl: describes the connector without its secret", async () => {
@@ -88,6 +100,34 @@ test("curl: is refused at the app without a token and with that of an app that h
   const stranger = textAt(await tokenFor(system, "stranger"), "access_token");
   const refused = await issue(system, stranger, ["read"]);
   expect(refused).toMatchObject({ status: 403, json: { code: "ROLE_REQUIRED" } });
+});
+
+test("curl: lists storage accounts with a lent token for Azure Resource Manager, which Key Vault refuses", async () => {
+  const issued = await issueArmToken(system, token);
+  expect(issued.status).toBe(201);
+  const bearer = ["-H", `Authorization: Bearer ${textAt(issued, "credential", "token")}`];
+  const accounts = `${textAt(issued, "resourceId")}/providers/Microsoft.Storage/storageAccounts?api-version=2023-05-01`;
+  const listed = await curl(system, `https://management.azure.com${accounts}`, bearer);
+  expect(listed).toMatchObject({
+    status: 200,
+    json: { value: expect.arrayContaining([expect.objectContaining({ name: CONTAINER.account })]) },
+  });
+  // The connector may read this secret: the audience alone is in the way.
+  const refused = await curl(system, `${VAULT}/secrets/${SECRET}?api-version=7.4`, bearer);
+  expect(refused).toMatchObject({ status: 401, json: { error: { code: "Unauthorized" } } });
+  expect(refused.text).toContain("AKV10022");
+});
+
+test("curl: reads a secret, and an ended lease of it is not renewed", async () => {
+  const wanted = { group: `${VAULT}/secrets/${SECRET}`, mountRequirement: "ENV_VAR", ...PLACE };
+  const read = await callApi(system, token, "secrets/read", wanted);
+  expect(read.status).toBe(201);
+  expect(read.json).toMatchObject({ env: { EXAMPLE_SECRET: textAt(read, "credential", "value") } });
+  await expectNoRenewalAfterEnd(textAt(read, "leaseId"));
+});
+
+test("curl: an ended lease of a token is not renewed", async () => {
+  await expectNoRenewalAfterEnd(textAt(await issueArmToken(system, token), "leaseId"));
 });
 
 test("curl: a token of Entra names the account that it is for, and the secret is really checked", async () => {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { applicationOf, type ClientSystem, startClientSystem } from "./client-system.ts";
-import { CONNECTOR, CONTAINER, type LentSas, OTHER_CONTAINER, openLending } from "./lent-container.ts";
+import { CONNECTOR, CONTAINER, type LentSas, OTHER_CONTAINER, openLending, PLACE, SECRET, VAULT } from "./lending.ts";
 
 const SCRIPTS = fileURLToPath(new URL("python/", import.meta.url));
 /** Made by scripts/clients/install.sh. */
@@ -12,13 +12,19 @@ const PYTHON = `${SCRIPTS}.venv/bin/python`;
 let system: ClientSystem;
 let sas: LentSas;
 let readOnly: LentSas;
+/** For the app. */
+let token: string;
+/** For Azure Resource Manager, lent. */
+let armToken: string;
 
 beforeAll(async () => {
   if (!existsSync(PYTHON)) throw new Error(`${PYTHON} is not there. Run scripts/clients/install.sh first.`);
   system = await startClientSystem();
-  const { lend } = await openLending(system);
-  sas = await lend(["read", "write", "list", "delete"]);
-  readOnly = await lend(["read", "list"]);
+  const lending = await openLending(system);
+  token = lending.token;
+  sas = await lending.lend(["read", "write", "list", "delete"]);
+  readOnly = await lending.lend(["read", "list"]);
+  armToken = await lending.lendArmToken();
 });
 afterAll(() => system?.stop());
 
@@ -87,4 +93,28 @@ test("python: azure-storage-blob cannot write with a credential for reading and 
     status: 403,
     code: "AuthorizationPermissionMismatch",
   });
+});
+
+test("python: azure-mgmt-storage lists accounts with a lent token, which azure-keyvault-secrets is refused with", async () => {
+  const args = [armToken, system.seed.subscriptions[0]?.id ?? "", VAULT, SECRET];
+  expect(await python("lent-token.py", "stranger", args)).toEqual({
+    accounts: expect.arrayContaining(["demozenmlarchive", CONTAINER.account]),
+    secret: { status: 401, code: "Unauthorized" },
+  });
+});
+
+test("python: the app lends the very value that azure-keyvault-secrets set, version by version", async () => {
+  const [first, second] = ["first value", "second välue"];
+  const versions: Record<string, unknown>[] = [];
+  for (const value of [first, second]) {
+    const { version } = Object(await python("set-secret.py", "platform-automation", [VAULT, SECRET, value]));
+    const wanted = { group: `${VAULT}/secrets/${SECRET}`, mountRequirement: "FILE", ...PLACE };
+    const read = (more: object) =>
+      python("read-secret.py", "stranger", [system.apiUrl, token, JSON.stringify({ ...wanted, ...more })]);
+    expect(await read({})).toMatchObject({ status: 201, value, version });
+    versions.push({ value, version });
+    for (const old of versions) {
+      expect(await read({ groupVersion: old.version })).toMatchObject({ status: 201, ...old });
+    }
+  }
 });

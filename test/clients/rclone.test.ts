@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ClientRun, type ClientSystem, startClientSystem } from "./client-system.ts";
-import { type Access, CONTAINER, type LentSas, OTHER_CONTAINER, openLending } from "./lent-container.ts";
+import { type Access, CONTAINER, type LentSas, OTHER_CONTAINER, openLending } from "./lending.ts";
 
 let system: ClientSystem;
 let lend: (access: readonly Access[]) => Promise<LentSas>;

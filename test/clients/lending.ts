@@ -1,12 +1,18 @@
-/** A container credential that the app lends, got with curl as a newcomer would. Called by test/clients. */
+/** What the app lends, got with curl as a newcomer would. Called by test/clients. */
 import { applicationOf, type ClientSystem } from "./client-system.ts";
 
 /** The container of the second product page, and the account that it is in. */
 export const CONTAINER = { account: "demozenmlartifacts", name: "demo-zenmlartifactstore" } as const;
 /** A container of the same account that no credential of these tests is for. */
 export const OTHER_CONTAINER = "datasets";
+/** The vault whose secret is lent, and that secret. */
+export const VAULT = "https://examplevault.vault.azure.net";
+/** See VAULT. */
+export const SECRET = "example-secret";
 /** What the connector is called. */
 export const CONNECTOR = "azure-service-principal";
+/** Where the caller is a member. */
+export const PLACE = { project: "vision", domain: "production" } as const;
 
 /** A right on a container. */
 export type Access = "read" | "write" | "list" | "delete";
@@ -51,7 +57,7 @@ export function registerConnector(system: ClientSystem, token: string): Promise<
     authMethod: "service-principal",
     configuration: { tenantId: system.seed.tenant.id, clientId },
     secrets: { clientSecret: secret },
-    resourceTypes: ["blob-container"],
+    resourceTypes: ["blob-container", "azure-generic", "key-vault-secret"],
   });
 }
 
@@ -61,21 +67,41 @@ export function issue(system: ClientSystem, token: string, access: readonly Acce
   return callApi(system, token, `connectors/${CONNECTOR}/credentials`, body);
 }
 
-/** Lets platform-automation have everything in the container. Before the first credential: later it would take seconds to hold. */
+/** Asks the connector for an access token for Azure Resource Manager. */
+export function issueArmToken(system: ClientSystem, token: string): Promise<HttpAnswer> {
+  const wanted = { resourceType: "azure-generic", resourceId: subscriptionId(system), access: ["use"] };
+  return callApi(system, token, `connectors/${CONNECTOR}/credentials`, { ...wanted, scope: { audience: "arm" } });
+}
+
+/** ARM id of the seed's subscription. */
+function subscriptionId(system: ClientSystem): string {
+  return `/subscriptions/${system.seed.subscriptions[0]?.id}`;
+}
+
+/**
+ * Lets platform-automation have everything in the container, tokens for ARM and the secret. Before the first
+ * credential: later it would take seconds to hold.
+ */
 export async function allowLending(system: ClientSystem, token: string): Promise<void> {
   const { objectId } = applicationOf(system.seed, "platform-automation");
-  const place = { project: "vision", domain: "production" };
-  const membership = { principals: [`app:${system.seed.tenant.id}/${objectId}`], ...place };
-  const grant = {
-    connector: CONNECTOR,
-    resourceId: `/subscriptions/${system.seed.subscriptions[0]?.id}/resourceGroups/demo-zenml-demos/providers/Microsoft.Storage/storageAccounts/${CONTAINER.account}/blobServices/default/containers/${CONTAINER.name}`,
-    access: ["read", "write", "list", "delete"],
-    ...place,
+  const container = `/resourceGroups/demo-zenml-demos/providers/Microsoft.Storage/storageAccounts/${CONTAINER.account}/blobServices/default/containers/${CONTAINER.name}`;
+  const grant = { connector: CONNECTOR, ...PLACE };
+  const records = {
+    "memberships/clients": { principals: [`app:${system.seed.tenant.id}/${objectId}`], ...PLACE },
+    "grants/clients-container": {
+      ...grant,
+      resourceId: `${subscriptionId(system)}${container}`,
+      access: ["read", "write", "list", "delete"],
+    },
+    "grants/clients-token": {
+      ...grant,
+      resourceId: subscriptionId(system),
+      access: ["use"],
+      scope: { audience: "arm" },
+    },
+    "grants/clients-secret": { ...grant, resourceId: `${VAULT}/secrets/${SECRET}`, access: ["read"] },
   };
-  for (const [path, body] of [
-    ["memberships/clients", membership],
-    ["grants/clients", grant],
-  ] as const) {
+  for (const [path, body] of Object.entries(records)) {
     const headers = ["-H", `Authorization: Bearer ${token}`, "-H", "Content-Type: application/json"];
     const create = ["-X", "PUT", "-H", "If-None-Match: *", "-d", JSON.stringify(body)];
     expectStatus(await curl(system, `${system.apiUrl}/api/${path}`, [...headers, ...create]), 200);
@@ -84,14 +110,22 @@ export async function allowLending(system: ClientSystem, token: string): Promise
 
 /** Registers the connector and lets it be used; afterwards `lend` issues credentials. @throws Error when anything is refused */
 export async function openLending(system: ClientSystem): Promise<{
+  /** Access token of platform-automation for the app. */
+  readonly token: string;
   lend(access: readonly Access[]): Promise<LentSas>;
+  /** An access token for Azure Resource Manager. */
+  lendArmToken(): Promise<string>;
 }> {
   const token = textAt(expectStatus(await tokenFor(system, "platform-automation"), 200), "access_token");
   expectStatus(await registerConnector(system, token), 201);
   await allowLending(system, token);
   return {
+    token,
     async lend(access) {
       return lentSas(expectStatus(await issue(system, token, access), 201));
+    },
+    async lendArmToken() {
+      return textAt(expectStatus(await issueArmToken(system, token), 201), "credential", "token");
     },
   };
 }
