@@ -3,8 +3,8 @@ import { z } from "zod";
 import { RESOURCE_TYPES } from "../shared/connectors/connector.ts";
 import { MAX_TTL_SECONDS, MIN_TTL_SECONDS } from "../shared/credentials/blob-container.ts";
 import type { IssueDeps } from "../shared/credentials/issue.ts";
-import { type Lease, stateOf } from "../shared/credentials/lease.ts";
-import { findVisibleLease, seesAll } from "../shared/credentials/look.ts";
+import { LEASE_STATES, type Lease, stateOf } from "../shared/credentials/lease.ts";
+import { findVisibleLease, listIrrevocable, seesAll } from "../shared/credentials/look.ts";
 import { renewLease } from "../shared/credentials/renew.ts";
 import { anyScopeSchema } from "../shared/credentials/request.ts";
 import { revokeLease } from "../shared/credentials/revoke.ts";
@@ -18,7 +18,9 @@ const paramsSchema = z.strictObject({ leaseId: leaseIdSchema });
 const leaseSchema = z
   .object({
     id: z.string(),
-    state: z.enum(["active", "expired", "revoked"]),
+    state: z
+      .enum(LEASE_STATES)
+      .describe("revoking: what it left in Azure is being removed; irrevocable: that failed for good"),
     principal: z.string(),
     connectorId: z.string(),
     resourceType: z.enum(RESOURCE_TYPES),
@@ -32,11 +34,18 @@ const leaseSchema = z
     rule: z.string(),
     issuedAt: z.iso.datetime(),
     expiresAt: z.iso.datetime().nullable().describe("null: the credential has no end"),
+    mintedAt: z.iso
+      .datetime()
+      .describe("when the credential that is out now was made: at issuing or at the last renewal"),
     refreshAfter: z.iso.datetime().nullable(),
     maxUntil: z.iso.datetime(),
     revocation: z.enum(["immediate", "delayed", "expiry-only"]),
     exposedUntil: z.iso.datetime().nullable().describe("null: until somebody rotates it"),
     upstream: z.record(z.string(), z.string()).describe("names of what was read or made, e.g. the version of a secret"),
+    endedAt: z.iso.datetime().nullable().describe("when somebody or the sweep ended it"),
+    revokeAttempts: z
+      .int()
+      .describe("how often removing what it left in Azure has failed; after 6 times it is irrevocable"),
   })
   .meta({ id: "Lease" });
 
@@ -59,12 +68,18 @@ export function leaseRoutes(deps: LeaseRoutesDeps): Route[] {
       access: ["Latchkey.User", "Latchkey.Auditor", "Latchkey.Admin"],
       summary: "List one's own leases; administrators and auditors list all, or with mine=true their own",
       params: nothing,
-      query: listQuerySchema.extend({ mine: z.enum(["true", "false"]).default("false") }),
+      query: listQuerySchema.extend({
+        mine: z.enum(["true", "false"]).default("false"),
+        state: z.enum(["irrevocable"]).nullable().default(null).describe("only those that could not be ended"),
+      }),
       body: null,
       answer: { status: 200, description: "One page", schema: listSchema(leaseSchema) },
-      handle: async ({ query: { mine, ...query }, caller }) => {
+      handle: async ({ query: { mine, state, ...query }, caller }) => {
         const only = mine === "false" && seesAll(caller) ? null : principalHash(caller);
-        const read = (after: string | null, limit: number) => deps.leases.list({ principalHash: only, after, limit });
+        const read = (after: string | null, limit: number) =>
+          state === null
+            ? deps.leases.list({ principalHash: only, after, limit })
+            : listIrrevocable(deps, { principalHash: only, after, limit });
         const page = await pageOf(query, ({ id }: Lease) => id, leaseIdSchema, read);
         return { status: 200, body: { ...page, items: page.items.map(viewOf) } };
       },

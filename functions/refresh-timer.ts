@@ -7,7 +7,7 @@ import { logFailure } from "./route.ts";
 const SCHEDULE = "0 */5 * * * *";
 
 /** One thing to be done at each tick. It may run on several machines at once, and be cut off at any point. */
-export type RefreshJob = { readonly name: string; run(): Promise<void> };
+export type RefreshJob = { readonly name: string; run(log: Log, correlationId: string): Promise<void> };
 
 /** Registers the timer. Every job runs whatever becomes of the others. */
 export function registerRefreshTimer(
@@ -40,7 +40,7 @@ async function succeeds(
   const startedAt = deps.now().getTime();
   let isDone = true;
   try {
-    await job.run();
+    await job.run(log, correlationId);
   } catch (error) {
     isDone = false;
     logFailure(log, error, correlationId, "refresh");

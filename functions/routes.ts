@@ -10,7 +10,7 @@ import { leaseRoutes } from "./leases.ts";
 import { describeApi } from "./openapi.ts";
 import type { Route } from "./route.ts";
 import { secretRoutes } from "./secrets.ts";
-import { statusRoutes } from "./status.ts";
+import { type StatusRoutesDeps, statusRoutes } from "./status.ts";
 
 /** What the handlers need; nothing of it is used before a call arrives. */
 export type AppDeps = {
@@ -19,8 +19,7 @@ export type AppDeps = {
   readonly breakGlass: BreakGlassRoutesDeps;
   readonly access: AccessRoutesDeps;
   readonly audit: AuditRoutesDeps;
-  /** Of the app, for the API description. */
-  readonly version: string;
+  readonly status: StatusRoutesDeps;
 };
 
 /** Every route that the app serves. */
@@ -33,7 +32,10 @@ export function appRoutes(deps: AppDeps): Route[] {
     ...breakGlassRoutes(deps.breakGlass),
     ...accessRoutes(deps.access),
     ...auditRoutes(deps.audit),
-    ...statusRoutes(lazy(() => describeApi(routes, deps.version))),
+    ...statusRoutes(
+      deps.status,
+      lazy(() => describeApi(routes, deps.status.version)),
+    ),
   ];
   return routes;
 }

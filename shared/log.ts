@@ -20,6 +20,10 @@ export type LogFields = {
   readonly errorName?: string;
   readonly upstreamCode?: string;
   readonly upstreamStatus?: number;
+  /** Leases: what the sweep made of those that were due. */
+  readonly removed?: number;
+  readonly later?: number;
+  readonly irrevocable?: number;
 };
 const ALLOWED: ReadonlySet<string> = new Set<keyof LogFields>([
   "function",
@@ -35,6 +39,9 @@ const ALLOWED: ReadonlySet<string> = new Set<keyof LogFields>([
   "errorName",
   "upstreamCode",
   "upstreamStatus",
+  "removed",
+  "later",
+  "irrevocable",
 ]);
 
 /** Writes events named `area.happened`. */

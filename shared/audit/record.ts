@@ -7,6 +7,8 @@ export const AUDIT_EVENTS = [
   "credential.issued",
   "credential.renewed",
   "lease.revoked",
+  "lease.removed",
+  "lease.irrevocable",
   "connector.break-glass",
   "membership.changed",
   "membership.deleted",

@@ -130,13 +130,14 @@ async function closeLeases(
   let unread = false;
   const close = async ({ lease, etag }: { lease: Lease; etag: string }) => {
     exposedUntil = later(exposedUntil, lease.exposedUntil);
-    if (await closeLease(deps, lease, etag, event)) leasesClosed++;
-    else leasesLeft++;
+    const outcome = await closeLease(deps, { lease, etag }, event, revokedAt);
+    if (outcome === "closed") leasesClosed++;
+    if (outcome === "left") leasesLeft++;
   };
   try {
     for await (const page of pagesOf(deps.listActiveSas, opened)) {
       // Leases of later keys live on; in the same second nobody can tell.
-      const signedBefore = page.filter(({ lease }) => lease.issuedAt <= revokedAt);
+      const signedBefore = page.filter(({ lease }) => lease.mintedAt <= revokedAt);
       await pMap(signedBefore, close, { concurrency: CLOSE_CONCURRENCY });
     }
   } catch (error) {
@@ -163,14 +164,15 @@ async function closeLeases(
   };
 }
 
-/** False when its record could not be changed. */
+/** `left`: its record could not be changed. `lives`: it was renewed meanwhile, under a later key. */
 async function closeLease(
   deps: BreakGlassDeps,
-  listed: Lease,
-  listedEtag: string,
+  read: { readonly lease: Lease; readonly etag: string },
   cause: AuditEvent,
-): Promise<boolean> {
-  let seen: { lease: Lease; etag: string } | null = { lease: listed, etag: listedEtag };
+  revokedAt: string,
+): Promise<"closed" | "left" | "lives"> {
+  const { lease: listed } = read;
+  let seen: typeof read | null = read;
   const event: AuditEvent = {
     ...cause,
     event: "lease.revoked",
@@ -178,20 +180,25 @@ async function closeLease(
     leaseId: listed.id,
     detail: { holder: listed.principal.id, exposedUntil: listed.exposedUntil, by: "break-glass" },
   };
+  let outcome: "left" | "lives" = "left";
   try {
     await deps.appendAudit(event);
     for (let attempt = 0; attempt < CLOSE_ATTEMPTS && seen?.lease.state === "active"; attempt++) {
       // Azure says no moment at which its caches know: the SAS's own end is all that is certain.
-      const closed: Lease = { ...seen.lease, state: "revoked", revocation: "delayed" };
-      if (await deps.leases.replace(closed, seen.etag)) return true;
+      const closed: Lease = { ...seen.lease, state: "revoked", revocation: "delayed", endedAt: utc(deps.now()) };
+      if ((await deps.leases.replace(closed, seen.etag)) !== null) return "closed";
       seen = await deps.leases.find(listed.id);
+      if (seen !== null && seen.lease.mintedAt > revokedAt) {
+        outcome = "lives";
+        break;
+      }
     }
-    if (seen?.lease.state !== "active") return true;
+    if (seen?.lease.state !== "active") return "closed";
   } catch (error) {
     if (!(error instanceof LatchkeyError)) throw error;
   }
   await deps.appendAudit({ ...event, outcome: "withdrawn" }).catch(() => undefined);
-  return false;
+  return outcome;
 }
 
 /** The active SAS leases of an account, of every connector, page by page. */

@@ -1,20 +1,21 @@
-/** Issues a credential: policy → resolve → mint → lease and audit, side by side → answer. No record, no credential. */
+/** Issues a credential: policy → room → mint → lease and audit, side by side → answer. No record, no credential. */
 import { newLeaseId, principalHash, type RandomBytes } from "../ids.ts";
 import type { Principal } from "../principal.ts";
+import { utc } from "../time.ts";
+import { type IssueUpstreamDeps, issueUpstream } from "./issue-upstream.ts";
 import { type Lease, renewableUntil } from "./lease.ts";
 import { type MintDeps, mint } from "./mint.ts";
 import type { Minted } from "./minted.ts";
-import type { Authorize, ConnectorName, LeaseStore } from "./ports.ts";
+import type { Authorize, ConnectorName } from "./ports.ts";
 import { auditOf, type RecordDeps, record } from "./record.ts";
 import { askOf, type CredentialRequest } from "./request.ts";
 
 /** What issuing needs. */
 export type IssueDeps = MintDeps &
-  RecordDeps & {
+  RecordDeps &
+  IssueUpstreamDeps & {
     readonly authorize: Authorize;
     readonly connectorName: ConnectorName;
-    readonly leases: LeaseStore;
-    readonly now: () => Date;
     readonly randomBytes: RandomBytes;
   };
 /** A lease with its credential: the only place where both are together. */
@@ -31,16 +32,16 @@ export async function issueCredential(
 ): Promise<Issued> {
   const ask = askOf(request, await deps.connectorName(request.connector));
   const authorized = await deps.authorize(by, ask);
-  const now = deps.now();
-  const minted = await mint(deps, ask.resourceType, { ...ask, asked: ask.resourceId, ...authorized }, now);
   const ph = principalHash(by);
-  const lease: Lease = {
-    id: newLeaseId(ph, deps.randomBytes),
+  // What has no room is refused before anything is made or recorded.
+  await deps.leases.checkRoom(ph);
+  const now = deps.now();
+  const wanted = { ...ask, asked: ask.resourceId, ...authorized };
+  const id = newLeaseId(ph, deps.randomBytes);
+  const begun = {
+    id,
     principalHash: ph,
-    state: "active",
-    connectorId: minted.connector.id,
     resourceType: ask.resourceType,
-    resourceId: minted.resourceId,
     access: ask.access,
     scope: ask.scope,
     form: ask.form,
@@ -49,8 +50,34 @@ export async function issueCredential(
     domain: request.domain,
     reason: request.reason,
     rule: authorized.rule,
+    issuedAt: utc(now),
+    mintedAt: utc(now),
+    endedAt: null,
+    revokeAttempts: 0,
+  };
+  const placed = ({ connector, resourceId }: Pick<Minted, "connector" | "resourceId">) => ({
+    connectorId: connector.id,
+    resourceId,
+    maxUntil: renewableUntil(now, [connector.expiresAt, authorized.grantExpiresAt]),
+  });
+
+  const form = deps.upstreamForms.get(ask.form);
+  if (form !== undefined) {
+    const planned = await form.plan(wanted, id, now);
+    const { upstream, expiresAt } = planned;
+    const times = { expiresAt, refreshAfter: null, exposedUntil: expiresAt };
+    const { revocation } = form;
+    const pending: Lease = { ...begun, ...placed(planned), ...times, state: "pending", revocation, upstream };
+    return issueUpstream(deps, pending, () => form.make(wanted, planned, now), by, correlationId);
+  }
+
+  const minted = await mint(deps, ask.resourceType, wanted, now);
+  const lease: Lease = {
+    ...begun,
+    ...placed(minted),
     ...minted.times,
-    maxUntil: renewableUntil(now, [minted.connector.expiresAt, authorized.grantExpiresAt]),
+    state: "active",
+    mintedAt: minted.times.issuedAt,
     revocation: "expiry-only",
     exposedUntil: minted.exposedUntil,
     upstream: minted.upstream,

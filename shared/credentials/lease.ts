@@ -6,10 +6,21 @@ import type { Scope } from "./ports.ts";
 /** Longest life of a credential whose life is chosen: a day. */
 const MAX_LIFE_SECONDS = 86_400;
 
-/** As stored. `expired` is never stored: the clock says it (see stateOf). */
-export const STORED_STATES = ["active", "revoked"] as const;
-/** State of a lease as people see it. */
-export type LeaseState = (typeof STORED_STATES)[number] | "expired";
+/**
+ * States, as stored and as people see them.
+ *
+ * ```
+ * pending ─► active ─► revoking ─► revoked      ended by somebody
+ *    │          │          ├─────► expired      ended by the clock
+ *    └► (gone)  └► revoked └─────► irrevocable  what it left in Azure could not be removed
+ * ```
+ *
+ * Only forms that leave something in Azure are ever `pending`, `revoking` or `irrevocable`, and only they are stored as
+ * `expired`: for the others the clock says it (see stateOf).
+ */
+export const LEASE_STATES = ["pending", "active", "revoking", "revoked", "expired", "irrevocable"] as const;
+/** See LEASE_STATES. */
+export type LeaseState = (typeof LEASE_STATES)[number];
 /** What can be done about a credential that is out, or was: `delayed` = ended, but whoever checks it may not know yet. */
 export const REVOCATIONS = ["immediate", "delayed", "expiry-only"] as const;
 /** See REVOCATIONS. */
@@ -19,7 +30,7 @@ export type Revocation = (typeof REVOCATIONS)[number];
 export type Lease = {
   readonly id: string;
   readonly principalHash: string;
-  readonly state: (typeof STORED_STATES)[number];
+  readonly state: LeaseState;
   readonly connectorId: string;
   readonly resourceType: ResourceType;
   /** Canonical. */
@@ -34,6 +45,8 @@ export type Lease = {
   /** What allowed it. */
   readonly rule: string;
   readonly issuedAt: string;
+  /** When the secret that is out now was made: at issuing or at the last renewal. */
+  readonly mintedAt: string;
   /** End of the credential; null = it has none. */
   readonly expiresAt: string | null;
   /** From when on a client should ask again; null where nothing ends. */
@@ -45,6 +58,10 @@ export type Lease = {
   readonly exposedUntil: string | null;
   /** Names of what was made or read upstream, e.g. the version of a secret. */
   readonly upstream: Readonly<Record<string, string>>;
+  /** When somebody or the clock ended it; null while nobody has looked. */
+  readonly endedAt: string | null;
+  /** How often removing what it left in Azure has failed. */
+  readonly revokeAttempts: number;
 };
 
 /** Clients refresh after this share of the life, so that a fifth is left for retries. */
@@ -53,7 +70,7 @@ const REFRESH_SHARE = 0.8;
 /** Longest life of a lease with all its renewals: a week, then policy is asked as if for the first time. */
 const MAX_LEASE_SECONDS = 7 * 86_400;
 
-/** A lease that is past its end is expired, whatever the row says. */
+/** An active lease that is past its end is expired, whatever the row says. */
 export function stateOf(lease: Pick<Lease, "state" | "expiresAt" | "maxUntil">, now: Date): LeaseState {
   return lease.state === "active" && leaseEnd(lease) <= now.getTime() ? "expired" : lease.state;
 }

@@ -1,9 +1,13 @@
 /** Looks at leases: one's own, or all for those who may. */
+import pMap from "p-map";
 import { NotFoundError } from "../errors.ts";
 import { principalHash } from "../ids.ts";
 import type { Principal, Role } from "../principal.ts";
 import type { Lease } from "./lease.ts";
-import type { LeaseStore } from "./ports.ts";
+import type { LeaseDueStore, LeaseStore } from "./ports.ts";
+
+/** Leases read at once for a list. */
+const READ_CONCURRENCY = 8;
 
 /** Roles that see the leases of all. */
 const SEES_ALL: readonly Role[] = ["Latchkey.Admin", "Latchkey.Auditor"];
@@ -35,6 +39,24 @@ export async function findVisibleLease(
   const found = await leases.find(leaseId);
   if (found === null) throw notFound();
   return found;
+}
+
+/** Leases of one principal, or of all, that could not be ended. A list of problems: short, so it is read lease by lease. */
+export async function listIrrevocable(
+  deps: { readonly leases: Pick<LeaseStore, "find">; readonly leaseDue: Pick<LeaseDueStore, "listIrrevocable"> },
+  query: { readonly principalHash: string | null; readonly after: string | null; readonly limit: number },
+): Promise<readonly Lease[]> {
+  const found: Lease[] = [];
+  for (let after = query.after; found.length < query.limit; ) {
+    const ids = await deps.leaseDue.listIrrevocable(after, query.limit);
+    const own = ids.filter((id) => query.principalHash === null || id.startsWith(`${query.principalHash}-`));
+    const read = await pMap(own, (id) => deps.leases.find(id), { concurrency: READ_CONCURRENCY });
+    // An entry may be older than its lease's end.
+    for (const lease of read) if (lease?.lease.state === "irrevocable") found.push(lease.lease);
+    after = ids.at(-1) ?? null;
+    if (ids.length < query.limit || after === null) break;
+  }
+  return found.slice(0, query.limit);
 }
 
 function notFound(): NotFoundError {

@@ -2,6 +2,7 @@
 import type { Ask as AccessAsk } from "../access/ports.ts";
 import type { CloudName } from "../cloud.ts";
 import type {
+  Opened,
   OpenedContainer,
   OpenedStorageAccount,
   OpenedSubscription,
@@ -12,6 +13,7 @@ import type {
 } from "../connectors/ports.ts";
 import type { Principal } from "../principal.ts";
 import type { Lease } from "./lease.ts";
+import type { Minted, MintRequest } from "./minted.ts";
 
 /** Resolves a container inside the named connector. @throws LatchkeyError, see connectors/use.ts */
 export type OpenContainer = (connector: string, resourceId: string) => Promise<OpenedContainer>;
@@ -85,17 +87,63 @@ export type ConnectorName = (nameOrId: string) => Promise<string>;
 
 /** Stored leases. Every call: @throws UpstreamError STATE_UNAVAILABLE */
 export type LeaseStore = {
-  /** @throws LimitError LEASE_LIMIT when the principal holds as many active ones as it may */
-  insert(lease: Lease): Promise<void>;
+  /** Asked before anything is made; what is certain is still only what insert says. @throws LimitError LEASE_LIMIT */
+  checkRoom(principalHash: string): Promise<void>;
+  /** Its ETag. @throws LimitError LEASE_LIMIT when the principal holds as many active ones as it may */
+  insert(lease: Lease): Promise<string>;
   /** By id; null when there is none. */
   find(leaseId: string): Promise<{ lease: Lease; etag: string } | null>;
-  /** Replaces a lease that is still as it was read; false when it is not. One that is not active counts no more. */
-  replace(lease: Lease, etag: string): Promise<boolean>;
+  /** Replaces a lease that is still as it was read: its new ETag, or null when it is not. An ended one counts no more. */
+  replace(lease: Lease, etag: string): Promise<string | null>;
   /** Leases of one principal, or of all; oldest names first. `after` is the id of the last one seen. */
   list(query: { principalHash: string | null; after: string | null; limit: number }): Promise<readonly Lease[]>;
   /** Takes back an insert whose credential was never answered. */
   remove(lease: Lease): Promise<void>;
 };
+
+/** One time at which the sweep must look at a lease. */
+export type DueLease = { readonly leaseId: string /** UTC, whole seconds. */; readonly dueAt: string };
+/**
+ * When to look at the leases that leave something in Azure, and which of them could not be ended.
+ * Every call: @throws UpstreamError STATE_UNAVAILABLE
+ */
+export type LeaseDueStore = {
+  /** Adds a time, or repeats it. A lease may have several: the sweep drops what has nothing to say any more. */
+  file(due: DueLease): Promise<void>;
+  /** Takes one time back; one that is not there is no error. */
+  drop(due: DueLease): Promise<void>;
+  /** What is due, by the hour and the lease, behind `after`. */
+  list(now: Date, after: DueLease | null, limit: number): Promise<readonly DueLease[]>;
+  /** Lists a lease among those that could not be ended, or takes it off. Both may be repeated. */
+  setIrrevocable(leaseId: string, isIrrevocable: boolean): Promise<void>;
+  /** Ids of those, in order, behind `after`. */
+  listIrrevocable(after: string | null, limit: number): Promise<readonly string[]>;
+};
+
+/** What a form will leave in Azure for one lease, before any of it is there. */
+export type PlannedUpstream = Pick<Opened, "connector" | "resourceId" | "displayName"> & {
+  /** Names by which a process that knows only the record finds it again. No secrets. */
+  readonly upstream: Readonly<Record<string, string>>;
+  readonly expiresAt: string;
+};
+/**
+ * A form whose credentials leave something in Azure: a token of a registry, a Secret of a cluster. Every call:
+ * @throws LatchkeyError; UpstreamError where trying again may help
+ */
+export type UpstreamForm = {
+  /** What ending such a lease does to its credential. */
+  readonly revocation: "immediate" | "delayed";
+  /** Says what would be made, under names that follow from the lease's id; changes nothing. */
+  plan(request: MintRequest, leaseId: string, now: Date): Promise<PlannedUpstream>;
+  /** Makes what was planned. */
+  make(request: MintRequest, planned: PlannedUpstream, now: Date): Promise<Minted>;
+  /** A new secret for what is there. @throws ConflictError LEASE_CLOSED when it is not: nothing is made anew here */
+  renew(request: MintRequest, lease: Lease, now: Date): Promise<Minted>;
+  /** Removes what was made under these names; nothing there = done. */
+  remove(lease: Lease): Promise<void>;
+};
+/** The forms that leave something in Azure, by name. */
+export type UpstreamForms = ReadonlyMap<string, UpstreamForm>;
 
 /**
  * Leases of SAS tokens that are active and whose end is still to come, in the order of their ids, behind `after`.

@@ -49,7 +49,7 @@ export async function auditOf(
 export async function record(
   deps: Pick<RecordDeps, "appendAudit">,
   event: AuditEvent,
-  write: () => Promise<void>,
+  write: () => Promise<unknown>,
   takeBack: () => Promise<unknown>,
 ): Promise<void> {
   const written = await Promise.allSettled([deps.appendAudit(event), write()]);

@@ -43,21 +43,24 @@ export async function renewLease(
   const authorized = await deps.authorize(by, ask);
   const maxTtlSeconds = Math.min(authorized.maxTtlSeconds, left);
   const request = { ...ask, asked: lease.resourceId, ...authorized, maxTtlSeconds };
-  const minted = await mint(deps, lease.resourceType, request, now);
+  const minted = await (deps.upstreamForms.get(lease.form)?.renew(request, lease, now) ??
+    mint(deps, lease.resourceType, request, now));
   // What works until it is rotated has no end that the lease could bound.
   if (minted.exposedUntil !== null && Date.parse(minted.exposedUntil) > Date.parse(lease.maxUntil)) throw closed();
   const renewed: Lease = {
     ...lease,
     ...minted.times,
     issuedAt: lease.issuedAt,
+    mintedAt: minted.times.issuedAt,
     rule: authorized.rule,
     exposedUntil: latest(lease.exposedUntil, minted.exposedUntil),
-    upstream: minted.upstream,
+    // What is to be removed keeps its names.
+    upstream: { ...lease.upstream, ...minted.upstream },
   };
   const event = await auditOf(deps, "credential.renewed", renewed, minted, by, correlationId);
   const replace = async () => {
     // Revoked or renewed meanwhile: this secret must not go out.
-    if (!(await deps.leases.replace(renewed, etag))) throw closed();
+    if ((await deps.leases.replace(renewed, etag)) === null) throw closed();
   };
   await record(deps, event, replace, async () => undefined);
   return { ...minted, lease: renewed };

@@ -1,13 +1,15 @@
 /** Ends a lease: does what can be done, and says what cannot and until when. */
-import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
+import type { AuditEvent } from "../audit/ports.ts";
 import { ConflictError, DeniedError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
+import { utc } from "../time.ts";
 import { type Lease, stateOf } from "./lease.ts";
 import { findVisibleLease, isHolder } from "./look.ts";
 import type { LeaseStore } from "./ports.ts";
+import { leavesUpstream, type ReadLease, type RemoveDeps, removeUpstream } from "./remove-upstream.ts";
 
 /** What ending needs. */
-export type RevokeDeps = { readonly leases: LeaseStore; readonly appendAudit: AppendAudit; readonly now: () => Date };
+export type RevokeDeps = RemoveDeps & { readonly leases: LeaseStore };
 /** What ending a lease did. */
 export type Revoked = {
   readonly lease: Lease;
@@ -17,8 +19,11 @@ export type Revoked = {
   readonly notDone: readonly string[];
 };
 
+/** States in which something may be left in Azure that ending it again would remove. */
+const LEFT_OVER: ReadonlySet<Lease["state"]> = new Set(["revoking", "irrevocable"]);
+
 /**
- * Ending an ended lease changes nothing and is no error.
+ * Ending an ended lease changes nothing and is no error; where something is left in Azure, it is tried again.
  * @throws NotFoundError NOT_FOUND, DeniedError DENIED for another's lease without Admin, ConflictError LEASE_CLOSED when
  * it was changed meanwhile, UpstreamError
  */
@@ -32,12 +37,24 @@ export async function revokeLease(
   if (!isHolder(lease, by) && !by.roles.includes("Latchkey.Admin")) {
     throw new DeniedError("DENIED", "Only its holder or an administrator can end a lease.");
   }
+  if (lease.state === "pending") {
+    throw new ConflictError(
+      "LEASE_CLOSED",
+      "The lease is being made and nobody has its credential. Repeat in a minute.",
+    );
+  }
+  const leaves = leavesUpstream(deps.upstreamForms, lease);
+  if (leaves && LEFT_OVER.has(lease.state)) {
+    const again = await removed(deps, { lease, etag }, context.correlationId);
+    if (again === null) throw changed();
+    return again;
+  }
   const now = deps.now();
   if (stateOf(lease, now) !== "active") {
     const isExposed = lease.exposedUntil === null || Date.parse(lease.exposedUntil) > now.getTime();
     return { lease, done: [], notDone: isExposed ? [notDone(lease)] : [] };
   }
-  const revoked: Lease = { ...lease, state: "revoked" };
+  const revoked: Lease = { ...lease, state: "revoked", endedAt: utc(now) };
   const event: AuditEvent = {
     event: "lease.revoked",
     outcome: "ok",
@@ -52,15 +69,38 @@ export async function revokeLease(
     credentialMac: null,
   };
   await deps.appendAudit(event);
-  if (!(await deps.leases.replace(revoked, etag))) {
-    await deps.appendAudit({ ...event, outcome: "withdrawn" });
-    throw new ConflictError("LEASE_CLOSED", "The lease was changed meanwhile. Look at it and repeat.");
+  const ended = leaves
+    ? await removed(deps, { lease, etag }, context.correlationId)
+    : (await deps.leases.replace(revoked, etag)) !== null && {
+        lease: revoked,
+        done: ["the lease is closed and cannot be renewed"],
+        notDone: [notDone(lease)],
+      };
+  if (ended) return ended;
+  await deps.appendAudit({ ...event, outcome: "withdrawn" });
+  throw changed();
+}
+
+/** For a lease that left something: it ends when that is removed. Null when it was changed meanwhile. */
+async function removed(deps: RevokeDeps, found: ReadLease, correlationId: string): Promise<Revoked | null> {
+  const removal = await removeUpstream(deps, found, null, correlationId);
+  if (removal.kind === "changed") return null;
+  const { lease } = removal;
+  const what = Object.values(lease.upstream).join(", ");
+  const closed = "the lease is closed and cannot be renewed";
+  if (removal.kind === "removed") {
+    const exposed = `whoever has signed in with it already may go on until ${lease.exposedUntil}`;
+    return { lease, done: [closed, `removed: ${what}`], notDone: lease.revocation === "delayed" ? [exposed] : [] };
   }
-  return {
-    lease: revoked,
-    done: ["the lease is closed and cannot be renewed"],
-    notDone: [notDone(lease)],
-  };
+  const next =
+    removal.kind === "later"
+      ? "it is tried again every few minutes"
+      : "nobody tries any more: remove it by hand, then end the lease again";
+  return { lease, done: [closed], notDone: [`could not be removed: ${what}; ${next}`] };
+}
+
+function changed(): ConflictError {
+  return new ConflictError("LEASE_CLOSED", "The lease was changed meanwhile. Look at it and repeat.");
 }
 
 function notDone({ resourceType, exposedUntil }: Lease): string {

@@ -1,7 +1,7 @@
 /** Leases in the table `Leases`. Implements LeaseStore of the credentials. */
 import { z } from "zod";
 import { RESOURCE_TYPES } from "../connectors/connector.ts";
-import { type Lease, leaseEnd, REVOCATIONS, STORED_STATES } from "../credentials/lease.ts";
+import { LEASE_STATES, type Lease, leaseEnd, REVOCATIONS } from "../credentials/lease.ts";
 import type { LeaseStore, ListActiveSas } from "../credentials/ports.ts";
 import { anyScopeSchema, FORMS, RIGHTS } from "../credentials/request.ts";
 import { hash } from "../ids.ts";
@@ -15,7 +15,7 @@ import type { Row, StoredRow, Table } from "./tables.ts";
 const rowSchema = z.object({
   partitionKey: z.string(),
   rowKey: z.string(),
-  state: z.enum(STORED_STATES),
+  state: z.enum(LEASE_STATES),
   connectorId: z.string(),
   resourceType: z.enum(RESOURCE_TYPES),
   resourceId: z.string(),
@@ -28,12 +28,15 @@ const rowSchema = z.object({
   reason: z.string().nullish(),
   rule: z.string(),
   issuedAt: z.string(),
+  mintedAt: z.string(),
   expiresAt: z.string().nullish(),
   refreshAfter: z.string().nullish(),
   maxUntil: z.string(),
   revocation: z.enum(REVOCATIONS),
   exposedUntil: z.string().nullish(),
   upstreamJson: jsonText(z.record(z.string(), z.string())).nullish(),
+  endedAt: z.string().nullish(),
+  revokeAttempts: z.int(),
 });
 /** Partitions are hex digits. */
 const ALL = { from: "0", to: "g" };
@@ -48,6 +51,7 @@ export function createLeaseStore(deps: LeaseWriterDeps & { readonly table: Table
   const { table } = deps;
   const writer = createLeaseWriter(deps);
   return {
+    checkRoom: writer.checkRoom,
     insert: (lease) => writer.insert({ ...entryOf(lease), endsAt: secondsOf(lease) }),
     async find(leaseId) {
       const row = await table.get(partitionOf(leaseId), leaseId);
@@ -89,7 +93,7 @@ function entryOf(lease: Lease): LeaseEntry {
   return {
     row: toRow(lease),
     key: lease.id.slice(lease.principalHash.length + 1),
-    endsAt: lease.state === "active" ? secondsOf(lease) : null,
+    endsAt: lease.state === "active" || lease.state === "pending" ? secondsOf(lease) : null,
   };
 }
 
@@ -120,13 +124,15 @@ function toRow(lease: Lease): Row {
     reason: lease.reason ?? undefined,
     rule: lease.rule,
     issuedAt: lease.issuedAt,
+    mintedAt: lease.mintedAt,
     expiresAt: lease.expiresAt ?? undefined,
     refreshAfter: lease.refreshAfter ?? undefined,
     maxUntil: lease.maxUntil,
     revocation: lease.revocation,
     exposedUntil: lease.exposedUntil ?? undefined,
     upstreamJson: Object.keys(lease.upstream).length === 0 ? undefined : JSON.stringify(lease.upstream),
-    revokeAttempts: 0,
+    endedAt: lease.endedAt ?? undefined,
+    revokeAttempts: lease.revokeAttempts,
   };
 }
 
@@ -146,5 +152,6 @@ function fromRow(stored: StoredRow): Lease {
     refreshAfter: row.refreshAfter ?? null,
     exposedUntil: row.exposedUntil ?? null,
     upstream: upstreamJson ?? {},
+    endedAt: row.endedAt ?? null,
   };
 }

@@ -46,7 +46,7 @@ type Insert = {
   readonly entry: LeaseEntry & { readonly endsAt: number };
   /** When it was asked for, in milliseconds. */
   readonly since: number;
-  readonly done: () => void;
+  readonly done: (etag: string) => void;
   readonly failed: (reason: unknown) => void;
 };
 type Job = Insert | { readonly kind: "other"; run(): Promise<void> };
@@ -63,7 +63,7 @@ export function createLeaseWriter(deps: LeaseWriterDeps) {
     return ledger;
   };
 
-  /** One transaction on the ledger as we know it. False, and the ledger forgotten, when it does not fit. */
+  /** One transaction on the ledger as we know it: the ETags of the changes. Null, and the ledger forgotten, when it does not fit. */
   const write = async (partition: string, from: Ledger, entries: Entries, changes: readonly Change[]) => {
     const row = ledgerRow(partition, entries);
     // What happened to a call that failed is not known: nothing may build on it.
@@ -72,9 +72,9 @@ export function createLeaseWriter(deps: LeaseWriterDeps) {
       ...changes,
       from.etag === null ? { kind: "insert", row } : { kind: "replace", row, etag: from.etag },
     ]);
-    if (etags === null) return false;
+    if (etags === null) return null;
     ledgers.put(partition, { entries, etag: etags.at(-1) ?? "" });
-    return true;
+    return etags;
   };
 
   /** Tries until it is settled, each time on the ledger as it is then. @param attempt null = again */
@@ -93,7 +93,15 @@ export function createLeaseWriter(deps: LeaseWriterDeps) {
     settle(partition, async (ledger, isFresh) => {
       // Written before, but the reply was lost: a transaction is there as a whole or not at all.
       const isThere = ({ entry }: Insert) => ledger.entries.has(entry.key);
-      if (batch.some(isThere)) return { written: batch.filter(isThere), refused: batch.filter((job) => !isThere(job)) };
+      if (batch.some(isThere)) {
+        const written = await Promise.all(
+          batch.filter(isThere).map(async (job) => {
+            const { partitionKey, rowKey } = job.entry.row;
+            return { job, etag: (await table.get(partitionKey, rowKey))?.etag ?? "" };
+          }),
+        );
+        return { written, refused: batch.filter((job) => !isThere(job)) };
+      }
       const entries = activeAt(ledger.entries, now());
       const fitting = batch.slice(0, Math.max(0, maxActive - entries.size));
       // Only what is known for certain may refuse: others may have ended leases meanwhile.
@@ -101,8 +109,10 @@ export function createLeaseWriter(deps: LeaseWriterDeps) {
       const waitSeconds = untilFirstEnds(entries, now());
       for (const { entry } of fitting) entries.set(entry.key, entry.endsAt);
       const changes = fitting.map(({ entry }): Change => ({ kind: "insert", row: entry.row }));
-      if (fitting.length > 0 && !(await write(partition, ledger, entries, changes))) return null;
-      return { written: fitting, refused: batch.slice(fitting.length), waitSeconds };
+      const etags = fitting.length === 0 ? [] : await write(partition, ledger, entries, changes);
+      if (etags === null) return null;
+      const written = fitting.map((job, index) => ({ job, etag: etags[index] ?? "" }));
+      return { written, refused: batch.slice(fitting.length), waitSeconds };
     });
 
   const insertBatch = async (partition: string, waiting: readonly Insert[]): Promise<void> => {
@@ -112,7 +122,7 @@ export function createLeaseWriter(deps: LeaseWriterDeps) {
     if (batch.length === 0) return;
     try {
       const { written, refused, waitSeconds = 1 } = await insertAll(partition, batch);
-      for (const { done } of written) done();
+      for (const { job, etag } of written) job.done(etag);
       for (const { failed } of refused) failed(limitReached(maxActive, waitSeconds));
     } catch (reason) {
       for (const { failed } of batch) failed(reason);
@@ -153,19 +163,27 @@ export function createLeaseWriter(deps: LeaseWriterDeps) {
     });
 
   return {
-    /** @throws LimitError LEASE_LIMIT */
+    /** Costs a read only where insert would read as well. @throws LimitError LEASE_LIMIT */
+    async checkRoom(partition: string): Promise<void> {
+      const known = ledgers.get(partition);
+      if (known !== null && activeAt(known.entries, now()).size < maxActive) return;
+      const entries = activeAt((await readFresh(partition)).entries, now());
+      if (entries.size >= maxActive) throw limitReached(maxActive, untilFirstEnds(entries, now()));
+    },
+
+    /** Its ETag. @throws LimitError LEASE_LIMIT */
     insert: (entry: LeaseEntry & { readonly endsAt: number }) =>
-      new Promise<void>((done, failed) => {
+      new Promise<string>((done, failed) => {
         enqueue(entry.row.partitionKey, { kind: "insert", entry, since: now().getTime(), done, failed });
       }),
 
     /**
-     * @returns false when the lease is not as it was read
+     * @returns its new ETag; null when the lease is not as it was read
      * @throws LimitError LEASE_LIMIT when the lease had stopped counting and there is no room any more
      */
-    replace: (entry: LeaseEntry, etag: string): Promise<boolean> => {
+    replace: async (entry: LeaseEntry, etag: string): Promise<string | null> => {
       const { partitionKey, rowKey } = entry.row;
-      return inTurn(partitionKey, () =>
+      const { replaced } = await inTurn(partitionKey, () =>
         settle(partitionKey, async (ledger, isFresh) => {
           const entries = activeAt(ledger.entries, now());
           if (entry.endsAt !== null && !entries.has(entry.key) && entries.size >= maxActive) {
@@ -174,14 +192,16 @@ export function createLeaseWriter(deps: LeaseWriterDeps) {
           }
           if (entry.endsAt === null) entries.delete(entry.key);
           else entries.set(entry.key, entry.endsAt);
-          if (await write(partitionKey, ledger, entries, [{ kind: "replace", row: entry.row, etag }])) return true;
+          const etags = await write(partitionKey, ledger, entries, [{ kind: "replace", row: entry.row, etag }]);
+          if (etags !== null) return { replaced: etags[0] ?? "" };
           // The lease or the ledger was changed, or our own reply was lost: the lease says which.
           const stored = await table.get(partitionKey, rowKey);
-          if (stored === null) return false;
-          if (stored.etag === etag) return null;
-          return Object.entries(entry.row).every(([column, value]) => value === undefined || stored[column] === value);
+          if (stored?.etag === etag) return null;
+          const isOurs = Object.entries(entry.row).every(([column, value]) => stored?.[column] === value);
+          return { replaced: isOurs ? (stored?.etag ?? null) : null };
         }),
       );
+      return replaced;
     },
 
     /** Takes a lease back as if it had never been; one that is not there is no error. */
@@ -195,7 +215,7 @@ export function createLeaseWriter(deps: LeaseWriterDeps) {
           if (!ledger.entries.has(entry.key)) return true;
           const entries = activeAt(ledger.entries, now());
           entries.delete(entry.key);
-          return (await write(partitionKey, ledger, entries, [])) || null;
+          return (await write(partitionKey, ledger, entries, [])) === null ? null : true;
         });
       });
     },

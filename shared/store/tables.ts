@@ -25,6 +25,8 @@ export type Table = {
   get(partitionKey: string, rowKey: string): Promise<StoredRow | null>;
   /** ETag of the new row; null when a row with these keys is there already. */
   insert(row: Row): Promise<string | null>;
+  /** Writes a row whatever is there. */
+  put(row: Row): Promise<void>;
   /** All or nothing: 1 to 100 rows of one partition. Their ETags; null when a row is in the way. */
   insertAll(rows: readonly Row[]): Promise<readonly string[] | null>;
   /**
@@ -116,6 +118,7 @@ export function openTable(options: {
           table.createEntity(row, { abortSignal }).then(({ etag }) => etag ?? ""),
         ),
       ),
+    put: (row) => write(async (table, abortSignal) => void (await table.upsertEntity(row, "Replace", { abortSignal }))),
     insertAll: (rows) =>
       write(async (table, abortSignal) => {
         const actions = rows.map((row): TransactionAction => ["create", row]);

@@ -5,7 +5,7 @@ import type { IssueDeps } from "../../shared/credentials/issue.ts";
 import type { Ask, Authorized } from "../../shared/credentials/ports.ts";
 import { connectorRequest, countingBytes, now, SUBSCRIPTION } from "./fakes.ts";
 import { containerId } from "./fakes-access.ts";
-import { leaseStore } from "./fakes-leases.ts";
+import { leaseDueStore, leaseStore } from "./fakes-leases.ts";
 
 /** No record may hold the text behind `sig=`. */
 export const ISSUED_SAS = "sv=2026-04-06&sig=the-signature-that-must-not-be-kept";
@@ -70,6 +70,8 @@ export function issueParts(options: { connectorExpiresAt?: string | null; allowe
       return { accountUrl, containerUrl: `${accountUrl}/data`, sasToken: ISSUED_SAS };
     },
     leases,
+    leaseDue: leaseDueStore(),
+    upstreamForms: new Map(),
     async appendAudit(event) {
       journal.push(`audit ${event.outcome}`);
       events.push(event);

@@ -1,6 +1,6 @@
 /** Leases in memory, with ETags as the table has them. Used by the unit tests. */
 import type { Lease } from "../../shared/credentials/lease.ts";
-import type { LeaseStore } from "../../shared/credentials/ports.ts";
+import type { DueLease, LeaseDueStore, LeaseStore } from "../../shared/credentials/ports.ts";
 import { newLeaseId, principalHash } from "../../shared/ids.ts";
 import type { Principal } from "../../shared/principal.ts";
 import { countingBytes, USER } from "./fakes.ts";
@@ -31,19 +31,52 @@ export function lease(changes: Partial<Lease> = {}, by: Principal = USER, first 
     revocation: "expiry-only",
     exposedUntil: "2026-11-21T11:00:00Z",
     upstream: {},
+    mintedAt: "2026-11-21T10:00:00Z",
+    endedAt: null,
+    revokeAttempts: 0,
     ...changes,
   };
+}
+
+/** When to look at leases, in memory. */
+export function leaseDueStore() {
+  const due = new Map<string, DueLease>();
+  const irrevocable = new Set<string>();
+  const keyOf = ({ leaseId, dueAt }: DueLease) => `${dueAt.slice(0, 13)} ${leaseId}`;
+  const store: LeaseDueStore = {
+    file: async (filed) => void due.set(keyOf(filed), filed),
+    drop: async (filed) => void due.delete(keyOf(filed)),
+    list: async (at, after, limit) =>
+      [...due]
+        .filter(([key, { dueAt }]) => Date.parse(dueAt) <= at.getTime() && (after === null || key > keyOf(after)))
+        .sort(([left], [right]) => (left < right ? -1 : 1))
+        .map(([, filed]) => filed)
+        .slice(0, limit),
+    setIrrevocable: async (leaseId, isIrrevocable) =>
+      void (isIrrevocable ? irrevocable.add(leaseId) : irrevocable.delete(leaseId)),
+    listIrrevocable: async (after, limit) =>
+      [...irrevocable]
+        .filter((id) => after === null || id > after)
+        .sort()
+        .slice(0, limit),
+  };
+  return { ...store, times: due, listed: irrevocable };
 }
 
 /** `set` puts a lease there whatever was there. */
 export function leaseStore(journal: string[] = []) {
   const rows = new Map<string, { lease: Lease; etag: string }>();
   let written = 0;
-  const set = (made: Lease) => void rows.set(made.id, { lease: made, etag: `W/"l${++written}"` });
+  const set = (made: Lease) => {
+    const etag = `W/"l${++written}"`;
+    rows.set(made.id, { lease: made, etag });
+    return etag;
+  };
   const store: LeaseStore = {
+    checkRoom: async () => {},
     async insert(made) {
       journal.push("lease.insert");
-      set(made);
+      return set(made);
     },
     async find(leaseId) {
       journal.push("lease.find");
@@ -52,8 +85,7 @@ export function leaseStore(journal: string[] = []) {
     async replace(made, etag) {
       const isAsRead = rows.get(made.id)?.etag === etag;
       journal.push(`lease.replace ${isAsRead ? "done" : "refused"}`);
-      if (isAsRead) set(made);
-      return isAsRead;
+      return isAsRead ? set(made) : null;
     },
     list: async ({ principalHash: only, after, limit }) =>
       [...rows.values()]

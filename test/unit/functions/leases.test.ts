@@ -49,9 +49,34 @@ describe("GET /leases", () => {
     for (const id of idsOf(json.items)) expect(mine).toContain(id);
   });
 
-  test.each(["mine=maybe", "mine=", "all=true", "continuationToken=YQ"])("?%s is refused", async (query) => {
-    expect((await parts().list(query)).json.code).toBe("INVALID_REQUEST");
+  test("state=irrevocable: those that could not be ended, of all or one's own, page by page", async () => {
+    const stuck = { state: "irrevocable", form: "sas", upstream: { token: "t-1" }, revokeAttempts: 6 } as const;
+    const own = lease(stuck, USER, 1);
+    const foreign = lease(stuck, OTHER, 2);
+    const listOf = async (roles: readonly Role[], query = "") => {
+      const { list, leaseRecords, leaseDue, mine } = parts(roles);
+      for (const made of [own, foreign]) leaseRecords.set(made);
+      // The list may be older than the end of a lease that is on it.
+      for (const id of [own.id, foreign.id, mine.find((one) => one !== own.id) ?? "", lease({}, OTHER, 9).id]) {
+        await leaseDue.setIrrevocable(id, true);
+      }
+      return list(`state=irrevocable${query}`);
+    };
+    expect(idsOf((await listOf(["Latchkey.User"])).json.items)).toEqual([own.id]);
+    const both = [own.id, foreign.id].sort();
+    const first = await listOf(["Latchkey.Auditor"], "&limit=1");
+    expect(idsOf(first.json.items)).toEqual(both.slice(0, 1));
+    const rest = await listOf(["Latchkey.Auditor"], `&continuationToken=${first.json.continuationToken}`);
+    expect(idsOf(rest.json.items)).toEqual(both.slice(1));
+    expect(rest.json.items).toMatchObject([{ state: "irrevocable", revokeAttempts: 6, upstream: { token: "t-1" } }]);
   });
+
+  test.each(["state=active", "mine=maybe", "mine=", "all=true", "continuationToken=YQ"])(
+    "?%s is refused",
+    async (query) => {
+      expect((await parts().list(query)).json.code).toBe("INVALID_REQUEST");
+    },
+  );
 
   test("an approver without another role is refused", async () => {
     const { status, json } = await parts(["Latchkey.Approver"]).list();

@@ -1,13 +1,20 @@
 import { expect, test } from "vitest";
-import { statusRoutes } from "../../../functions/status.ts";
+import { type StatusRoutesDeps, statusRoutes } from "../../../functions/status.ts";
 import { DeniedError } from "../../../shared/errors.ts";
+import { NOW_TEXT, now, unavailable } from "../../support/fakes.ts";
 import { runtimeOf } from "../../support/fakes-http.ts";
 
+const parts: StatusRoutesDeps = {
+  version: "1.2.3",
+  now,
+  probes: { state: async () => [], vault: async () => "v1" },
+  countIrrevocable: async () => 2,
+};
 const nobody = { verifyCaller: () => Promise.reject(new DeniedError("TOKEN_MISSING", "x")) };
 
 test("health answers without a token and asks nothing of anybody", async () => {
   const { call } = runtimeOf(
-    statusRoutes(() => Promise.reject(new Error("asked"))),
+    statusRoutes(parts, () => Promise.reject(new Error("asked"))),
     nobody,
   );
   const { status, json } = await call("status-health");
@@ -16,8 +23,49 @@ test("health answers without a token and asks nothing of anybody", async () => {
 
 test("the API description needs a caller, and is made only when asked for", async () => {
   let made = 0;
-  const routes = statusRoutes(async () => ({ made: ++made }));
+  const routes = statusRoutes(parts, async () => ({ made: ++made }));
   expect((await runtimeOf(routes, nobody).call("status-openapi")).status).toBe(401);
   expect(made).toBe(0);
   expect((await runtimeOf(routes).call("status-openapi")).json).toEqual({ made: 1 });
+});
+
+test("status: version, clock, what each dependency says, and the leases that could not be ended", async () => {
+  const { call } = runtimeOf(statusRoutes(parts, async () => ({})));
+  const { status, json } = await call("status-get");
+  expect([status, json]).toEqual([
+    200,
+    {
+      version: "1.2.3",
+      now: NOW_TEXT,
+      dependencies: [
+        { name: "state", ok: true, code: null },
+        { name: "vault", ok: true, code: null },
+      ],
+      irrevocableLeases: 2,
+    },
+  ]);
+});
+
+test("status: what is down is named by the code that a request would meet, and the rest is still told", async () => {
+  const down = () => Promise.reject(unavailable("STATE_UNAVAILABLE"));
+  const broken = { ...parts, probes: { ...parts.probes, state: down }, countIrrevocable: down };
+  const { status, json } = await runtimeOf(statusRoutes(broken, async () => ({}))).call("status-get");
+  expect([status, json.irrevocableLeases]).toEqual([200, null]);
+  expect(json.dependencies).toEqual([
+    { name: "state", ok: false, code: "STATE_UNAVAILABLE" },
+    { name: "vault", ok: true, code: null },
+  ]);
+});
+
+test("status: a defect is not taken for a dependency that is down, and nobody without a role is told anything", async () => {
+  const defect = { ...parts, probes: { state: () => Promise.reject(new TypeError("ours")) } };
+  expect((await runtimeOf(statusRoutes(defect, async () => ({}))).call("status-get")).status).toBe(500);
+  expect(
+    (
+      await runtimeOf(
+        statusRoutes(parts, async () => ({})),
+        nobody,
+      ).call("status-get")
+    ).status,
+  ).toBe(401);
 });

@@ -32,6 +32,9 @@ function lease(id: string, changes: Partial<Lease> = {}): Lease {
     revocation: "expiry-only",
     exposedUntil: "2026-11-21T11:00:00Z",
     upstream: {},
+    mintedAt: "2026-11-21T10:00:00Z",
+    endedAt: null,
+    revokeAttempts: 0,
     ...changes,
   };
 }
@@ -67,7 +70,7 @@ function parts(leases: readonly Lease[], changes: Partial<BreakGlassDeps> = {}) 
       replace: async (next) => {
         journal.push(`close ${next.id}`);
         stored.set(next.id, next);
-        return true;
+        return "3";
       },
     },
     appendAudit: async (event) => {
@@ -109,10 +112,26 @@ describe("breakGlass", () => {
     expect(events[0]).toMatchObject({ resourceId: ACCOUNT, detail: { reason: "stolen" } });
   });
 
-  test("a lease that is of later than the revocation lives on", async () => {
-    const { deps, stored } = parts([lease("a", { issuedAt: "2026-11-21T10:00:01Z" })]);
-    await breakGlass(deps, request, ADMIN, context);
-    expect(stored.get("a")?.state).toBe("active");
+  test("a lease whose SAS was made after the revocation lives on, also when it was issued before and renewed", async () => {
+    const renewed = { issuedAt: "2026-11-21T08:00:00Z", mintedAt: "2026-11-21T10:00:01Z" };
+    const { deps, stored, journal } = parts([lease("a", renewed)]);
+    const result = await breakGlass(deps, request, ADMIN, context);
+    expect([result.leasesClosed, result.leasesLeft, stored.get("a")?.state]).toEqual([0, 0, "active"]);
+    expect(journal).not.toContain("audit lease.revoked ok");
+  });
+
+  test("a lease that is renewed while it is being closed lives on, and the record that said otherwise is withdrawn", async () => {
+    const { deps, stored, journal } = parts([lease("a")]);
+    const replace = async () => {
+      stored.set("a", lease("a", { mintedAt: "2026-11-21T10:00:05Z" }));
+      return null;
+    };
+    const result = await breakGlass({ ...deps, leases: { ...deps.leases, replace } }, request, ADMIN, context);
+    expect([result.leasesClosed, result.leasesLeft, stored.get("a")?.state]).toEqual([0, 0, "active"]);
+    expect(journal.filter((line) => line.includes("lease.revoked"))).toEqual([
+      "audit lease.revoked ok",
+      "audit lease.revoked withdrawn",
+    ]);
   });
 
   test.each([
@@ -160,7 +179,7 @@ describe("breakGlass", () => {
     const { deps, stored } = parts([lease("a")]);
     let tries = 0;
     const replace: BreakGlassDeps["leases"]["replace"] = async (next, etag) => {
-      if (++tries === 1) return false;
+      if (++tries === 1) return null;
       expect(etag).toBe("2");
       return deps.leases.replace(next, etag);
     };

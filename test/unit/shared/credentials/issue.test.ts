@@ -72,7 +72,7 @@ describe("issueCredential", () => {
           ...deps.leases,
           async insert(lease) {
             if (late === "lease") await gate;
-            await deps.leases.insert(lease);
+            return deps.leases.insert(lease);
           },
         },
       };

@@ -20,7 +20,7 @@ describe("revokeLease", () => {
     const { deps, held, stored, journal, events } = parts();
     const { lease: ended, done, notDone } = await revoke(deps, held.id);
     expect(journal).toEqual(["lease.find", "audit ok", "lease.replace done"]);
-    expect(ended).toEqual({ ...held, state: "revoked" });
+    expect(ended).toEqual({ ...held, state: "revoked", endedAt: "2026-11-21T10:00:00Z" });
     expect(stored()).toEqual(ended);
     expect([done.length, notDone.length]).toEqual([1, 1]);
     expect(notDone[0]).toContain(held.exposedUntil);

@@ -20,6 +20,7 @@ function tableOf(asked: Partial<Table>): Table {
   const [change, replace, removeIf, scan] = [never, never, never, never];
   return {
     insert: never,
+    put: never,
     insertAll: never,
     get: never,
     remove: never,

@@ -9,6 +9,7 @@ function tableOf(loseReply = false) {
   const never = () => Promise.reject(new Error("not asked for"));
   const table: Table = {
     insert: never,
+    put: never,
     range: never,
     change: never,
     replace: never,

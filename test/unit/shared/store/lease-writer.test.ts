@@ -136,9 +136,9 @@ describe("replace", () => {
     const writer = newWriter();
     const made = entry("one", AT + 60);
     await writer.insert(made);
-    expect(await writer.replace(entry("one", AT + 600), stored(made)?.etag ?? "")).toBe(true);
+    expect(await writer.replace(entry("one", AT + 600), stored(made)?.etag ?? "")).toBe(stored(made)?.etag);
     expect(ledger().get("one")).toBe(AT + 600);
-    expect(await writer.replace(revoked(made), stored(made)?.etag ?? "")).toBe(true);
+    expect(await writer.replace(revoked(made), stored(made)?.etag ?? "")).toBe(stored(made)?.etag);
     expect(ledger().size).toBe(0);
   });
 
@@ -148,10 +148,10 @@ describe("replace", () => {
     const made = entry("one");
     await writer.insert(made);
     const etag = stored(made)?.etag ?? "";
-    expect(await writer.replace(revoked(made), etag)).toBe(true);
-    expect(await writer.replace(entry("one", AT + 9000), etag)).toBe(false);
+    expect(await writer.replace(revoked(made), etag)).toBe(stored(made)?.etag);
+    expect(await writer.replace(entry("one", AT + 9000), etag)).toBeNull();
     expect(ledger().size).toBe(0);
-    expect(await writer.replace(entry("never"), etag)).toBe(false);
+    expect(await writer.replace(entry("never"), etag)).toBeNull();
   });
 
   test("a ledger that another process changed does not stop it", async () => {
@@ -160,7 +160,7 @@ describe("replace", () => {
     const made = entry("one");
     await one.insert(made);
     await two.insert(entry("two"));
-    expect(await one.replace(revoked(made), stored(made)?.etag ?? "")).toBe(true);
+    expect(await one.replace(revoked(made), stored(made)?.etag ?? "")).toBe(stored(made)?.etag);
   });
 
   test("its own reply lost and sent again is still true", async () => {
@@ -169,7 +169,7 @@ describe("replace", () => {
     const writer = newWriter();
     const made = entry("one");
     await writer.insert(made);
-    expect(await writer.replace(revoked(made), stored(made)?.etag ?? "")).toBe(true);
+    expect(await writer.replace(revoked(made), stored(made)?.etag ?? "")).toBe(stored(made)?.etag);
   });
 });
 

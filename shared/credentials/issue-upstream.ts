@@ -1,0 +1,93 @@
+/**
+ * Issues a credential that leaves something in Azure: due + pending lease → make → audit → active lease → answer.
+ * Whatever dies in between, the sweep finds the pending lease and removes what was made. Used by issue.ts.
+ */
+import type { AuditEvent } from "../audit/ports.ts";
+import { UpstreamError } from "../errors.ts";
+import type { Principal } from "../principal.ts";
+import { utc } from "../time.ts";
+import type { Lease } from "./lease.ts";
+import type { Minted } from "./minted.ts";
+import type { DueLease, LeaseStore } from "./ports.ts";
+import { auditOf, type RecordDeps } from "./record.ts";
+import { type RemoveDeps, removeUpstream } from "./remove-upstream.ts";
+
+/** A lease that is pending for longer is given up by the sweep: over twice what Azure lets a request take (230 s). */
+export const PENDING_SECONDS = 600;
+/** Whoever has not begun to make it by now has been held up, and must not meet the sweep. */
+const MAX_START_SECONDS = 120;
+
+/** What this needs. */
+export type IssueUpstreamDeps = RecordDeps & RemoveDeps & { readonly leases: LeaseStore };
+
+/**
+ * @param pending the lease as planned; it is still on record nowhere
+ * @param make makes what the lease names
+ * @throws LimitError LEASE_LIMIT; what making throws; UpstreamError STATE_UNAVAILABLE AUDIT_UNAVAILABLE VAULT_UNAVAILABLE
+ */
+export async function issueUpstream(
+  deps: IssueUpstreamDeps,
+  pending: Lease,
+  make: () => Promise<Minted>,
+  by: Principal,
+  correlationId: string,
+): Promise<Minted & { readonly lease: Lease }> {
+  const startedAt = deps.now().getTime();
+  const due = { leaseId: pending.id, dueAt: utc(new Date(startedAt + PENDING_SECONDS * 1000)) };
+  await deps.leaseDue.file(due);
+  const etag = await inserted(deps, pending, due);
+  let event: AuditEvent | null = null;
+  try {
+    if (deps.now().getTime() - startedAt > MAX_START_SECONDS * 1000) throw tooLate();
+    const minted = await make();
+    const lease: Lease = {
+      ...pending,
+      ...minted.times,
+      state: "active",
+      mintedAt: minted.times.issuedAt,
+      exposedUntil: minted.exposedUntil,
+    };
+    event = await auditOf(deps, "credential.issued", lease, minted, by, correlationId);
+    await deps.appendAudit(event);
+    // The sweep has given it up: what was made is gone, or about to go.
+    if ((await deps.leases.replace(lease, etag)) === null) throw tooLate();
+    return { ...minted, lease };
+  } catch (error) {
+    await ignoringFailure(() => withdraw(deps, due, event, correlationId));
+    throw error;
+  }
+}
+
+/** A lease that could not be put on record leaves no time behind, as far as that is certain. */
+async function inserted(deps: IssueUpstreamDeps, pending: Lease, due: DueLease): Promise<string> {
+  try {
+    return await deps.leases.insert(pending);
+  } catch (error) {
+    // After a lost reply the lease may be there; nothing is made yet, so taking it back is enough.
+    await ignoringFailure(async () => {
+      await deps.leases.remove(pending);
+      await deps.leaseDue.drop(due);
+    });
+    throw error;
+  }
+}
+
+/** Removes what was made, as far as it can be done now; the sweep does the rest. */
+async function withdraw(deps: IssueUpstreamDeps, due: DueLease, event: AuditEvent | null, correlationId: string) {
+  const found = await deps.leases.find(due.leaseId);
+  if (found === null) return;
+  // Its activation arrived though we had no answer: for a pending one, ending it says this itself.
+  if (found.lease.state === "active" && event !== null) await deps.appendAudit({ ...event, outcome: "withdrawn" });
+  await removeUpstream(deps, found, due, correlationId);
+}
+
+/** The caller waits for another error already; the time on file brings the sweep here. */
+async function ignoringFailure(work: () => Promise<void>): Promise<void> {
+  await work().catch(() => undefined);
+}
+
+function tooLate(): UpstreamError {
+  return new UpstreamError("UPSTREAM_TIMEOUT", "Making the credential took too long, so it was withdrawn. Try again.", {
+    retryable: true,
+  });
+}

@@ -1,0 +1,135 @@
+/** Ends a lease that left something in Azure, one attempt at a time. Used by issue-upstream.ts, revoke.ts and sweep.ts. */
+import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
+import { utc } from "../time.ts";
+import { type Lease, leaseEnd } from "./lease.ts";
+import type { DueLease, LeaseDueStore, LeaseStore, UpstreamForms } from "./ports.ts";
+
+/** Failed attempts after which nobody tries any more but by hand. */
+export const MAX_REVOKE_ATTEMPTS = 6;
+/** Wait after the first failed attempt; it doubles with each: 5, 10, 20, 40 and 80 minutes. */
+const FIRST_RETRY_SECONDS = 300;
+
+/** What ending needs. */
+export type RemoveDeps = {
+  readonly leases: Pick<LeaseStore, "find" | "replace" | "remove">;
+  readonly leaseDue: LeaseDueStore;
+  readonly upstreamForms: UpstreamForms;
+  readonly appendAudit: AppendAudit;
+  readonly now: () => Date;
+};
+/** A lease as it was read. */
+export type ReadLease = { readonly lease: Lease; readonly etag: string };
+/**
+ * How an attempt ended: `removed`, nothing is left; `later`, it failed and is filed for another; `irrevocable`, it failed
+ * for the last time; `changed`, somebody else changed the lease meanwhile, and nothing was done.
+ */
+export type Removal =
+  | { readonly kind: "removed" | "later" | "irrevocable"; readonly lease: Lease; readonly error: unknown }
+  | { readonly kind: "changed" };
+
+/** Whether ending this lease has something to remove in Azure. */
+export function leavesUpstream(forms: UpstreamForms, { form }: Pick<Lease, "form">): boolean {
+  return forms.has(form);
+}
+
+/**
+ * Repeating it is safe at any point. Nothing that the form answers is thrown: it is counted.
+ * @param filed the time under which the sweep found the lease; null = somebody else asks
+ * @throws UpstreamError STATE_UNAVAILABLE AUDIT_UNAVAILABLE: then the sweep goes on with it
+ */
+export async function removeUpstream(
+  deps: RemoveDeps,
+  found: ReadLease,
+  filed: DueLease | null,
+  correlationId: string,
+): Promise<Removal> {
+  const form = deps.upstreamForms.get(found.lease.form);
+  if (form === undefined) throw new Error("A lease of a form that leaves nothing has nothing to remove.");
+  const claim = await claimed(deps, found, filed);
+  if (claim === null) return { kind: "changed" };
+  const { lease, etag, due } = claim;
+  try {
+    await form.remove(lease);
+  } catch (error) {
+    return failed(deps, lease, etag, due, error, correlationId);
+  }
+  // Before the record is closed: a process that dies in between removes once more, and says so once more.
+  if (lease.state === "pending") {
+    await deps.appendAudit({ ...eventOf("credential.issued", lease, correlationId), outcome: "withdrawn" });
+    await deps.leases.remove(lease);
+  } else {
+    await deps.appendAudit(eventOf("lease.removed", lease, correlationId));
+    if ((await deps.leases.replace(closed(lease), etag)) === null) return { kind: "changed" };
+  }
+  if (lease.state === "irrevocable") await deps.leaseDue.setIrrevocable(lease.id, false);
+  if (due !== null) await deps.leaseDue.drop(due);
+  return { kind: "removed", lease: closed(lease), error: null };
+}
+
+/** From here on nobody can use or renew it, and if this process dies the sweep goes on. Null when it was changed. */
+async function claimed(deps: RemoveDeps, { lease, etag }: ReadLease, filed: DueLease | null) {
+  if (lease.endedAt !== null) return { lease, etag, due: filed };
+  const now = deps.now();
+  // Filed before the claim, so that no claimed lease is ever forgotten.
+  const due = filed ?? { leaseId: lease.id, dueAt: utc(retryTime(now, 1)) };
+  if (filed === null) await deps.leaseDue.file(due);
+  const claim: Lease = { ...lease, state: lease.state === "pending" ? "pending" : "revoking", endedAt: utc(now) };
+  const next = await deps.leases.replace(claim, etag);
+  return next === null ? null : { lease: claim, etag: next, due };
+}
+
+async function failed(
+  deps: RemoveDeps,
+  lease: Lease,
+  etag: string,
+  due: DueLease | null,
+  error: unknown,
+  correlationId: string,
+): Promise<Removal> {
+  const revokeAttempts = lease.revokeAttempts + 1;
+  const isLast = revokeAttempts >= MAX_REVOKE_ATTEMPTS;
+  const next: Lease = { ...lease, state: isLast ? "irrevocable" : lease.state, revokeAttempts };
+  const again = { leaseId: lease.id, dueAt: utc(retryTime(deps.now(), revokeAttempts)) };
+  if (!isLast) await deps.leaseDue.file(again);
+  else if (lease.state !== "irrevocable") {
+    await deps.appendAudit(eventOf("lease.irrevocable", next, correlationId));
+    // Listed before its state says so: an entry too many is seen through, a missing one would be forgotten.
+    await deps.leaseDue.setIrrevocable(lease.id, true);
+  }
+  if ((await deps.leases.replace(next, etag)) === null) return { kind: "changed" };
+  // One time per lease is enough; the same hour has been overwritten by the new one.
+  if (due !== null && (isLast || !isSameHour(due, again))) await deps.leaseDue.drop(due);
+  return { kind: isLast ? "irrevocable" : "later", lease: next, error };
+}
+
+/** By the clock or by somebody: what came first. */
+function closed(lease: Lease): Lease {
+  const isExpired = lease.endedAt !== null && Date.parse(lease.endedAt) >= leaseEnd(lease);
+  return { ...lease, state: isExpired ? "expired" : "revoked" };
+}
+
+function retryTime(now: Date, attempts: number): Date {
+  return new Date(now.getTime() + FIRST_RETRY_SECONDS * 1000 * 2 ** (attempts - 1));
+}
+
+/** UTC texts of one hour begin alike. */
+function isSameHour(left: DueLease, right: DueLease): boolean {
+  return left.dueAt.slice(0, 13) === right.dueAt.slice(0, 13);
+}
+
+/** What the service does by itself is its own event, whoever held the lease. */
+function eventOf(event: AuditEvent["event"], lease: Lease, correlationId: string): AuditEvent {
+  return {
+    event,
+    outcome: "ok",
+    principalId: "latchkey",
+    issuer: "latchkey",
+    tenantId: "",
+    resourceId: lease.resourceId,
+    leaseId: lease.id,
+    rule: lease.rule,
+    correlationId,
+    detail: { holder: lease.principal.id, form: lease.form, attempts: lease.revokeAttempts, ...lease.upstream },
+    credentialMac: null,
+  };
+}
