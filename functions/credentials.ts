@@ -1,10 +1,10 @@
 /** HTTP routes of credentials: issue. */
 import { z } from "zod";
-import { type AuthorizeDeps, explain } from "../shared/access/authorize.ts";
+import { type PlanDeps, plan } from "../shared/access/plan.ts";
 import { RESOURCE_TYPES } from "../shared/connectors/connector.ts";
 import { type IssueDeps, type Issued, issueCredential } from "../shared/credentials/issue.ts";
 import { anyScopeSchema, askOf, credentialRequestSchema } from "../shared/credentials/request.ts";
-import { planOf } from "./access.ts";
+import { planAnswer } from "./access.ts";
 import { connectorParamsSchema } from "./connectors.ts";
 import { type Answer, type Route, route } from "./route.ts";
 
@@ -51,7 +51,7 @@ export const issuedSchema = z
   .meta({ id: "IssuedCredential" });
 
 /** What these routes need. */
-export type CredentialRoutesDeps = IssueDeps & { readonly access: AuthorizeDeps };
+export type CredentialRoutesDeps = IssueDeps & { readonly access: PlanDeps };
 
 /** Issue, or say who would get what. */
 export function credentialRoutes(deps: CredentialRoutesDeps): Route[] {
@@ -74,7 +74,7 @@ export function credentialRoutes(deps: CredentialRoutesDeps): Route[] {
       handle: async ({ params, query, body, caller, correlationId }) => {
         if (query.plan === "true") {
           const ask = askOf(body, await deps.connectorName(params.nameOrId));
-          return { status: 200, body: planOf(await explain(deps.access, caller, ask)) };
+          return { status: 200, body: planAnswer(await plan(deps.access, caller, ask)) };
         }
         return issuedAnswer(
           201,

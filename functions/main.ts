@@ -4,6 +4,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { app } from "@azure/functions";
 import packageJson from "../package.json" with { type: "json" };
 import { authorize } from "../shared/access/authorize.ts";
+import type { Allowed } from "../shared/access/ports.ts";
 import { createPolicySource } from "../shared/access/source.ts";
 import { createAuditTrail } from "../shared/audit/chain.ts";
 import { sealTrail } from "../shared/audit/seal.ts";
@@ -26,7 +27,9 @@ import {
   openSubscription,
   openVaultSecret,
 } from "../shared/connectors/use.ts";
+import { type FindObstacleDeps, findObstacle } from "../shared/credentials/find-obstacle.ts";
 import { grantProblems } from "../shared/credentials/grant-rules.ts";
+import { credentialReaches } from "../shared/credentials/reach.ts";
 import { createRateLimit } from "../shared/rate-limit.ts";
 import { createPolicyStore } from "../shared/store/access-records.ts";
 import { createAuditReader, createAuditStore, createMarkReader } from "../shared/store/audit-records.ts";
@@ -77,9 +80,19 @@ const policyStore = createPolicyStore({ table: table("Access", "STATE_UNAVAILABL
 const access = {
   policy: createPolicySource({ store: policyStore, now }),
   means: meansResource,
-  deniedResources: [...config.deniedResources, accountUrl(config.keyVault, cloud.keyVaultSuffix)],
+  reaches: credentialReaches,
+  deniedResources: config.deniedResources,
+  ownResources: [accountUrl(config.keyVault, cloud.keyVaultSuffix)],
   now,
 };
+const opening: FindObstacleDeps = {
+  openContainer: (connector, resourceId) => openContainer(used, connector, resourceId),
+  openVaultSecret: (connector, resourceId) => openVaultSecret(used, connector, resourceId),
+  openSubscription: (connector, resourceId, asked) => openSubscription(used, connector, resourceId, asked),
+  audienceUri: createAudienceUri(config.tokenAudiences),
+  now,
+};
+const planning = { ...access, findObstacle: (allowed: Allowed) => findObstacle(opening, allowed) };
 
 const leaseTable = table("Leases", "STATE_UNAVAILABLE");
 const { maxActiveLeases: maxActive } = config.limits;
@@ -89,20 +102,17 @@ const delegationKeys = createDelegationKeys({ identities, now });
 const routes = appRoutes({
   connectors,
   access: {
-    ...access,
+    ...planning,
     store: policyStore,
     appendAudit: trail.append,
     grantProblems: (grant) => grantProblems(grant, exactResource),
   },
   credentials: {
-    access,
+    ...opening,
+    access: planning,
     authorize: (by, ask) => authorize(access, by, ask),
     connectorName: (nameOrId) => connectorName(used.store, nameOrId),
-    openContainer: (connector, resourceId) => openContainer(used, connector, resourceId),
-    openVaultSecret: (connector, resourceId) => openVaultSecret(used, connector, resourceId),
     readVaultSecret: createCustomerSecrets(identities),
-    openSubscription: (connector, resourceId, asked) => openSubscription(used, connector, resourceId, asked),
-    audienceUri: createAudienceUri(config.tokenAudiences),
     issueToken: createTokenIssuer(identities),
     issueBlobSas: createBlobSas({ identities, now, keys: delegationKeys }),
     leases,

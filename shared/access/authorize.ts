@@ -1,15 +1,15 @@
 /** Decides a request by the policy of now: for issuing, for plans and for explanations. */
 import { ConflictError, DeniedError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
-import { type Decision, decide } from "./decide.ts";
+import { type Decision, decide, type NeverLent } from "./decide.ts";
 import type { Policy } from "./policy.ts";
-import type { Ask, Means, PolicySource } from "./ports.ts";
+import type { Ask, Means, PolicySource, Reaches } from "./ports.ts";
 
-/** What deciding needs. `deniedResources`: canonical ids that the operator never lends. */
-export type AuthorizeDeps = {
+/** What deciding needs. */
+export type AuthorizeDeps = NeverLent & {
   readonly policy: PolicySource;
   readonly means: Means;
-  readonly deniedResources: readonly string[];
+  readonly reaches: Reaches;
   readonly now: () => Date;
 };
 /** Longest life of a credential for trying out: that of any. */
@@ -18,6 +18,7 @@ const TRY_OUT_MAX_SECONDS = 86_400;
 /**
  * Until the first membership or grant exists, an administrator may borrow a container to try a new installation: who
  * could write the first grant gains nothing by it. A denial of the operator's ends that, since a name could mean it.
+ * Vaults have no containers in them.
  */
 function isBeforePolicy(policy: Policy, denied: readonly string[], principal: Principal, ask: Ask): boolean {
   return (
@@ -46,9 +47,11 @@ function tryOut({ resourceId, scope }: Ask): Decision {
 export async function explain(deps: AuthorizeDeps, principal: Principal, ask: Ask): Promise<Decision> {
   const { resourceType, resourceId, ...rest } = ask;
   const means = (canonicalId: string) => deps.means(resourceType, resourceId, canonicalId);
+  const reaches = (canonicalId: string, denied: string) =>
+    deps.reaches({ resourceType, resourceId: canonicalId, scope: ask.scope }, denied);
   const policy = await deps.policy();
   if (isBeforePolicy(policy, deps.deniedResources, principal, ask)) return tryOut(ask);
-  return decide(policy, principal, { ...rest, means }, deps.deniedResources, deps.now());
+  return decide(policy, principal, { ...rest, means, reaches }, deps, deps.now());
 }
 
 /**

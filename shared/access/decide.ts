@@ -1,6 +1,7 @@
 /** May this caller have this credential, and by which rule? Pure: a decision with every check, for answers and explanations. */
 import type { Principal } from "../principal.ts";
-import type { Grant, Membership, Policy, Scope } from "./policy.ts";
+import { coversPlace, needsGroups, placesOf, placeText } from "./places.ts";
+import { type Grant, type Policy, type Scope, scopeSchema } from "./policy.ts";
 
 /** What is asked for, with the defaults of the resource type filled in. */
 export type AccessRequest = {
@@ -8,6 +9,8 @@ export type AccessRequest = {
   readonly connector: string;
   /** Whether a canonical id is what the request means; `canonicalId` is that of a grant. */
   readonly means: (canonicalId: string) => boolean;
+  /** Whether a credential for the resource with this canonical id could be used on what a denial stands on as well. */
+  readonly reaches: (canonicalId: string, denied: string) => boolean;
   readonly access: readonly string[];
   readonly form: string;
   readonly defaultForm: string;
@@ -17,6 +20,14 @@ export type AccessRequest = {
   /** Null: any place where the caller is a member. */
   readonly project: string | null;
   readonly domain: string | null;
+};
+
+/** What is never lent, whatever policy says: canonical ids, each with all below it. */
+export type NeverLent = {
+  /** Those that the operator lists. */
+  readonly deniedResources: readonly string[];
+  /** The service's own. No connector's identity has a role there, so what could reach beyond its resource still ends before them. */
+  readonly ownResources: readonly string[];
 };
 
 /** One thing that was looked at. `detail` says what is missing, or what allowed it. */
@@ -60,15 +71,12 @@ export type Decision =
       readonly candidates: readonly string[];
     };
 
-/**
- * Deny by default and above all. What is asked beyond a grant is refused, never trimmed.
- * @param deniedResources canonical ids that the operator never lends, whatever policy says: each with all below it
- */
+/** Deny by default and above all. What is asked beyond a grant is refused, never trimmed. */
 export function decide(
   policy: Policy,
   principal: Principal,
   request: AccessRequest,
-  deniedResources: readonly string[],
+  never: NeverLent,
   now: Date,
 ): Decision {
   const places = placesOf(policy, principal, request);
@@ -78,10 +86,7 @@ export function decide(
 
   if (places.length === 0) {
     // Only where groups could have made the difference is their absence the reason.
-    if (
-      principal.groups === "overage" &&
-      [...policy.memberships.values()].some((membership) => needsGroups(membership, request))
-    ) {
+    if (principal.groups === "overage" && needsGroups(policy, request)) {
       return refuse("GROUPS_OVERAGE", {
         id: "membership",
         ok: false,
@@ -100,7 +105,7 @@ export function decide(
     ([, grant]) =>
       isCurrent(grant, now) &&
       fits(grant.connector, request.connector) &&
-      places.some((place) => reaches(grant, place)),
+      places.some((place) => coversPlace(grant, place)),
   );
   const allows = current.filter(([, { effect, resourceId }]) => effect === "allow" && request.means(resourceId));
   const [first] = allows;
@@ -116,14 +121,25 @@ export function decide(
   }
   checks.push({ id: "resource", ok: true, detail: resourceId });
 
-  if (deniedResources.some((denied) => isAtOrBelow(resourceId, denied) || isTokenAbove(resourceId, denied))) {
+  if ([...never.deniedResources, ...never.ownResources].some((denied) => isAtOrBelow(resourceId, denied))) {
     const detail = "the operator never lends this resource";
     return refuse("DENIED", { id: "operator-deny", ok: false, detail }, "operator-deny");
   }
-  const deny = current.find(([, grant]) => forbids(grant, resourceId, request.access));
+  if (never.deniedResources.some((denied) => request.reaches(resourceId, denied))) {
+    const detail = `the operator never lends something ${REACHED}`;
+    return refuse("DENIED", { id: "operator-deny", ok: false, detail }, "operator-deny");
+  }
+  const denies = current.filter(([, { effect }]) => effect === "deny");
+  const deny = denies.find(([, grant]) => forbids(grant, resourceId, request.access));
   if (deny !== undefined) {
     const rule = `grant:${deny[0]}`;
     return refuse("DENIED", { id: "deny", ok: false, detail: `${rule} denies it` }, rule);
+  }
+  // Whichever rights the deny is about: a credential that cannot be narrowed has them all.
+  const reached = denies.find(([, grant]) => request.reaches(resourceId, grant.resourceId));
+  if (reached !== undefined) {
+    const rule = `grant:${reached[0]}`;
+    return refuse("DENIED", { id: "deny", ok: false, detail: `${rule} denies something ${REACHED}` }, rule);
   }
 
   // The grant that gets furthest explains best why none suffices.
@@ -147,35 +163,12 @@ export function decide(
   };
 }
 
-/** A project and domain in which the caller is a member, narrowed to what the request names. */
-type Place = { readonly name: string; readonly project: string; readonly domain: string };
-
-function placesOf(policy: Policy, principal: Principal, request: AccessRequest): Place[] {
-  const names = new Set([
-    principal.id,
-    ...(principal.groups === "overage" ? [] : principal.groups.map((id) => `group:${id}`)),
-  ]);
-  return [...policy.memberships].flatMap(([name, membership]) => {
-    const place = placeIn(membership, request);
-    return place !== null && membership.principals.some((member) => names.has(member)) ? [{ name, ...place }] : [];
-  });
-}
-
-/** Where a membership and a request meet; null when the request names another place. */
-function placeIn(membership: Membership, request: AccessRequest): { project: string; domain: string } | null {
-  const project = request.project ?? membership.project;
-  const domain = request.domain ?? membership.domain;
-  return matches(membership.project, project) && matches(membership.domain, domain) ? { project, domain } : null;
-}
-
-function reaches(grant: Grant, place: Place): boolean {
-  return matches(grant.project, place.project) && matches(grant.domain, place.domain);
-}
-
-/** Equal, or one side stands for all. */
-function matches(left: string, right: string): boolean {
-  return left === right || left === "*" || right === "*";
-}
+/** Why a denial elsewhere refuses. */
+const REACHED = "that this credential could be used on, and it cannot be narrowed";
+/** Every limit inside a resource. */
+const SCOPE_MEMBERS = scopeSchema.keyof().options;
+/** Members of a scope that a grant must name to give them: a grant without an audience gives a token for none. */
+const NAMED_BY_GRANT: readonly (keyof Scope)[] = ["audience"];
 
 function fits(pattern: string, connector: string): boolean {
   return pattern === "*" || pattern === connector;
@@ -186,7 +179,7 @@ function isCurrent({ expiresAt }: Grant, now: Date): boolean {
 }
 
 function forbids(grant: Grant, resourceId: string, access: readonly string[]): boolean {
-  if (grant.effect !== "deny" || !grant.access.some((right) => access.includes(right))) return false;
+  if (!grant.access.some((right) => access.includes(right))) return false;
   return grant.resourceId === "*" || isAtOrBelow(resourceId, grant.resourceId);
 }
 
@@ -194,11 +187,6 @@ function forbids(grant: Grant, resourceId: string, access: readonly string[]): b
 function isAtOrBelow(id: string, other: string): boolean {
   const top = other.toLowerCase().replace(/\/$/, "");
   return sameText(id, top) || id.toLowerCase().startsWith(`${top}/`);
-}
-
-/** A token for a whole subscription would reach what is denied in it. */
-function isTokenAbove(resourceId: string, denied: string): boolean {
-  return /^\/subscriptions\/[^/]+$/i.test(resourceId) && isAtOrBelow(denied, resourceId);
 }
 
 function sameText(left: string, right: string): boolean {
@@ -214,9 +202,11 @@ function longestLifeSeconds({ maxTtlSeconds, expiresAt }: Grant, now: Date): num
 function checksOf(name: string, grant: Grant, maxTtlSeconds: number, request: AccessRequest): Check[] {
   const missing = request.access.filter((right) => !grant.access.includes(right));
   const forms = grant.forms.length === 0 ? [request.defaultForm] : grant.forms;
-  const wider = Object.entries(grant.scope)
-    .filter(([key, value]) => request.scope[key as keyof Scope] !== value)
-    .map(([key]) => key);
+  const wider = SCOPE_MEMBERS.filter(
+    (member) =>
+      (grant.scope[member] !== undefined || NAMED_BY_GRANT.includes(member)) &&
+      grant.scope[member] !== request.scope[member],
+  );
   return [
     { id: "grant", ok: true, detail: `grant:${name}` },
     {
@@ -241,14 +231,4 @@ function checksOf(name: string, grant: Grant, maxTtlSeconds: number, request: Ac
 
 function passed(checks: readonly Check[]): number {
   return checks.filter(({ ok }) => ok).length;
-}
-
-function needsGroups(membership: Membership, request: AccessRequest): boolean {
-  return placeIn(membership, request) !== null && membership.principals.some((member) => member.startsWith("group:"));
-}
-
-function placeText({ project, domain }: AccessRequest): string {
-  return project === null && domain === null
-    ? "any of the caller's projects"
-    : `project ${project ?? "*"}, domain ${domain ?? "*"}`;
 }

@@ -42,9 +42,21 @@ export const grantSchema = z
   .strictObject({
     effect: z.enum(["allow", "deny"]).default("allow"),
     connector: z.union([nameSchema, z.literal("*")]).describe("* only in a deny"),
-    resourceId: z.string().min(1).max(1024).describe("canonical id; * only in a deny"),
-    scope: scopeSchema.default({}),
-    access: z.array(z.string().min(1).max(20)).min(1).max(10),
+    resourceId: z
+      .string()
+      .min(1)
+      .max(1024)
+      .describe(
+        "canonical id. In a deny also a subscription, resource group, storage account or vault with all below it, or *. The id of a vault's secret is its URL, in which no subscription stands: a deny of a subscription or resource group does not reach the secrets of vaults in it. Deny the vault as well (https://VAULT.vault.azure.net)",
+      ),
+    scope: scopeSchema
+      .default({})
+      .describe("an allow of azure-generic names the audience; a deny forbids whatever the scope and the form"),
+    access: z
+      .array(z.string().min(1).max(20))
+      .min(1)
+      .max(10)
+      .describe("in a deny: any of these in a request is refused, and every token that could be used on the resource"),
     forms: z.array(z.string().min(1).max(30)).max(10).default([]).describe("empty: the default form of the type"),
     project: placeSchema,
     domain: placeSchema,

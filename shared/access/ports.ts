@@ -40,3 +40,24 @@ export type Ask = {
   readonly project: string | null;
   readonly domain: string | null;
 };
+
+/**
+ * Whether a credential for a resource could be used on what a denial stands on, though that is another resource. Pure.
+ * @param denied canonical id of a resource or of what stands above resources, or `*`
+ */
+export type Reaches = (
+  lent: { readonly resourceType: string; readonly resourceId: string; readonly scope: Scope },
+  denied: string,
+) => boolean;
+
+/** What policy allows. `resourceId` is canonical, `asked` as the caller wrote it. */
+export type Allowed = Pick<Ask, "connector" | "resourceType" | "resourceId" | "scope" | "ttlSeconds"> & {
+  readonly asked: string;
+};
+/** What would make issuing refuse although policy allows, found as issuing finds it. `detail` is for a person. */
+export type Obstacle = { readonly check: "resource" | "scope" | "ttl"; readonly detail: string };
+/**
+ * Looks for an obstacle without making a credential; null: none that can be known before.
+ * @throws UpstreamError when that cannot be found out now
+ */
+export type FindObstacle = (allowed: Allowed) => Promise<Obstacle | null>;

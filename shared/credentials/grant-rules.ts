@@ -1,6 +1,7 @@
 /** Whether a grant fits the resource type that its canonical id has. Pure. Joined to policy by functions/main.ts. */
 import type { ResourceType } from "../connectors/ports.ts";
 import type { InputProblem } from "../errors.ts";
+import { TOKEN_ACCESS } from "./arm-token.ts";
 import { FORMS, RIGHTS, TYPE_RULES } from "./request.ts";
 
 /** A grant, as far as its type has a say in it. */
@@ -14,44 +15,90 @@ export type GrantToCheck = {
 /** Type and canonical id of a full id; null for anything else. */
 export type ExactResource = (text: string) => { resourceType: ResourceType; resourceId: string } | null;
 
-/** What a deny may stand above: a subscription or a part of one, or a whole vault. Azure's own grammar for the parts. */
-const ABOVE =
-  /^(?:\/subscriptions\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\/[-\w.()]{1,90})*|https:\/\/[0-9a-z-]{3,24}\.[0-9a-z.]{1,60}(?:\/secrets)?)$/i;
+const CONTAINER = "/blobServices/default/containers/any";
+const ACCOUNT = "/providers/Microsoft.Storage/storageAccounts/any";
+/**
+ * How the ids of a type go on below each place at which a deny may stand: what becomes an id of the type with one of
+ * these behind it stands above resources of the type. Anything else could never deny, in silence.
+ */
+const BELOW: Readonly<Record<ResourceType, readonly string[]>> = {
+  "blob-container": [CONTAINER, `${ACCOUNT}${CONTAINER}`, `/resourceGroups/any${ACCOUNT}${CONTAINER}`],
+  "key-vault-secret": ["/secrets/any"],
+  // A subscription is itself what stands above.
+  "azure-generic": [""],
+};
 
 /** Where a grant does not fit; empty when it does. */
 export function grantProblems(grant: GrantToCheck, exactResource: ExactResource): InputProblem[] {
-  const exact = exactResource(grant.resourceId);
-  const isCanonical = exact !== null && exact.resourceId.toLowerCase() === grant.resourceId.toLowerCase();
-  if (isCanonical && !(grant.effect === "deny" && exact.resourceType === "azure-generic")) {
-    return typeProblems(grant, exact.resourceType);
-  }
-  // A deny that stands above resources forbids those of every type.
-  if (grant.effect === "deny" && (grant.resourceId === "*" || ABOVE.test(grant.resourceId))) {
-    return [...listed("/access", grant.access, RIGHTS), ...listed("/forms", grant.forms, FORMS)];
-  }
-  return [
-    {
-      path: "/resourceId",
-      expected: "the canonical id of a resource: an ARM id, or the URL of a secret without version",
-    },
-  ];
+  const { effect, resourceId, access, forms } = grant;
+  const type = typeOf(resourceId, exactResource);
+  if (effect === "allow") return type === null ? [NO_RESOURCE] : allowProblems(grant, type);
+  if (type !== null && type !== "azure-generic") return denyProblems(grant, type);
+  const types = resourceId === "*" ? null : typesBelow(resourceId, exactResource);
+  if (types?.length === 0) return [NOTHING_BELOW];
+  const rights = types === null ? RIGHTS : types.flatMap((each): readonly string[] => TYPE_RULES[each].access);
+  return [...listed("/access", access, withTokens(rights)), ...listed("/forms", forms, FORMS)];
 }
 
-function typeProblems({ access, forms, scope }: GrantToCheck, type: ResourceType): InputProblem[] {
+const NO_RESOURCE: InputProblem = {
+  path: "/resourceId",
+  expected: "the canonical id of a resource: an ARM id, or the URL of a secret without version",
+};
+const NOTHING_BELOW: InputProblem = {
+  path: "/resourceId",
+  expected:
+    "the canonical id of a resource, or of a subscription, resource group, storage account or vault above it, without a slash at the end, or *",
+};
+
+/** The type of a canonical id; null for anything else. */
+function typeOf(id: string, exactResource: ExactResource): ResourceType | null {
+  const exact = exactResource(id);
+  // Ids of resources are plain ASCII: other letters may fold to these, and would be another's.
+  if (exact === null || !/^[!-~]+$/.test(id) || !isSameText(exact.resourceId, id)) return null;
+  const [subscription] = /^\/subscriptions\/[^/]+/i.exec(id) ?? [];
+  if (subscription !== undefined && exactResource(subscription)?.resourceType !== "azure-generic") return null;
+  return exact.resourceType;
+}
+
+/** Types of which something could stand below. */
+function typesBelow(id: string, exactResource: ExactResource): ResourceType[] {
+  const tails = Object.values(BELOW).flat();
+  return [...new Set(tails.map((tail) => typeOf(`${id}${tail}`, exactResource)).filter((type) => type !== null))];
+}
+
+function allowProblems({ access, forms, scope }: GrantToCheck, type: ResourceType): InputProblem[] {
   const rules = TYPE_RULES[type];
-  // A grant may leave out what a request must say: then it gives any.
-  const taken = rules.scope.partial().safeParse(scope);
   return [
     ...listed("/access", access, rules.access),
     ...listed("/forms", forms, rules.forms),
-    ...(taken.success ? [] : [{ path: "/scope", expected: scopeText(Object.keys(rules.scope.shape), type) }]),
+    // As in a request: what that must name, the grant must name. One that left out the audience would give them all.
+    ...(rules.scope.safeParse(scope).success ? [] : [{ path: "/scope", expected: scopeText(type) }]),
   ];
 }
 
-function scopeText(members: readonly string[], type: ResourceType): string {
+function denyProblems({ access, forms, scope }: GrantToCheck, type: ResourceType): InputProblem[] {
+  const rules = TYPE_RULES[type];
+  return [
+    ...listed("/access", access, withTokens(rules.access)),
+    ...listed("/forms", forms, rules.forms),
+    ...(rules.scope.partial().safeParse(scope).success ? [] : [{ path: "/scope", expected: scopeText(type) }]),
+  ];
+}
+
+/** A deny stops tokens that reach what it stands on, so it may be about them alone. */
+function withTokens(rights: readonly string[]): readonly string[] {
+  return [...new Set([...rights, ...TOKEN_ACCESS])];
+}
+
+function scopeText(type: ResourceType): string {
+  const members = Object.keys(TYPE_RULES[type].scope.shape);
   return members.length === 0 ? `no member for ${type}` : `${members.join(", ")} alone for ${type}`;
 }
 
 function listed(path: string, values: readonly string[], known: readonly string[]): InputProblem[] {
   return values.every((value) => known.includes(value)) ? [] : [{ path, expected: `of ${known.join(", ")}` }];
+}
+
+function isSameText(left: string, right: string): boolean {
+  return left.toLowerCase() === right.toLowerCase();
 }

@@ -234,6 +234,8 @@ describe("records of policy", () => {
       ["grants/wrong", { ...grant, connector: "*" }, "/"],
       ["grants/wrong", { ...grant, resourceId: "*" }, "/"],
       ["grants/wrong", { ...grant, resourceId: "az://demo-zenmlartifactstore" }, "/resourceId"],
+      ["grants/wrong", { ...grant, resourceId: ARTIFACTS.split("/resourceGroups")[0], access: ["use"] }, "/scope"],
+      ["grants/wrong", { ...grant, effect: "deny", resourceId: "https://examplevault.example" }, "/resourceId"],
       ["grants/wrong", { ...grant, access: ["admin"] }, "/access"],
       ["grants/wrong", { ...grant, scope: { version: "1" } }, "/scope"],
       ["grants/wrong", { ...grant, forms: ["docker-login"] }, "/forms"],

@@ -152,7 +152,7 @@ async function allowOtherKinds(api: ReturnType<typeof createApi>): Promise<void>
   for (const [path, body] of [
     [`memberships/${OTHER_KINDS}`, { principals: [automation], ...PLACE }],
     ["grants/leaks-secret", { ...grant, resourceId: VAULT_SECRET, access: ["read"] }],
-    ["grants/leaks-token", { ...grant, resourceId: subscription, access: ["use"] }],
+    ["grants/leaks-token", { ...grant, resourceId: subscription, access: ["use"], scope: { audience: "arm" } }],
   ] as const) {
     const answer = await api.call("PUT", path, { body, headers: { "if-none-match": "*" } });
     expect(answer.status, answer.text).toBe(200);

@@ -45,7 +45,10 @@ beforeAll(async () => {
   const app = applicationOf(system, "platform-automation").objectId;
   await create("memberships/tokens-e2e", { principals: [`app:${system.seed.tenant.id}/${app}`], ...PLACE });
   for (const connector of ["tokens-one", "tokens-limited", "tokens-blobs"]) {
-    await create(`grants/${connector}`, { connector, resourceId, access: ["use"], ...PLACE });
+    for (const audience of ["arm", "storage", "key-vault"]) {
+      const scope = { audience };
+      await create(`grants/${connector}-${audience}`, { connector, resourceId, access: ["use"], scope, ...PLACE });
+    }
   }
   for (let tries = 0; (await issue()).status !== 201; tries++) {
     expect(tries).toBeLessThan(60);
@@ -98,11 +101,11 @@ describe("a token", () => {
 
   it.each<[string, object, string, number, string]>([
     [
-      "for an audience that nobody lists",
+      "for an audience that no grant names",
       { scope: { audience: "https://graph.microsoft.com" } },
       "tokens-one",
-      400,
-      "INVALID_REQUEST",
+      403,
+      "SCOPE_TOO_WIDE",
     ],
     ["for no audience", { scope: {} }, "tokens-one", 400, "INVALID_REQUEST"],
     ["with a life", { ttlSeconds: 600 }, "tokens-one", 400, "INVALID_REQUEST"],

@@ -1,6 +1,7 @@
 /** Every route of the product over fakes in memory, as functions/main.ts joins them over Azure. Used by the unit tests. */
 import { appRoutes } from "../../functions/routes.ts";
 import { authorize } from "../../shared/access/authorize.ts";
+import type { Allowed } from "../../shared/access/ports.ts";
 import { createPolicySource } from "../../shared/access/source.ts";
 import { exactResource, meansResource } from "../../shared/connectors/resource-types.ts";
 import {
@@ -10,7 +11,9 @@ import {
   openSubscription,
   openVaultSecret,
 } from "../../shared/connectors/use.ts";
+import { type FindObstacleDeps, findObstacle } from "../../shared/credentials/find-obstacle.ts";
 import { grantProblems } from "../../shared/credentials/grant-rules.ts";
+import { credentialReaches } from "../../shared/credentials/reach.ts";
 import { now, registerParts } from "./fakes.ts";
 import { containerId, grant, membership, policyStore } from "./fakes-access.ts";
 import { leaseStore } from "./fakes-leases.ts";
@@ -18,8 +21,14 @@ import { leaseStore } from "./fakes-leases.ts";
 /** The SAS that every credential is made of. */
 export const SAS = "sv=2026-04-06&sr=c&sp=rl&sig=signature";
 
-/** USER may have the container `data` through the connector `azure` for a day, until `policy` is changed. */
-export function productRoutes(view?: Parameters<typeof registerParts>[0]) {
+/**
+ * USER may have the container `data` through the connector `azure` for a day, until `policy` is changed.
+ * @param deniedResources what the operator never lends
+ */
+export function productRoutes(
+  view?: Parameters<typeof registerParts>[0],
+  deniedResources: readonly string[] = [containerId("operators-own")],
+) {
   const parts = registerParts(view);
   const leaseRecords = leaseStore();
   const policy = policyStore();
@@ -29,29 +38,36 @@ export function productRoutes(view?: Parameters<typeof registerParts>[0]) {
     // A new source for every call: tests change policy while the clock stands still.
     policy: () => createPolicySource({ store: policy, now })(),
     means: meansResource,
-    deniedResources: [containerId("operators-own")],
+    reaches: credentialReaches,
+    deniedResources,
+    ownResources: [],
     now,
   };
+  const opening: FindObstacleDeps = {
+    openContainer: (connector, resourceId) => openContainer(parts.deps, connector, resourceId),
+    openVaultSecret: (connector, resourceId) => openVaultSecret(parts.deps, connector, resourceId),
+    openSubscription: (connector, resourceId, asked) => openSubscription(parts.deps, connector, resourceId, asked),
+    audienceUri: (name) => name,
+    now,
+  };
+  const planning = { ...access, findObstacle: (allowed: Allowed) => findObstacle(opening, allowed) };
   const { appendAudit } = parts.deps;
   // No two leases are one.
   let drawn = 0;
   const routes = appRoutes({
     connectors: parts.deps,
     access: {
-      ...access,
+      ...planning,
       store: policy,
       appendAudit,
       grantProblems: (checked) => grantProblems(checked, exactResource),
     },
     credentials: {
-      access,
+      ...opening,
+      access: planning,
       authorize: (by, ask) => authorize(access, by, ask),
       connectorName: (nameOrId) => connectorName(parts.store, nameOrId),
-      openContainer: (connector, resourceId) => openContainer(parts.deps, connector, resourceId),
-      openVaultSecret: (connector, resourceId) => openVaultSecret(parts.deps, connector, resourceId),
       readVaultSecret: async () => null,
-      openSubscription: (connector, resourceId, asked) => openSubscription(parts.deps, connector, resourceId, asked),
-      audienceUri: (name) => name,
       issueToken: async () => ({ token: "token", expiresAt: new Date(now().getTime() + 3_600_000) }),
       async issueBlobSas({ account, container }) {
         const accountUrl = `https://${account}.blob.core.windows.net`;

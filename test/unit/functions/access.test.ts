@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { Role } from "../../../shared/principal.ts";
-import { ADMIN, connector, TENANT, USER } from "../../support/fakes.ts";
+import { ADMIN, connector, SUBSCRIPTION, TENANT, USER } from "../../support/fakes.ts";
 import { containerId, grant, membership } from "../../support/fakes-access.ts";
 import { jsonRequest, runtimeOf } from "../../support/fakes-http.ts";
 import { productRoutes } from "../../support/fakes-routes.ts";
 
-function parts(caller = ADMIN) {
-  const product = productRoutes();
+function parts(caller = ADMIN, denied?: readonly string[]) {
+  const product = productRoutes(undefined, denied);
   product.store.rows.set("azure", connector({ name: "azure" }));
   return { ...product, ...runtimeOf(product.routes, { verifyCaller: async () => caller }) };
 }
@@ -112,6 +112,8 @@ test.each([
   [{ forms: ["account-key"] }, "/forms"],
   [{ scope: { version: "1" } }, "/scope"],
   [{ resourceId: "az://data" }, "/resourceId"],
+  [{ resourceId: `/subscriptions/${SUBSCRIPTION}`, access: ["use"] }, "/scope"],
+  [{ effect: "deny", resourceId: "https://examplevault.example" }, "/resourceId"],
 ] as const)("a grant that does not fit its resource's type is refused: %j", async (changes, path) => {
   const { call, audited } = parts();
   const { json } = await call("access-grant-put", put({ ...grant(), ...changes }, "new", { "if-none-match": "*" }));
@@ -123,11 +125,25 @@ describe("POST /access/explain", () => {
   const ask = { connector: "azure", resourceType: "blob-container", resourceId: "az://data", access: ["read"] };
   const other = { id: USER.id, groups: [] };
 
-  test("for oneself: the rule and every check, and nothing is recorded or asked of Azure", async () => {
+  test("for oneself: the rule and every check; what is granted is looked up in Azure, and nothing is recorded", async () => {
     const { call, audited, journal } = parts(USER);
     const { status, json } = await call("access-explain", jsonRequest(ask));
     expect([status, json.allowed, json.rule]).toEqual([200, true, "grant:lend"]);
-    expect([audited, journal]).toEqual([[], []]);
+    expect([audited, journal]).toEqual([[], ["container accountone/data"]]);
+  });
+
+  test("what is not granted is not looked up: nobody learns by it what else there is", async () => {
+    const { call, journal } = parts(USER);
+    const { json } = await call("access-explain", jsonRequest({ ...ask, resourceId: "az://gone" }));
+    expect([json.allowed, journal]).toEqual([false, []]);
+  });
+
+  test("for another before any policy exists: the asker's role opens nothing for the other", async () => {
+    const { call, policy } = parts(ADMIN, []);
+    policy.rows.clear();
+    const allowed = async (principal: object | null) =>
+      (await call("access-explain", jsonRequest({ ...ask, resourceId: containerId("data"), principal }))).json.allowed;
+    expect([await allowed(null), await allowed(other)]).toEqual([true, false]);
   });
 
   test("a deny is named", async () => {

@@ -1,13 +1,20 @@
 import { describe, expect, test } from "vitest";
-import { connector, USER } from "../../support/fakes.ts";
+import { connector, SUBSCRIPTION, USER } from "../../support/fakes.ts";
 import { containerId, grant } from "../../support/fakes-access.ts";
 import { jsonRequest, runtimeOf } from "../../support/fakes-http.ts";
 import { productRoutes, SAS } from "../../support/fakes-routes.ts";
 
 const body = { resourceType: "blob-container", resourceId: "az://data", access: ["read", "list"], ttlSeconds: 600 };
+/** What a token request and its grant share; the request has no life of its own. */
+const TOKEN = {
+  resourceId: `/subscriptions/${SUBSCRIPTION}`,
+  access: ["use"],
+  scope: { audience: "arm" },
+};
+const ASKED_TOKEN = { ...TOKEN, resourceType: "azure-generic", ttlSeconds: null };
 
-function parts() {
-  const product = productRoutes();
+function parts(denied?: readonly string[]) {
+  const product = productRoutes(undefined, denied);
   const stored = connector({ name: "azure" });
   product.store.rows.set(stored.name, stored);
   const runtime = runtimeOf(product.routes, { verifyCaller: async () => USER });
@@ -94,12 +101,38 @@ describe("POST /connectors/{c}/credentials", () => {
 });
 
 describe("POST /connectors/{c}/credentials?plan=true", () => {
-  test("200 with the grant and every check; nothing is resolved, issued or recorded", async () => {
+  test("200 with the grant and every check; what is granted is looked up, and nothing issued or recorded", async () => {
     const { issue, leases, audited, journal } = parts();
     const { status, json } = await issue({}, "azure", "?plan=true");
     expect([status, json.allowed, json.rule]).toEqual([200, true, "grant:lend"]);
     expect(json.checks).toContainEqual({ id: "grant", ok: true, detail: "grant:lend" });
-    expect([leases.size, audited, journal]).toEqual([0, [], []]);
+    expect([leases.size, audited, journal]).toEqual([0, [], ["container accountone/data"]]);
+  });
+
+  test.each<[string, object, string, string]>([
+    ["a granted container that is gone", { resourceId: "gone" }, "azure", "resource"],
+    ["a granted connector that is gone", {}, "gone", "resource"],
+    ["a life beyond the connector's", { ttlSeconds: 600 }, "ending", "ttl"],
+    ["an expired connector", {}, "expired", "resource"],
+    ["an invented name of a granted subscription", { ...ASKED_TOKEN, resourceId: "Invented" }, "azure", "resource"],
+  ])("%s: not allowed, as issuing would refuse", async (_what, changes, name, check) => {
+    const { issue, store, stored, policy } = parts([]);
+    store.rows.set("ending", { ...stored, name: "ending", expiresAt: "2026-11-21T10:09:00Z" });
+    store.rows.set("expired", { ...stored, name: "expired", expiresAt: "2026-11-21T10:00:00Z" });
+    for (const connector of ["gone", "ending", "expired"]) policy.set("grant", connector, grant({ connector }));
+    policy.set("grant", "gone-container", grant({ resourceId: containerId("gone") }));
+    policy.set("grant", "token", grant(TOKEN));
+    const { status, json } = await issue(changes, name, "?plan=true");
+    expect([status, json.allowed, json.rule]).toEqual([200, false, null]);
+    expect(json.checks).toEqual(expect.arrayContaining([expect.objectContaining({ id: check, ok: false })]));
+    expect((await issue(changes, name)).status).toBeGreaterThanOrEqual(400);
+  });
+
+  test("the real name of a granted subscription is allowed", async () => {
+    const { issue, policy } = parts([]);
+    policy.set("grant", "token", grant(TOKEN));
+    const asked = { ...ASKED_TOKEN, resourceId: "ZenML Subscription" };
+    expect((await issue(asked, "azure", "?plan=true")).json).toMatchObject({ allowed: true, rule: "grant:token" });
   });
 
   test("what would be refused is said, not refused, by the name of the connector as by its id", async () => {

@@ -3,6 +3,7 @@ import { type AuthorizeDeps, authorize, explain } from "../../../../shared/acces
 import type { Policy } from "../../../../shared/access/policy.ts";
 import type { Ask } from "../../../../shared/access/ports.ts";
 import { meansResource } from "../../../../shared/connectors/resource-types.ts";
+import { credentialReaches } from "../../../../shared/credentials/reach.ts";
 import { ConflictError, DeniedError } from "../../../../shared/errors.ts";
 import { ADMIN, now, USER, unavailable } from "../../../support/fakes.ts";
 import { containerId, grant, membership, policyOf } from "../../../support/fakes-access.ts";
@@ -20,7 +21,14 @@ const ASK: Ask = {
   domain: null,
 };
 function depsOf(policy: Policy, deniedResources: readonly string[] = []): AuthorizeDeps {
-  return { policy: async () => policy, means: meansResource, deniedResources, now };
+  return {
+    policy: async () => policy,
+    means: meansResource,
+    reaches: credentialReaches,
+    deniedResources,
+    ownResources: [],
+    now,
+  };
 }
 const lending = policyOf({ users: membership() }, { lend: grant() });
 
@@ -62,6 +70,18 @@ describe("authorize", () => {
     const refusal = await authorize(depsOf(policy), USER, ASK).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(ConflictError);
     expect(refusal).toMatchObject({ code: "AMBIGUOUS_RESOURCE", candidates: [containerId("data"), other] });
+  });
+
+  test("a name that two connectors have means in each what is granted through it", async () => {
+    const other = containerId("data").replace("accountone", "accounttwo");
+    const policy = policyOf(
+      { users: membership() },
+      { one: grant(), two: grant({ connector: "other", resourceId: other }), wrong: grant({ connector: "third" }) },
+    );
+    const of = async (connector: string) => (await authorize(depsOf(policy), USER, { ...ASK, connector })).resourceId;
+    expect([await of("azure"), await of("other")]).toEqual([containerId("data"), other]);
+    const byId = authorize(depsOf(policy), USER, { ...ASK, connector: "other", resourceId: containerId("data") });
+    await expect(byId).rejects.toMatchObject({ code: "DENIED" });
   });
 
   test("without policy nothing is allowed", async () => {

@@ -120,13 +120,13 @@ test("decide says the same as the model in every arrangement, and names a rule t
       operators,
       (members, granted, inGroups, asked, means, operator) => {
         const named = granted.map((each, index): [string, Grant] => [`g${index}`, each]);
-        const request: AccessRequest = { ...BASE, ...asked, means: (id) => means.includes(id) };
+        const request: AccessRequest = { ...BASE, ...asked, means: (id) => means.includes(id), reaches: () => false };
         const who = { ...USER, groups: inGroups };
         const policy = {
           memberships: new Map(members.map((each, index) => [`m${index}`, each])),
           grants: new Map(named),
         };
-        const decision = decide(policy, who, request, operator, NOW);
+        const decision = decide(policy, who, request, { deniedResources: operator, ownResources: [] }, NOW);
         const expected = model(members, named, who, request, means, operator);
         seen.add(typeof expected === "string" ? expected : true);
         if (decision.allowed) {

@@ -11,6 +11,7 @@ const OTHER = `user:${USER.tenantId}/99999999-1111-4222-8333-444455556666`;
 const BASE: AccessRequest = {
   connector: "azure",
   means: (id) => id === DATA,
+  reaches: () => false,
   access: ["read"],
   form: "sas",
   defaultForm: "sas",
@@ -26,10 +27,11 @@ type Setting = {
   principal?: Partial<Principal>;
   request?: Partial<AccessRequest>;
   deniedResources?: readonly string[];
+  ownResources?: readonly string[];
 };
-function decideIn({ memberships, grants, principal, request, deniedResources = [] }: Setting) {
+function decideIn({ memberships, grants, principal, request, deniedResources = [], ownResources = [] }: Setting) {
   const policy = policyOf(memberships ?? { users: membership() }, grants ?? { lend: grant() });
-  return decide(policy, { ...USER, ...principal }, { ...BASE, ...request }, deniedResources, NOW);
+  return decide(policy, { ...USER, ...principal }, { ...BASE, ...request }, { deniedResources, ownResources }, NOW);
 }
 /** `true`, or the code of the refusal. */
 function outcome(setting: Setting) {
@@ -154,12 +156,33 @@ describe("deny above all", () => {
       });
     },
   );
-  test("a token for a whole subscription would reach what the operator denies in it", () => {
-    const subscription = DATA.split("/resourceGroups")[0] ?? "";
-    const grants = { lend: grant({ resourceId: subscription }) };
-    const request = { means: (id: string) => id === subscription };
-    expect(decideIn({ grants, request })).toMatchObject({ allowed: true });
-    expect(decideIn({ grants, request, deniedResources: [DATA] })).toMatchObject({ rule: "operator-deny" });
+  describe("what a credential reaches beyond its resource", () => {
+    const elsewhere = containerId("elsewhere");
+    const reaching: Setting = { request: { reaches: (id, denied) => id === DATA && denied === elsewhere } };
+    test("is denied by a deny there, of whichever rights", () => {
+      const stop = grant({ effect: "deny", resourceId: elsewhere, access: ["delete"] });
+      const decision = decideIn({ ...reaching, grants: { lend: grant(), stop } });
+      expect(decision).toMatchObject({ allowed: false, code: "DENIED", rule: "grant:stop" });
+      expect(decision.checks.at(-1)).toMatchObject({ id: "deny", ok: false });
+    });
+    test.each<[string, Partial<Grant>]>([
+      ["has ended", { expiresAt: NOW_TEXT }],
+      ["is of another connector", { connector: "other" }],
+      ["is of another place", { project: "b" }],
+      ["stands elsewhere", { resourceId: containerId("third") }],
+      ["is none, but an allow", { effect: "allow" }],
+    ])("is not denied by one that %s", (_what, changes) => {
+      const stop = grant({ effect: "deny", resourceId: elsewhere, ...changes });
+      const memberships = { a: membership({ project: "a" }) };
+      expect(outcome({ ...reaching, memberships, grants: { lend: grant(), stop } })).toBe(true);
+    });
+    test("is denied by the operator, but not by what is the service's own and opens to no connector", () => {
+      expect(decideIn({ ...reaching, deniedResources: [elsewhere] })).toMatchObject({ rule: "operator-deny" });
+      expect(outcome({ ...reaching, ownResources: [elsewhere] })).toBe(true);
+    });
+  });
+  test("what is the service's own is never lent", () => {
+    expect(decideIn({ ownResources: [`${DATA.split("/blobServices")[0]}`] })).toMatchObject({ rule: "operator-deny" });
   });
 
   test.each([DATA.slice(0, -1), `${DATA}/part`])("the operator's of something else does not: %s", (denial) => {
@@ -177,6 +200,7 @@ describe("never trimmed: what is beyond the grant is refused as a whole", () => 
     ["a form that is not listed", { forms: ["account-key"] }, {}, "form"],
     ["no audience where one is granted", { scope: { audience: "arm" } }, {}, "scope"],
     ["another audience", { scope: { audience: "arm" } }, { scope: { audience: "storage" } }, "scope"],
+    ["an audience where none is granted", {}, { scope: { audience: "arm" } }, "scope"],
     ["the latest where a version is granted", { scope: { version: "1" } }, {}, "scope"],
   ])("%s", (_what, changes, request, check) => {
     const decision = decideIn({ grants: { lend: grant(changes) }, request });

@@ -8,6 +8,8 @@ const ACCOUNT = `${SUBSCRIPTION_ID}/resourceGroups/group/providers/Microsoft.Sto
 const CONTAINER = `${ACCOUNT}/blobServices/default/containers/data`;
 const SECRET = "https://examplevault.vault.azure.net/secrets/example-secret";
 
+const VAULT = "https://examplevault.vault.azure.net";
+
 const paths = (changes: Partial<GrantToCheck>) =>
   grantProblems(
     { effect: "allow", resourceId: CONTAINER, access: ["read"], forms: [], scope: {}, ...changes },
@@ -21,14 +23,17 @@ test.each<[string, Partial<GrantToCheck>]>([
   ["a secret", { resourceId: SECRET, forms: ["secret"] }],
   ["one version of a secret", { resourceId: SECRET, scope: { version: "5f0c" } }],
   ["a subscription for one audience", { resourceId: SUBSCRIPTION_ID, access: ["use"], scope: { audience: "arm" } }],
-  ["a subscription for any audience", { resourceId: SUBSCRIPTION_ID, access: ["use"] }],
   ["a deny of everything", { effect: "deny", resourceId: "*", access: ["read", "use"] }],
   ["a deny of an account", { effect: "deny", resourceId: ACCOUNT, access: ["write"] }],
   [
     "a deny of a subscription with all below it",
     { effect: "deny", resourceId: SUBSCRIPTION_ID, access: ["read", "use"] },
   ],
+  ["a deny of a resource group", { effect: "deny", resourceId: `${SUBSCRIPTION_ID}/resourceGroups/group` }],
   ["a deny of a vault", { effect: "deny", resourceId: "https://examplevault.vault.azure.net" }],
+  ["a deny of a vault in another case", { effect: "deny", resourceId: "HTTPS://ExampleVault.Vault.Azure.NET" }],
+  ["a deny of tokens that reach a container", { effect: "deny", access: ["use"] }],
+  ["a deny of tokens that reach a vault", { effect: "deny", resourceId: VAULT, access: ["use"] }],
 ])("%s is taken", (_what, changes) => {
   expect(paths(changes)).toEqual([]);
 });
@@ -44,10 +49,17 @@ describe("refused", () => {
     ["a whole account", { resourceId: ACCOUNT }, "/resourceId"],
     ["a whole vault", { resourceId: "https://examplevault.vault.azure.net" }, "/resourceId"],
     ["a deny of something unreadable", { effect: "deny", resourceId: "everything" }, "/resourceId"],
+    ["a subscription for no audience", { resourceId: SUBSCRIPTION_ID, access: ["use"] }, "/scope"],
     [
-      "a deny that ends in a slash, and would match nothing",
-      { effect: "deny", resourceId: `${ACCOUNT}/` },
+      "a container in letters that fold to others",
+      { resourceId: CONTAINER.replace("data", "\u212Adata") },
       "/resourceId",
+    ],
+    ["a container of no subscription", { resourceId: CONTAINER.replace(SUBSCRIPTION, "-".repeat(36)) }, "/resourceId"],
+    [
+      "a secret's right that no secret has, of a whole vault",
+      { effect: "deny", resourceId: VAULT, access: ["write"] },
+      "/access",
     ],
     ["a right of another type", { access: ["use"] }, "/access"],
     ["a right that nothing has", { access: ["read", "own"] }, "/access"],
@@ -60,4 +72,39 @@ describe("refused", () => {
   ])("%s", (_what, changes, path) => {
     expect(paths(changes)).toEqual([path]);
   });
+});
+
+describe("a deny that could never deny is refused", () => {
+  test.each([
+    `${ACCOUNT}/`,
+    `${ACCOUNT}/blobServices/default`,
+    `${ACCOUNT}/fileServices/default`,
+    `${CONTAINER}/blobs/x`,
+    `${SUBSCRIPTION_ID}/`,
+    `${SUBSCRIPTION_ID}/resourceGroups`,
+    `${SUBSCRIPTION_ID}/resourceGroup/group`,
+    `${SUBSCRIPTION_ID}/resourceGroups/group.`,
+    `${SUBSCRIPTION_ID}/resourceGroups/group/providers/Microsoft.Compute/virtualMachines/one`,
+    `${SUBSCRIPTION_ID}//resourceGroups/group`,
+    `${SUBSCRIPTION_ID}/resourceGroups/group/../other`,
+    `${SUBSCRIPTION_ID}/resourceGroups/gro%75p`,
+    `${SUBSCRIPTION_ID}/resourceGroups/*`,
+    ACCOUNT.replace("accountone", "account-one"),
+    ACCOUNT.replace(SUBSCRIPTION, "-".repeat(36)),
+    ACCOUNT.replace("Microsoft.Storage", "Microsoft.Stora\u0261e"),
+    "/subscriptions",
+    "/subscriptions/production",
+    "/",
+    "**",
+    "https://examplevault.vault.azure.net/",
+    "https://examplevault.vault.azure.net/secrets",
+    "https://examplevault.vault.azure.net/keys/one",
+    "https://examplevault.vault.azure.net:443",
+    "https://examplevault.vault.azure.net.evil.example",
+    "https://examplevault.example",
+    "https://vault.azure.net",
+    "http://examplevault.vault.azure.net",
+    "https://demozenmlartifacts.blob.core.windows.net",
+    `${SECRET}/5f0c`,
+  ])("%s", (resourceId) => expect(paths({ effect: "deny", resourceId })).toEqual(["/resourceId"]));
 });

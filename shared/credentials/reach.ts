@@ -1,0 +1,44 @@
+/** What a credential could be used on beyond its own resource, by resource type. Pure. Joined to policy by functions/main.ts. */
+import type { Reaches } from "../access/ports.ts";
+import { CLOUD_NAMES, cloudOf } from "../cloud.ts";
+import type { ResourceType } from "../connectors/ports.ts";
+import type { Scope } from "./ports.ts";
+
+/** A resource that is lent. */
+type Lent = { readonly resourceId: string; readonly scope: Scope };
+
+/** A type whose credential ends at its resource reaches nothing else. `denied` is as in Reaches of access/ports.ts. */
+const REACHES: Readonly<Record<ResourceType, (lent: Lent, denied: string) => boolean>> = {
+  "blob-container": () => false,
+  "key-vault-secret": () => false,
+  "azure-generic": tokenReaches,
+};
+
+/** See Reaches of access/ports.ts. A type that nobody knows reaches everything. */
+export const credentialReaches: Reaches = (lent, denied) => {
+  const [, reaches] = Object.entries(REACHES).find(([type]) => type === lent.resourceType) ?? [];
+  return reaches === undefined || reaches(lent, denied);
+};
+
+/**
+ * Which denials certainly do not concern a token, by its audience. All others do: with a token for ARM one may give
+ * oneself what is missing, and what a listed audience opens is not known here.
+ */
+const BEYOND: ReadonlyMap<string, (denied: string) => boolean> = new Map([
+  ["storage", isVaultUrl],
+  ["key-vault", (denied: string) => STORAGE_ID.test(denied)],
+]);
+const STORAGE_ID = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Storage\//i;
+const IN_SUBSCRIPTION = /^\/subscriptions\/([^/]+)/i;
+
+/** A token is for a whole subscription. A vault's URL names none, so it may be in this one. */
+function tokenReaches({ resourceId, scope }: Lent, denied: string): boolean {
+  const [own, other] = [IN_SUBSCRIPTION.exec(resourceId)?.[1], IN_SUBSCRIPTION.exec(denied)?.[1]];
+  if (own !== undefined && other !== undefined && own.toLowerCase() !== other.toLowerCase()) return false;
+  return BEYOND.get(scope.audience ?? "")?.(denied) !== true;
+}
+
+function isVaultUrl(denied: string): boolean {
+  const [, host = ""] = /^https:\/\/([^/]+)/i.exec(denied) ?? [];
+  return CLOUD_NAMES.some((name) => host.toLowerCase().endsWith(`.${cloudOf(name).keyVaultSuffix}`));
+}

@@ -1,0 +1,99 @@
+import { expect, test } from "vitest";
+import type { Allowed } from "../../../../shared/access/ports.ts";
+import { type FindObstacleDeps, findObstacle } from "../../../../shared/credentials/find-obstacle.ts";
+import { ConflictError, DeniedError, InputError, NotFoundError, UpstreamError } from "../../../../shared/errors.ts";
+import { connector, now, SUBSCRIPTION } from "../../../support/fakes.ts";
+import { containerId } from "../../../support/fakes-access.ts";
+
+const CONTAINER: Allowed = {
+  connector: "azure",
+  resourceType: "blob-container",
+  resourceId: containerId("data"),
+  asked: "az://data",
+  scope: {},
+  ttlSeconds: 600,
+};
+const TOKEN: Allowed = {
+  ...CONTAINER,
+  resourceType: "azure-generic",
+  resourceId: `/subscriptions/${SUBSCRIPTION}`,
+  asked: "ZenML Subscription",
+  scope: { audience: "arm" },
+  ttlSeconds: null,
+};
+const SECRET: Allowed = {
+  ...CONTAINER,
+  resourceType: "key-vault-secret",
+  resourceId: "https://examplevault.vault.azure.net/secrets/one",
+  ttlSeconds: null,
+};
+
+function parts(expiresAt: string | null = null, failure: Error | null = null) {
+  const opened: unknown[] = [];
+  const { configuration } = connector();
+  const clientSecret = () => Promise.reject(new Error("nothing is made"));
+  const signIn = { key: "k", cloud: "public", configuration, clientSecret } as const;
+  const open = async <T>(what: T, ...asked: readonly string[]) => {
+    opened.push(asked);
+    if (failure !== null) throw failure;
+    return { connector: { id: "id-1", name: "azure", expiresAt }, resourceId: "", displayName: "", signIn, ...what };
+  };
+  const place = { subscriptionId: SUBSCRIPTION, resourceGroup: "group", account: "accountone", container: "data" };
+  const deps: FindObstacleDeps = {
+    openContainer: (...asked) => open({ container: place }, ...asked),
+    openVaultSecret: (...asked) => open({ secret: { cloud: "public", vault: "v", name: "one" } }, ...asked),
+    openSubscription: (...asked) =>
+      open({ subscription: { subscriptionId: SUBSCRIPTION, displayName: "ZenML Subscription" } }, ...asked),
+    audienceUri(name) {
+      if (name === "arm") return "https://management.azure.com";
+      throw new InputError("INVALID_REQUEST", "not served");
+    },
+    now,
+  };
+  return { deps, opened };
+}
+
+test.each<[Allowed, readonly string[]]>([
+  [CONTAINER, ["azure", CONTAINER.resourceId]],
+  [SECRET, ["azure", SECRET.resourceId]],
+  [TOKEN, ["azure", TOKEN.resourceId, "ZenML Subscription"]],
+])("none: $resourceType is opened as issuing opens it, by what policy made of the name", async (allowed, asked) => {
+  const { deps, opened } = parts();
+  expect([await findObstacle(deps, allowed), opened]).toEqual([null, [asked]]);
+});
+
+test.each([
+  new NotFoundError("RESOURCE_NOT_FOUND", "gone"),
+  new NotFoundError("NOT_FOUND", "no connector"),
+  new DeniedError("DENIED", "outside the limits"),
+  new ConflictError("CONNECTOR_EXPIRED", "expired"),
+  new InputError("SIGN_IN_FAILED", "no sign-in"),
+])("what issuing would refuse with $code is one", async (failure) => {
+  const obstacle = await findObstacle(parts(null, failure).deps, CONTAINER);
+  expect(obstacle).toMatchObject({ check: "resource", detail: expect.stringContaining(failure.code) });
+});
+
+test.each([new UpstreamError("UPSTREAM_TIMEOUT", "late", { retryable: true }), new TypeError("a defect")])(
+  "what says nothing about the resource is thrown on: %s",
+  async (failure) => {
+    await expect(findObstacle(parts(null, failure).deps, CONTAINER)).rejects.toBe(failure);
+  },
+);
+
+test("an audience that is not served is one", async () => {
+  const scope = { audience: "https://graph.microsoft.com" };
+  expect(await findObstacle(parts().deps, { ...TOKEN, scope })).toMatchObject({ check: "scope" });
+});
+
+test.each([
+  ["2026-11-21T10:09:59Z", 600, "ttl"],
+  ["2026-11-21T10:10:00Z", 600, undefined],
+  ["2026-11-21T10:01:00Z", null, undefined],
+])("a connector until %s and a life of %s: %s", async (expiresAt, ttlSeconds, check) => {
+  const obstacle = await findObstacle(parts(expiresAt).deps, { ...CONTAINER, ttlSeconds });
+  expect(obstacle?.check).toBe(check);
+});
+
+test.each(["constructor", "__proto__", "other"])("a type that is not served is one: %s", async (resourceType) => {
+  expect(await findObstacle(parts().deps, { ...CONTAINER, resourceType })).toMatchObject({ check: "resource" });
+});

@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+import { credentialReaches } from "../../../../shared/credentials/reach.ts";
+import { SUBSCRIPTION } from "../../../support/fakes.ts";
+import { containerId } from "../../../support/fakes-access.ts";
+
+const OWN = `/subscriptions/${SUBSCRIPTION}`;
+const OTHER = "/subscriptions/99999999-2222-4333-8444-555555555555";
+const GROUP = `${OWN}/resourceGroups/group`;
+const ACCOUNT = `${GROUP}/providers/Microsoft.Storage/storageAccounts/accountone`;
+const VAULT = "https://examplevault.vault.azure.net";
+const reaches = (audience: string | undefined, denied: string) =>
+  credentialReaches({ resourceType: "azure-generic", resourceId: OWN, scope: { audience } }, denied);
+
+describe("a token reaches", () => {
+  const EVERYTHING = ["*", "/subscriptions", OWN, OWN.toUpperCase(), `${OWN}/`, GROUP, "everything"];
+  test.each([
+    ...["arm", "https://other.example", "Storage", "KEY-VAULT", "constructor", "__proto__", undefined].flatMap(
+      (audience) => [...EVERYTHING, ACCOUNT, containerId("data"), VAULT].map((denied) => [audience, denied] as const),
+    ),
+    ...["storage", "key-vault"].flatMap((audience) => EVERYTHING.map((denied) => [audience, denied] as const)),
+    ["storage", ACCOUNT] as const,
+    ["storage", containerId("data").toUpperCase()] as const,
+    // What is no vault could be an account under its other name.
+    ["storage", "https://accountone.blob.core.windows.net"] as const,
+    ["key-vault", VAULT] as const,
+    ["key-vault", `${VAULT}/secrets/one`] as const,
+    ["key-vault", "https://accountone.blob.core.windows.net"] as const,
+  ])("for %s: %s", (audience, denied) => expect(reaches(audience, denied)).toBe(true));
+});
+
+describe("a token certainly does not reach", () => {
+  test.each([
+    ["storage", VAULT],
+    ["storage", `${VAULT}/secrets/one`.toUpperCase()],
+    ["key-vault", ACCOUNT],
+    ["key-vault", containerId("data").toUpperCase()],
+    ["arm", OTHER],
+    ["arm", containerId("data").replace(OWN, OTHER)],
+  ])("for %s: %s", (audience, denied) => expect(reaches(audience, denied)).toBe(false));
+});
+
+test.each(["blob-container", "key-vault-secret"])(
+  "what is lent of the type %s ends at its resource",
+  (resourceType) => {
+    expect(credentialReaches({ resourceType, resourceId: containerId("data"), scope: {} }, "*")).toBe(false);
+  },
+);
+test.each(["constructor", "__proto__", "other"])(
+  "the type %s, which nobody knows, reaches everything",
+  (resourceType) => {
+    expect(credentialReaches({ resourceType, resourceId: OWN, scope: {} }, VAULT)).toBe(true);
+  },
+);
