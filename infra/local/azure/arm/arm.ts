@@ -5,6 +5,7 @@ import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Seed } from "../../seed.ts";
 import type { Service } from "../../service.ts";
 import type { AccessTokens, Authorization, ContainerDirectory, DelegationKeyRegister } from "../ports.ts";
+import { paramOf, pathOf, queryOf, REST_SERVER } from "../rest-request.ts";
 import { type ArmCaller, identifyCaller } from "./arm-caller.ts";
 import {
   ArmError,
@@ -42,9 +43,7 @@ export async function createArm(deps: {
   const rights = createArmRights(seed, deps.authorization);
   const location = seed.subscriptions[0]?.resourceGroups[0]?.location ?? "westeurope";
   const app = fastify({
-    exposeHeadRoutes: false,
-    genReqId: () => randomUUID(),
-    routerOptions: { caseSensitive: false, ignoreDuplicateSlashes: true, ignoreTrailingSlash: true },
+    ...REST_SERVER,
     frameworkErrors: (_error, request, reply) => {
       reply.headers(headersFor(request.headers, request.id));
       refuse(reply, new ArmError(400, "BadRequest", "The request URI is malformed."));
@@ -175,24 +174,6 @@ function refuse(reply: FastifyReply, error: ArmError) {
 function guidIn(headers: IncomingHttpHeaders, header: string): string | undefined {
   const value = headers[header];
   return typeof value === "string" && GUID.test(value) ? value : undefined;
-}
-
-function pathOf(request: FastifyRequest): string {
-  return (request.raw.url ?? "/").replace(/\?.*$/s, "").replace(/\/{2,}/g, "/");
-}
-
-function paramOf(request: FastifyRequest, name: string): string {
-  const params: unknown = request.params;
-  const value = typeof params === "object" && params !== null ? Reflect.get(params, name) : undefined;
-  return typeof value === "string" ? value : "";
-}
-
-function queryOf(request: FastifyRequest, name: string): string | undefined {
-  const query: unknown = request.query;
-  if (typeof query !== "object" || query === null) return undefined;
-  const entry = Object.entries(query).find(([key]) => key.toLowerCase() === name.toLowerCase());
-  const value: unknown = Array.isArray(entry?.[1]) ? entry[1][0] : entry?.[1];
-  return typeof value === "string" ? value : undefined;
 }
 
 /** The path with its names taken out: `/subscriptions/{}/providers/Microsoft.Storage/storageAccounts`. */

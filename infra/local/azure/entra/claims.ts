@@ -32,8 +32,42 @@ export const issuerV2 = (tenantId: string) => `https://login.microsoftonline.com
 
 /** Claims of an access token for `resource`, in the order in which Entra writes them. */
 export function accessTokenClaims(seed: Seed, resource: Resource, subject: Subject, lifetime: Lifetime): Claims {
-  const claims = resource.tokenVersion === 1 ? versionOne : versionTwo;
-  return withoutUndefined(claims(seed, resource, subject, lifetime));
+  const { client, authenticated, understandsRevocation, user } = subject;
+  const tenantId = seed.tenant.id;
+  const v1 = <T>(value: T) => (resource.tokenVersion === 1 ? value : undefined);
+  const v2 = <T>(value: T) => (resource.tokenVersion === 2 ? value : undefined);
+  const proof = authenticated ? "1" : "0";
+  return withoutUndefined({
+    aud: resource.audience,
+    iss: v1(issuerV1(tenantId)) ?? issuerV2(tenantId),
+    ...times(lifetime),
+    ...groupsElsewhere(seed, resource, user),
+    acr: v1(user && "1"),
+    aio: opaque(),
+    amr: v1(user && ["pwd"]),
+    appid: v1(client.clientId),
+    appidacr: v1(proof),
+    azp: v2(client.clientId),
+    azpacr: v2(proof),
+    groups: groupsFor(seed, resource, user),
+    idp: v1(user ? undefined : issuerV1(tenantId)),
+    idtyp: kindOfPrincipal(resource, user),
+    ipaddr: v1(user && "127.0.0.1"),
+    name: user && displayName(user),
+    oid: user?.objectId ?? client.objectId,
+    preferred_username: v2(user?.name),
+    puid: v1(user && passportId(user)),
+    rh: referenceHandle(tenantId, resource.clientId),
+    roles: rolesFor(seed, resource, client, user),
+    scp: user && DELEGATED_PERMISSION,
+    sub: user ? pairwiseSubject(user, resource.clientId) : client.objectId,
+    tid: tenantId,
+    unique_name: v1(user?.name),
+    upn: v1(user?.name),
+    uti: uniqueTokenId(),
+    ver: `${resource.tokenVersion}.0`,
+    xms_cc: understandsRevocation ? ["cp1"] : undefined,
+  });
 }
 
 /** Claims of the ID token that comes with a user's token when `openid` was asked for. */
@@ -50,72 +84,6 @@ export function idTokenClaims(seed: Seed, client: Client, user: User, lifetime: 
     tid: seed.tenant.id,
     uti: uniqueTokenId(),
     ver: "2.0",
-  };
-}
-
-function versionOne(
-  seed: Seed,
-  resource: Resource,
-  { client, authenticated, understandsRevocation, user }: Subject,
-  lifetime: Lifetime,
-): Claims {
-  return {
-    aud: resource.audience,
-    iss: issuerV1(seed.tenant.id),
-    ...times(lifetime),
-    ...groupsElsewhere(seed, resource, user),
-    acr: user && "1",
-    aio: opaque(),
-    amr: user && ["pwd"],
-    appid: client.clientId,
-    appidacr: authenticated ? "1" : "0",
-    groups: groupsFor(seed, resource, user),
-    idp: user ? undefined : issuerV1(seed.tenant.id),
-    idtyp: kindOfPrincipal(resource, user),
-    ipaddr: user && "127.0.0.1",
-    name: user && displayName(user),
-    oid: user?.objectId ?? client.objectId,
-    puid: user && passportId(user),
-    rh: referenceHandle(seed.tenant.id, resource.clientId),
-    roles: rolesFor(seed, resource, client, user),
-    scp: user && DELEGATED_PERMISSION,
-    sub: user ? pairwiseSubject(user, resource.clientId) : client.objectId,
-    tid: seed.tenant.id,
-    unique_name: user?.name,
-    upn: user?.name,
-    uti: uniqueTokenId(),
-    ver: "1.0",
-    xms_cc: understandsRevocation ? ["cp1"] : undefined,
-  };
-}
-
-function versionTwo(
-  seed: Seed,
-  resource: Resource,
-  { client, authenticated, understandsRevocation, user }: Subject,
-  lifetime: Lifetime,
-): Claims {
-  return {
-    aud: resource.audience,
-    iss: issuerV2(seed.tenant.id),
-    ...times(lifetime),
-    ...groupsElsewhere(seed, resource, user),
-    aio: opaque(),
-    azp: client.clientId,
-    azpacr: authenticated ? "1" : "0",
-    groups: groupsFor(seed, resource, user),
-    idtyp: kindOfPrincipal(resource, user),
-    name: user && displayName(user),
-    oid: user?.objectId ?? client.objectId,
-    preferred_username: user?.name,
-    rh: referenceHandle(seed.tenant.id, resource.clientId),
-    roles: rolesFor(seed, resource, client, user),
-    scp: user && DELEGATED_PERMISSION,
-    sub: user ? pairwiseSubject(user, resource.clientId) : client.objectId,
-    tid: seed.tenant.id,
-    uti: uniqueTokenId(),
-    ver: "2.0",
-    xms_cc: understandsRevocation ? ["cp1"] : undefined,
   };
 }
 

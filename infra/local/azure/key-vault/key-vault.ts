@@ -6,6 +6,7 @@ import { keyVaultsOf, type Seed } from "../../seed.ts";
 import type { Service } from "../../service.ts";
 import type { Document, StateStore } from "../../state.ts";
 import type { AccessTokens, Authorization } from "../ports.ts";
+import { paramOf, pathOf, queryOf, REST_SERVER } from "../rest-request.ts";
 import { type SecretAnswer, type SecretRequest, secretOperations } from "./secret-operations.ts";
 import { setSecret, type VaultState } from "./secret-store.ts";
 import { demandVaultRight, identifyVaultCaller, type VaultIdentity } from "./vault-caller.ts";
@@ -50,9 +51,7 @@ export async function createKeyVault(deps: {
     return vault;
   };
   const app = fastify({
-    exposeHeadRoutes: false,
-    genReqId: () => randomUUID(),
-    routerOptions: { caseSensitive: false, ignoreDuplicateSlashes: true, ignoreTrailingSlash: true },
+    ...REST_SERVER,
     frameworkErrors: (_error, request, reply) => {
       reply.headers(headersFor(request.headers, request.id));
       refuse(reply, badParameter("The request URI is malformed."));
@@ -170,21 +169,4 @@ function refuse(reply: FastifyReply, error: VaultError) {
 
 function hostOf(header: string | undefined): string {
   return (header ?? "").replace(/:\d+$/, "").toLowerCase();
-}
-
-function pathOf(request: FastifyRequest): string {
-  return (request.raw.url ?? "/").replace(/\?.*$/s, "").replace(/\/{2,}/g, "/");
-}
-
-function paramOf(request: FastifyRequest, name: string): string {
-  const params: unknown = request.params;
-  const value = typeof params === "object" && params !== null ? Reflect.get(params, name) : undefined;
-  return typeof value === "string" ? value : "";
-}
-
-function queryOf(request: FastifyRequest, name: string): string | undefined {
-  const query: unknown = request.query;
-  if (typeof query !== "object" || query === null) return undefined;
-  const entry = Object.entries(query).find(([key]) => key.toLowerCase() === name.toLowerCase());
-  return typeof entry?.[1] === "string" ? entry[1] : undefined;
 }
