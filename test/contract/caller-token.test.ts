@@ -1,5 +1,4 @@
 /** Callers with tokens of the local Entra: apps, users, and tokens for another service. */
-import { setGlobalProxyFromEnv } from "node:http";
 import { UsernamePasswordCredential } from "@azure/identity";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createCallerVerifier, type VerifyCaller } from "../../shared/azure/caller-token.ts";
@@ -14,17 +13,11 @@ const CLI = "3d0e7c52-9d0f-4a55-8a35-0d8d6c3c2b12";
 
 let azure: LocalAzure;
 let control: Control;
-let proxyOff: () => void;
 beforeAll(async () => {
   azure = await startLocalAzure();
   control = createControl(azure);
-  // The product uses Node's own fetch for the keys.
-  proxyOff = setGlobalProxyFromEnv(process.env);
 });
-afterAll(async () => {
-  proxyOff();
-  await azure.stop();
-});
+afterAll(() => azure.stop());
 afterEach(() => control.clear());
 
 function newVerifier(changes: { v1Audiences?: string[]; tenantIds?: string[] } = {}): VerifyCaller {

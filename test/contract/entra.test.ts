@@ -1,4 +1,4 @@
-import { setGlobalProxyFromEnv } from "node:http";
+/** The local Entra on the wire and with the SDK: discovery, tokens, refusals. */
 import { ClientSecretCredential, UsernamePasswordCredential } from "@azure/identity";
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -18,15 +18,10 @@ const CORRELATION_ID = "0f0e0d0c-0b0a-4908-8706-050403020100";
 const document = z.looseObject({ issuer: z.string(), jwks_uri: z.string() });
 
 let azure: LocalAzure;
-let proxyOff: () => void;
 beforeAll(async () => {
   azure = await startLocalAzure();
-  proxyOff = setGlobalProxyFromEnv(process.env);
 });
-afterAll(async () => {
-  proxyOff();
-  await azure.stop();
-});
+afterAll(() => azure.stop());
 
 const post = (path: string, form: Record<string, string>, headers: Record<string, string> = {}) =>
   fetch(`${LOGIN}${path}`, { method: "POST", body: new URLSearchParams(form), headers });

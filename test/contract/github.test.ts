@@ -1,5 +1,4 @@
 /** GitHub Actions' issuer: what it publishes, what a job gets, and that the service takes it. */
-import { setGlobalProxyFromEnv } from "node:http";
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createCallerVerifier } from "../../shared/azure/caller-token.ts";
@@ -15,16 +14,11 @@ const AUDIENCE = "api://latchkey";
 
 let azure: LocalAzure;
 let control: Control;
-let proxyOff: () => void;
 beforeAll(async () => {
   azure = await startLocalAzure();
   control = createControl(azure);
-  proxyOff = setGlobalProxyFromEnv(process.env);
 });
-afterAll(async () => {
-  proxyOff();
-  await azure.stop();
-});
+afterAll(() => azure.stop());
 afterEach(() => control.clear());
 
 function newVerifier(setting: { issuer?: string; audience?: string; kind?: "github-actions" | "oidc" } = {}) {

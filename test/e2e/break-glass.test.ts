@@ -2,9 +2,9 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { enterLocalAzure } from "../../infra/local/in-process-client.ts";
-import { applicationOf, createApi, type IssuedBody } from "../support/api.ts";
+import { createApi, type IssuedBody } from "../support/api.ts";
 import { createControl } from "../support/control.ts";
-import { accountId, containerId, lend } from "../support/lend-container.ts";
+import { ARTIFACTS, accountId, appPrincipal, grantToAutomation } from "../support/policy.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { startOwnSystem } from "../support/system.ts";
 
@@ -21,7 +21,6 @@ type Result = {
 type LeaseBody = { state: string; revocation: string; exposedUntil: string };
 const CONNECTOR = "glass";
 const ACCOUNT = "demozenmlartifacts";
-const CONTAINER = "demo-zenmlartifactstore";
 const REASON = "a laptop was stolen";
 
 let system: OwnSystem;
@@ -35,8 +34,8 @@ beforeAll(async () => {
   api = createApi(system);
   control = createControl(system);
   await api.register(CONNECTOR);
-  automation = `app:${system.seed.tenant.id}/${applicationOf(system, "platform-automation").objectId}`;
-  await lend(api, CONNECTOR, [automation], [containerId(system, ACCOUNT, CONTAINER)]);
+  automation = appPrincipal(system, "platform-automation");
+  await grantToAutomation(system, api, { [CONNECTOR]: [ARTIFACTS] });
 });
 afterEach(() => control.clear());
 afterAll(async () => {
@@ -80,7 +79,7 @@ describe("break-glass", () => {
     expect(status).toBe(200);
     expect(body).toMatchObject({
       allowed: true,
-      storageAccount: accountId(system, ACCOUNT),
+      storageAccount: accountId(ACCOUNT),
       leases: 1,
       holders: [automation],
       latestEnd: issued.expiresAt,
@@ -133,9 +132,9 @@ describe("break-glass", () => {
 
   it("ends every SAS of the account, closes the leases, says what is left, and lends anew", async () => {
     const issued = await issue();
-    const { status, body, text } = await breakGlass({ storageAccount: accountId(system, ACCOUNT), confirm: true });
+    const { status, body, text } = await breakGlass({ storageAccount: accountId(ACCOUNT), confirm: true });
     expect(status, text).toBe(200);
-    expect(body).toMatchObject({ storageAccount: accountId(system, ACCOUNT), leasesClosed: 4, leasesLeft: 0 });
+    expect(body).toMatchObject({ storageAccount: accountId(ACCOUNT), leasesClosed: 4, leasesLeft: 0 });
     expect(body.done).toHaveLength(2);
     expect(body.notDone.length).toBeGreaterThan(0);
     expect(await use(issued)).toBe(403);
@@ -148,7 +147,7 @@ describe("break-glass", () => {
     expect((await api.call("POST", `leases/${issued.leaseId}/renew`, { body: {} })).body.code).toBe("LEASE_CLOSED");
     const rows = await audited();
     const [, , done] = rows.filter(({ event }) => event === "connector.break-glass");
-    expect(done).toMatchObject({ outcome: "ok", resourceId: accountId(system, ACCOUNT), detail: { reason: REASON } });
+    expect(done).toMatchObject({ outcome: "ok", resourceId: accountId(ACCOUNT), detail: { reason: REASON } });
     expect(rows.filter(({ event }) => event === "lease.revoked").map(({ leaseId }) => leaseId)).toContain(
       issued.leaseId,
     );

@@ -1,8 +1,8 @@
 /** What one caller may hold and ask for at once: active leases, exact; credentials a second. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { enterLocalAzure } from "../../infra/local/in-process-client.ts";
-import { applicationOf, createApi, type Problem } from "../support/api.ts";
-import { containerId, lend } from "../support/lend-container.ts";
+import { createApi, type Problem } from "../support/api.ts";
+import { ARTIFACTS, appPrincipal, grantTo, userPrincipal } from "../support/policy.ts";
 import { startOwnSystem } from "../support/system.ts";
 
 type OwnSystem = Awaited<ReturnType<typeof startOwnSystem>>;
@@ -21,14 +21,8 @@ beforeAll(async () => {
   leave = enterLocalAzure(system);
   api = createApi(system);
   await api.register(CONNECTOR);
-  const tenant = system.seed.tenant.id;
-  const scientist = system.seed.users.find(({ name }) => name.startsWith("scientist@"))?.objectId;
-  await lend(
-    api,
-    CONNECTOR,
-    [`app:${tenant}/${applicationOf(system, "platform-automation").objectId}`, `user:${tenant}/${scientist}`],
-    [containerId(system, "demozenmlartifacts", "demo-zenmlartifactstore")],
-  );
+  const callers = [appPrincipal(system, "platform-automation"), userPrincipal(system, "scientist")];
+  await grantTo(callers, api, { [CONNECTOR]: [ARTIFACTS] });
 });
 afterAll(async () => {
   leave();

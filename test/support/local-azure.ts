@@ -1,5 +1,6 @@
-/** The local Azure for contract tests: unmodified SDK clients made after `startLocalAzure` just work. */
+/** The local Azure for contract tests: `fetch` and unmodified SDK clients made after `startLocalAzure` just work. */
 import { mkdtempSync, rmSync } from "node:fs";
+import { setGlobalProxyFromEnv } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
@@ -23,9 +24,12 @@ export async function startLocalAzure(
   process.env.HTTPS_PROXY = system.clientEnv.HTTPS_PROXY;
   process.env.NO_PROXY = system.clientEnv.NO_PROXY;
   setDefaultCACertificates([...trustedBefore, system.ca]);
+  // For Node's own fetch, by which the product asks for keys of issuers.
+  const proxyOff = setGlobalProxyFromEnv(process.env);
   return {
     ...system,
     async stop() {
+      proxyOff();
       await system.stop();
       setDefaultCACertificates(trustedBefore);
       for (const [name, value] of Object.entries(envBefore)) {

@@ -1,4 +1,4 @@
-/** Policy that e2e tests need: platform-automation may have the containers of the seed through the connectors of the tests. */
+/** Policy that e2e tests need: callers of the seed may have its containers through the connectors of the tests. */
 import { type Api, applicationOf } from "./api.ts";
 import type { System } from "./system.ts";
 
@@ -9,9 +9,14 @@ export const PLACE = { project: "vision", domain: "production" } as const;
 /** A change of policy holds after this, in milliseconds. */
 export const POLICY_AGE_MS = 10_000;
 
+/** Canonical id of a storage account in the seed's subscription. */
+export function accountId(account: string, group = "demo-zenml-demos"): string {
+  return `/subscriptions/3d2f1e0c-9b8a-4756-8493-a2b1c0d9e840/resourceGroups/${group}/providers/Microsoft.Storage/storageAccounts/${account}`;
+}
+
 /** Canonical id of a container in the seed's subscription. */
-export function containerId(account: string, container: string, group = "demo-zenml-demos"): string {
-  return `/subscriptions/3d2f1e0c-9b8a-4756-8493-a2b1c0d9e840/resourceGroups/${group}/providers/Microsoft.Storage/storageAccounts/${account}/blobServices/default/containers/${container}`;
+export function containerId(account: string, container: string, group?: string): string {
+  return `${accountId(account, group)}/blobServices/default/containers/${container}`;
 }
 
 /** What `az://demo-zenmlartifactstore` means. */
@@ -31,24 +36,33 @@ export function userPrincipal(system: System, name: string): string {
   return `user:${system.seed.tenant.id}/${user.objectId}`;
 }
 
-/**
- * Lets platform-automation have everything on these resources. Before the first credential of a system is asked for:
- * later it would hold only after POLICY_AGE_MS.
- * @param granted canonical ids by the name of a connector, which need not be there yet
- */
+/** As `grantTo`, for platform-automation. */
 export async function grantToAutomation(
   system: System,
   api: Api,
   granted: Readonly<Record<string, readonly string[]>>,
 ): Promise<void> {
-  const membership = { principals: [appPrincipal(system, "platform-automation")], ...PLACE };
+  await grantTo([appPrincipal(system, "platform-automation")], api, granted);
+}
+
+/**
+ * Lets these principals have everything on these resources. Before the first credential of a system is asked for:
+ * later it would hold only after POLICY_AGE_MS.
+ * @param granted canonical ids by the name of a connector, which need not be there yet
+ */
+export async function grantTo(
+  principals: readonly string[],
+  api: Api,
+  granted: Readonly<Record<string, readonly string[]>>,
+): Promise<void> {
+  const membership = { principals, ...PLACE };
   const grants = Object.entries(granted).flatMap(([connector, resources]) =>
     resources.map((resourceId, index) => {
       const grant = { connector, resourceId, access: ALL_ACCESS, ...PLACE, maxTtlSeconds: 86_400 };
       return [`grants/${connector}-${index}`, grant] as const;
     }),
   );
-  const records = [["memberships/automation", membership] as const, ...grants];
+  const records = [["memberships/granted", membership] as const, ...grants];
   const answers = await Promise.all(records.map(([path, body]) => api.create(path, body)));
   const refused = answers.find(({ status }) => status !== 200);
   if (refused !== undefined) throw new Error(`policy was refused: ${refused.text}`);
