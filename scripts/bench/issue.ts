@@ -32,6 +32,8 @@ const logSchema = z.object({
 });
 /** Points of the memory curve. */
 const MEMORY_SAMPLES = 20;
+/** Callers at once while memory is measured. */
+const MEMORY_CALLERS = 64;
 
 const { values } = parseArgs({ options: { issues: { type: "string", default: "5000" } } });
 const memoryIssues = z.coerce.number().int().min(100).max(100_000).parse(values.issues);
@@ -146,25 +148,43 @@ async function showGroupCommit(system: LocalSystem, callers: readonly Client[]):
   );
 }
 
+/** Memory of the product's process and of what stands for Azure, and the times, along a long run. */
 async function showMemory(system: LocalSystem, callers: readonly Client[]): Promise<void> {
   const [sas] = KINDS;
   if (sas === undefined) return;
   // What the other kinds left in its memory is not what is measured.
   await system.restartHost();
-  await issueMany(callers, sas, 16, ISSUES_PER_LEVEL);
-  const points: { issues: number; bytes: number }[] = [{ issues: 0, bytes: residentBytes(system.hostPid()) }];
+  await issueMany(callers, sas, MEMORY_CALLERS, ISSUES_PER_LEVEL);
+  const azurite = azuritePid();
+  const rows = table(["ISSUES", "HOST MiB", "AZURITE MiB", "REST OF LOCAL AZURE MiB", "p50 ms", "p99 ms", "ISSUES/s"]);
+  const points: { issues: number; bytes: number }[] = [];
+  const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
+  const note = (issues: number, ...times: string[]) => {
+    const bytes = residentBytes(system.hostPid());
+    points.push({ issues, bytes });
+    rows.push([String(issues), ...[bytes, residentBytes(azurite), process.memoryUsage.rss()].map(mib), ...times]);
+  };
+  note(0, "", "", "");
   const step = Math.ceil(memoryIssues / MEMORY_SAMPLES);
   for (let issues = step; issues <= memoryIssues; issues += step) {
-    await issueMany(callers, sas, 16, step);
-    points.push({ issues, bytes: residentBytes(system.hostPid()) });
+    const { milliseconds, seconds } = await issueMany(callers, sas, MEMORY_CALLERS, step);
+    const [p50 = 0, p99 = 0] = [0.5, 0.99].map((share) => percentile(milliseconds, share));
+    note(issues, p50.toFixed(1), p99.toFixed(1), (step / seconds).toFixed(0));
   }
   // The first half fills caches and the heap; what grows after that grows for ever.
   const second = points.slice(Math.floor(points.length / 2));
   const perIssue = slope(second.map(({ issues, bytes }) => [issues, bytes]));
-  const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
-  console.log(
-    `Memory of the host over ${memoryIssues} issues: ${mib(points[0]?.bytes ?? 0)} MiB at first, ${mib(points.at(-1)?.bytes ?? 0)} MiB at last; slope of the second half ${perIssue.toFixed(0)} bytes an issue`,
-  );
+  console.log(`Memory and times along ${memoryIssues} issues of a SAS from ${MEMORY_CALLERS} callers`);
+  console.log(rows.toString());
+  console.log(`Memory of the host in the second half: ${perIssue.toFixed(0)} bytes an issue`);
+}
+
+/** Azurite, which keeps every row in memory, is a child of this process. Source: proc(5), `children`. @throws Error when it does not run */
+function azuritePid(): number {
+  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8").trim().split(" ");
+  const found = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("azurite.js"));
+  if (found === undefined) throw new Error("Azurite does not run.");
+  return Number(found);
 }
 
 /** Resident set of a process. Source: proc(5), `VmRSS` in kB. */
