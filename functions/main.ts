@@ -36,11 +36,16 @@ import { createAuditReader, createAuditStore, createMarkReader } from "../shared
 import { openSeals } from "../shared/store/audit-seals.ts";
 import { openJsonBlobs } from "../shared/store/blobs.ts";
 import { createConnectorStore, createVerificationStore } from "../shared/store/connector-records.ts";
+import { createLeaseDue } from "../shared/store/lease-due.ts";
 import { createActiveSas, createLeaseStore } from "../shared/store/lease-records.ts";
 import { openTable } from "../shared/store/tables.ts";
+import { leaseSweep } from "./lease-sweep.ts";
 import { type RefreshJob, registerRefreshTimer } from "./refresh-timer.ts";
 import { registerRoutes } from "./route.ts";
 import { appRoutes } from "./routes.ts";
+
+/** Irrevocable leases that the status counts: a page of Table Storage. */
+const MAX_COUNTED = 1_000;
 
 const config = readConfig(process.env);
 const now = () => new Date();
@@ -97,6 +102,16 @@ const planning = { ...access, findObstacle: (allowed: Allowed) => findObstacle(o
 const leaseTable = table("Leases", "STATE_UNAVAILABLE");
 const { maxActiveLeases: maxActive } = config.limits;
 const leases = createLeaseStore({ table: leaseTable, maxActive, now, wait, random: Math.random });
+const ends = {
+  leases,
+  leaseDue: createLeaseDue(table("LeaseDue", "STATE_UNAVAILABLE")),
+  // No form of today leaves anything in Azure.
+  upstreamForms: new Map(),
+  appendAudit: trail.append,
+  now,
+};
+const computeMac = createCredentialMac({ vault, randomBytes, now });
+const readAudit = createAuditReader(auditTable);
 const delegationKeys = createDelegationKeys({ identities, now });
 
 const routes = appRoutes({
@@ -115,10 +130,8 @@ const routes = appRoutes({
     readVaultSecret: createCustomerSecrets(identities),
     issueToken: createTokenIssuer(identities),
     issueBlobSas: createBlobSas({ identities, now, keys: delegationKeys }),
-    leases,
-    appendAudit: trail.append,
-    computeMac: createCredentialMac({ vault, randomBytes, now }),
-    now,
+    ...ends,
+    computeMac,
     randomBytes,
   },
   breakGlass: {
@@ -129,8 +142,17 @@ const routes = appRoutes({
     appendAudit: trail.append,
     now,
   },
-  audit: { readAudit: createAuditReader(auditTable), now },
-  version: packageJson.version,
+  audit: { readAudit, now },
+  status: {
+    version: packageJson.version,
+    now,
+    probes: {
+      state: () => ends.leaseDue.listIrrevocable(null, 1),
+      audit: () => readAudit({ from: now(), to: now(), principalId: null, resourceId: null }, null, 1),
+      vault: () => computeMac("status"),
+    },
+    countIrrevocable: async () => (await ends.leaseDue.listIrrevocable(null, MAX_COUNTED)).length,
+  },
 });
 registerRoutes(app, routes, {
   verifyCaller: createCallerVerifier({ cloud: config.cloud, callers: config.callers, fetch, now }),
@@ -142,6 +164,7 @@ registerRoutes(app, routes, {
 const seals = openSeals({ url: accountUrl(config.stateAccount, cloud.blobSuffix), identity });
 const readMarks = createMarkReader(auditTable);
 const refreshJobs: RefreshJob[] = [
+  leaseSweep(ends),
   { name: "seal", run: async () => void (await sealTrail({ seals, readMarks, now, randomBytes })) },
 ];
 registerRefreshTimer(app, refreshJobs, { now, newId: randomUUID });

@@ -1,8 +1,10 @@
 /** Every route of the product over fakes in memory, as functions/main.ts joins them over Azure. Used by the unit tests. */
+
 import { appRoutes } from "../../functions/routes.ts";
 import { authorize } from "../../shared/access/authorize.ts";
 import type { Allowed } from "../../shared/access/ports.ts";
 import { createPolicySource } from "../../shared/access/source.ts";
+import { createKnown } from "../../shared/connectors/known.ts";
 import { exactResource, meansResource } from "../../shared/connectors/resource-types.ts";
 import {
   connectorName,
@@ -16,7 +18,7 @@ import { grantProblems } from "../../shared/credentials/grant-rules.ts";
 import { credentialReaches } from "../../shared/credentials/reach.ts";
 import { now, registerParts } from "./fakes.ts";
 import { containerId, grant, membership, policyStore } from "./fakes-access.ts";
-import { leaseStore } from "./fakes-leases.ts";
+import { leaseDueStore, leaseStore } from "./fakes-leases.ts";
 
 /** The SAS that every credential is made of. */
 export const SAS = "sv=2026-04-06&sr=c&sp=rl&sig=signature";
@@ -31,6 +33,7 @@ export function productRoutes(
 ) {
   const parts = registerParts(view);
   const leaseRecords = leaseStore();
+  const leaseDue = leaseDueStore();
   const policy = policyStore();
   policy.set("membership", "users", membership());
   policy.set("grant", "lend", grant({ maxTtlSeconds: 86_400 }));
@@ -46,7 +49,8 @@ export function productRoutes(
   const opening: FindObstacleDeps = {
     openContainer: (connector, resourceId) => openContainer(parts.deps, connector, resourceId),
     openVaultSecret: (connector, resourceId) => openVaultSecret(parts.deps, connector, resourceId),
-    openSubscription: (connector, resourceId, asked) => openSubscription(parts.deps, connector, resourceId, asked),
+    openSubscription: (connector, resourceId, asked) =>
+      openSubscription({ ...parts.deps, ...createKnown(parts.deps) }, connector, resourceId, asked),
     audienceUri: (name) => name,
     now,
   };
@@ -74,6 +78,8 @@ export function productRoutes(
         return { accountUrl, containerUrl: `${accountUrl}/${container}`, sasToken: SAS };
       },
       leases: leaseRecords,
+      leaseDue,
+      upstreamForms: new Map(),
       appendAudit,
       computeMac: async () => "v1:00",
       now,
@@ -87,8 +93,8 @@ export function productRoutes(
       appendAudit,
       now,
     },
-    audit: { readAudit: async () => [], now },
-    version: "1.2.3",
+    audit: { readAudit: async () => ({ items: [], next: null }), now },
+    status: { version: "1.2.3", now, probes: {}, countIrrevocable: async () => 0 },
   });
-  return { ...parts, leases: leaseRecords.rows, leaseRecords, policy, routes };
+  return { ...parts, leases: leaseRecords.rows, leaseRecords, leaseDue, policy, routes };
 }
