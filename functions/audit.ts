@@ -1,9 +1,9 @@
 /** HTTP route of the audit trail, for auditors. */
 import { z } from "zod";
-import type { AuditPlace, ReadAudit } from "../shared/audit/ports.ts";
-import { AUDIT_EVENTS, AUDIT_OUTCOMES, type AuditRow } from "../shared/audit/record.ts";
+import type { AuditKeys, ReadAudit } from "../shared/audit/ports.ts";
+import { AUDIT_EVENTS, AUDIT_OUTCOMES } from "../shared/audit/record.ts";
 import { InputError } from "../shared/errors.ts";
-import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
+import { keyOfToken, listQuerySchema, listSchema, tokenOf } from "./lists.ts";
 import { nothing, type Route, route } from "./route.ts";
 
 /** How far back a question without `from` goes. */
@@ -30,8 +30,19 @@ const recordSchema = z
     hash: z.string(),
   })
   .meta({ id: "AuditRecord" });
-/** Place of the last record of a page. */
-const placeSchema = z.string().regex(/^\d{8}~[0-9a-f-]{36}~\d{8}$/);
+/** What is at the place of a record and is none: `audit:verify` says what is wrong. */
+const damagedSchema = z
+  .object({
+    damaged: z.literal(true),
+    partition: z.string().describe("its keys in the table Audit, as they stand there"),
+    row: z.string(),
+  })
+  .meta({ id: "DamagedAuditRecord" });
+/** Keys of the row where a page ended, as JSON: those of a stranger's row can be any. */
+const placeSchema = z.string().refine((text) => readPlace(text) !== null);
+const keysSchema = z.tuple([z.string().max(512), z.string().max(512)]);
+/** Characters of a token: two keys of 512 characters (Table Storage's limit), escaped in JSON and written in base64. */
+const MAX_TOKEN_LENGTH = 8_300;
 
 /** What this route needs. */
 export type AuditRoutesDeps = { readonly readAudit: ReadAudit; readonly now: () => Date };
@@ -47,6 +58,7 @@ export function auditRoutes(deps: AuditRoutesDeps): Route[] {
       summary: "Read the audit trail by time, principal and resource",
       params: nothing,
       query: listQuerySchema.extend({
+        continuationToken: z.string().min(1).max(MAX_TOKEN_LENGTH).nullable().default(null),
         from: z.iso.datetime().nullable().default(null).describe("inclusive; a week ago unless given"),
         to: z.iso.datetime().nullable().default(null).describe("exclusive; now unless given"),
         principal: z.string().min(1).max(300).nullable().default(null),
@@ -59,8 +71,13 @@ export function auditRoutes(deps: AuditRoutesDeps): Route[] {
           .describe("canonical id, in the case that records have"),
       }),
       body: null,
-      answer: { status: 200, description: "One page, by day, writer and sequence", schema: listSchema(recordSchema) },
-      handle: async ({ query: { from, to, principal, resource, ...page } }) => {
+      answer: {
+        status: 200,
+        description:
+          "One page, by day, writer and sequence. It can hold fewer records than asked for, or none, and a token all the same: the end is where no token is.",
+        schema: listSchema(z.union([recordSchema, damagedSchema])),
+      },
+      handle: async ({ query: { from, to, principal, resource, limit, continuationToken } }) => {
         const now = deps.now();
         const query = {
           from: from === null ? new Date(now.getTime() - DEFAULT_DAYS * DAY_MS) : new Date(from),
@@ -74,19 +91,24 @@ export function auditRoutes(deps: AuditRoutesDeps): Route[] {
             problems: [{ path: "/from", expected: "a time before to" }],
           });
         }
-        const read = (after: string | null, limit: number) => deps.readAudit(query, readPlace(after), limit);
-        return { status: 200, body: await pageOf(page, placeOf, placeSchema, read) };
+        const after = continuationToken === null ? null : readPlace(keyOfToken(continuationToken, placeSchema));
+        const { items, next } = await deps.readAudit(query, after, limit);
+        const body = { items, continuationToken: next === null ? null : tokenOf(placeOf(next)) };
+        return { status: 200, body };
       },
     }),
   ];
 }
 
-function placeOf({ at, writerId, sequence }: AuditRow): string {
-  return `${at.slice(0, 10).replaceAll("-", "")}~${writerId}~${String(sequence).padStart(8, "0")}`;
+function placeOf({ partition, row }: AuditKeys): string {
+  return JSON.stringify([partition, row]);
 }
 
-function readPlace(text: string | null): AuditPlace | null {
-  if (text === null) return null;
-  const [day = "", writerId = "", sequence = ""] = text.split("~");
-  return { day, writerId, sequence: Number(sequence) };
+function readPlace(text: string): AuditKeys | null {
+  try {
+    const [partition, row] = keysSchema.parse(JSON.parse(text));
+    return { partition, row };
+  } catch {
+    return null;
+  }
 }

@@ -30,17 +30,23 @@ export async function pageOf<T>(
   keySchema: z.ZodType<string>,
   read: (after: string | null, limit: number) => Promise<readonly T[]>,
 ): Promise<{ items: readonly T[]; continuationToken: string | null }> {
-  const after = query.continuationToken === null ? null : decode(query.continuationToken, keySchema);
+  const after = query.continuationToken === null ? null : keyOfToken(query.continuationToken, keySchema);
   const found = await read(after, query.limit + 1);
   const items = found.slice(0, query.limit);
   const last = items.at(-1);
   const more = found.length > query.limit && last !== undefined;
-  return { items, continuationToken: more ? Buffer.from(keyOf(last)).toString("base64url") : null };
+  return { items, continuationToken: more ? tokenOf(keyOf(last)) : null };
 }
 
-function decode(token: string, keySchema: z.ZodType<string>): string {
+/** The token of a page that ends with this key. */
+export function tokenOf(key: string): string {
+  return Buffer.from(key).toString("base64url");
+}
+
+/** The key in a token. @throws InputError INVALID_REQUEST for a token that no list gave */
+export function keyOfToken(token: string, keySchema: z.ZodType<string>): string {
   const key = keySchema.safeParse(Buffer.from(token, "base64url").toString("utf8"));
-  if (key.success && Buffer.from(key.data).toString("base64url") === token) return key.data;
+  if (key.success && tokenOf(key.data) === token) return key.data;
   throw new InputError("INVALID_REQUEST", "The continuationToken is not one that this list gave. Start without it.", {
     problems: [{ path: "/continuationToken", expected: "a token of this list" }],
   });

@@ -12,6 +12,8 @@ const MAX_LATENCY_MS = 600_000;
 const MAX_RETRY_AFTER_SECONDS = 3_600;
 /** A pattern is run on every request. */
 const MAX_PATTERN_LENGTH = 500;
+/** Characters of a made-up answer: more than any page of errors has. */
+const MAX_REPLY_LENGTH = 10_000;
 
 const pattern = z
   .string()
@@ -45,6 +47,16 @@ export const faultRuleSchema = z
       .string()
       .regex(/^\w{1,100}$/)
       .optional(),
+    /** Answered as it stands, as something between us and the service does; the service never sees the request. */
+    reply: z
+      .strictObject({
+        status: z.int().min(200).max(599),
+        contentType: z.string().regex(/^[\x20-\x7e]{1,100}$/),
+        text: z.string().max(MAX_REPLY_LENGTH),
+        /** One byte more is announced than comes before the connection is closed. */
+        cut: z.boolean().optional(),
+      })
+      .optional(),
     retryAfterSeconds: z.int().min(0).max(MAX_RETRY_AFTER_SECONDS).optional(),
     latencyMs: z.int().min(0).max(MAX_LATENCY_MS).optional(),
     /** The connection is closed before the service sees the request. */
@@ -54,15 +66,19 @@ export const faultRuleSchema = z
     /** How many requests the rule hits; without it, all until it is deleted. */
     times: z.int().min(1).optional(),
   })
-  .refine((rule) => rule.status !== undefined || rule.latencyMs !== undefined || rule.drop || rule.dropReply, {
-    error: "a rule needs at least one of status, latencyMs, drop, dropReply",
+  .refine((rule) => rule.latencyMs !== undefined || endings(rule) > 0, {
+    error: "a rule needs at least one of status, reply, latencyMs, drop, dropReply",
   })
-  .refine((rule) => [rule.status !== undefined, rule.drop, rule.dropReply].filter(Boolean).length <= 1, {
-    error: "status, drop and dropReply exclude each other",
-  })
+  .refine((rule) => endings(rule) <= 1, { error: "status, reply, drop and dropReply exclude each other" })
   .refine((rule) => rule.status !== undefined || (rule.retryAfterSeconds === undefined && rule.code === undefined), {
     error: "retryAfterSeconds and code need a status",
   });
+
+type Endings = { status?: unknown; reply?: unknown; drop?: boolean | undefined; dropReply?: boolean | undefined };
+/** How many ends a rule gives a request: it can have one. */
+function endings({ status, reply, drop, dropReply }: Endings): number {
+  return [status !== undefined, reply !== undefined, drop, dropReply].filter(Boolean).length;
+}
 
 /** A rule as posted. */
 export type FaultRule = z.infer<typeof faultRuleSchema>;
@@ -137,6 +153,7 @@ export function createFaults(deps: { readonly log: RequestLog; readonly now: () 
     const act = () => {
       if (response.destroyed) return;
       if (rule.drop) request.socket.destroy();
+      else if (rule.reply !== undefined) sendReply(rule.reply, response);
       else if (rule.status !== undefined) sendError(service, rule, rule.status, response);
       else {
         if (rule.dropReply) loseReply(response);
@@ -205,6 +222,16 @@ function sendError(service: Service, rule: ActiveFault, status: number, response
     ...(rule.retryAfterSeconds === undefined ? {} : { "retry-after": String(rule.retryAfterSeconds) }),
   });
   response.end(body);
+}
+
+function sendReply(
+  { status, contentType, text, cut }: NonNullable<FaultRule["reply"]>,
+  response: ServerResponse,
+): void {
+  const length = Buffer.byteLength(text) + (cut === true ? 1 : 0);
+  response.writeHead(status, { "content-type": contentType, "content-length": length });
+  if (cut === true) response.write(text, () => response.req.socket.end());
+  else response.end(text);
 }
 
 /** From here on nothing that the service answers reaches the wire; when it has answered, the connection is closed. */

@@ -29,8 +29,26 @@ export type AuditQuery = {
   readonly principalId: string | null;
   readonly resourceId: string | null;
 };
-/** Reads the trail, of all writers. @throws UpstreamError AUDIT_UNAVAILABLE */
-export type ReadAudit = (query: AuditQuery, after: AuditPlace | null, limit: number) => Promise<readonly AuditRow[]>;
+/** A record whose columns are not those of one: nobody of us wrote it so. */
+export type DamagedRecord = {
+  readonly damaged: true;
+  /** Its keys in the table, as they stand there. */
+  readonly partition: string;
+  readonly row: string;
+};
+/** What was found, and where the reading stopped: null at the end. */
+export type AuditPage = {
+  readonly items: readonly (AuditRow | DamagedRecord)[];
+  readonly next: AuditKeys | null;
+};
+/** Where a reading stopped, in the order of the table: behind these keys. */
+export type AuditKeys = { readonly partition: string; readonly row: string };
+/**
+ * Reads the trail, of all writers, behind `after`: at most `limit` records. One call does a bounded piece of work, so
+ * that there may be fewer, or none, although more follow. Damaged records of these days are shown whatever was asked
+ * for. @throws UpstreamError AUDIT_UNAVAILABLE
+ */
+export type ReadAudit = (query: AuditQuery, after: AuditKeys | null, limit: number) => Promise<AuditPage>;
 
 /** Place and hash of a record: what seals hold. */
 export type AuditMark = AuditPlace & { readonly hash: string };

@@ -1,8 +1,11 @@
 /** User delegation SAS for one container. Implements IssueBlobSas; account keys are never used. */
 import type { UserDelegationKey } from "@azure/storage-blob";
+import { z } from "zod";
 import { accountUrl, cloudOf } from "../cloud.ts";
 import type { SignIn } from "../connectors/ports.ts";
 import type { IssueBlobSas } from "../credentials/ports.ts";
+import { UpstreamError } from "../errors.ts";
+import { BrokenAnswerError, readable } from "./broken-answers.ts";
 import { BLOB_OPTIONS } from "./client-options.ts";
 import type { ConnectorIdentities } from "./identity.ts";
 import { callAsConnector } from "./upstream.ts";
@@ -15,6 +18,14 @@ const KEY_MAX_AGE_MS = 15 * 60_000;
 const START_SKEW_MS = 15 * 60_000;
 /** Keys kept in memory of this process; the least recently made goes first. */
 const MAX_KEPT_KEYS = 500;
+/** What is signed with and under, of Azure's answer; a key that does not say how long it lives signs nothing. */
+const keySchema = z.object({
+  signedObjectId: z.string().min(1),
+  signedTenantId: z.string().min(1),
+  signedStartsOn: z.date(),
+  signedExpiresOn: z.date(),
+  value: z.base64().min(1),
+});
 
 /**
  * @param deps.now decides which cached keys still serve
@@ -29,6 +40,7 @@ export function createBlobSas(deps: {
   return async ({ signIn, account, container, permissions, expiresAt }) => {
     const url = accountUrl(account, cloudOf(signIn.cloud).blobSuffix);
     const key = await keys.get(signIn, account, url);
+    refuseUncovered(key, deps.now(), expiresAt);
     const { ContainerSASPermissions, generateBlobSASQueryParameters, SASProtocol } = await import(
       "@azure/storage-blob"
     );
@@ -46,6 +58,16 @@ export function createBlobSas(deps: {
   };
 }
 
+/** A SAS ends with its key, whatever it says: nothing is lent that lives shorter than its lease, or not yet. */
+function refuseUncovered(key: UserDelegationKey, now: Date, expiresAt: Date): void {
+  if (key.signedStartsOn <= now && expiresAt <= key.signedExpiresOn) return;
+  throw new UpstreamError(
+    "UPSTREAM_REFUSED",
+    "Azure's user delegation key does not live as long as what was asked for. Try again; if it stays so, the clock of this service is wrong.",
+    { retryable: true },
+  );
+}
+
 /** User delegation keys in memory of this process. */
 export type DelegationKeys = {
   get(signIn: SignIn, account: string, url: string): Promise<UserDelegationKey>;
@@ -55,12 +77,13 @@ export type DelegationKeys = {
 
 /** One key per sign-in and account, one fetch at a time for each. */
 export function createDelegationKeys(deps: { identities: ConnectorIdentities; now: () => Date }): DelegationKeys {
-  const kept = new Map<string, { account: string; usedUntil: number; key: Promise<UserDelegationKey> }>();
+  const kept = new Map<string, { account: string; askedAt: number; key: Promise<UserDelegationKey> }>();
   const get: DelegationKeys["get"] = (signIn, account, url) => {
     const cacheKey = JSON.stringify([signIn.key, account]);
     const now = deps.now().getTime();
     const known = signIn.key === null ? undefined : kept.get(cacheKey);
-    if (known !== undefined && now < known.usedUntil) return known.key;
+    // A clock that goes back makes nothing last longer.
+    if (known !== undefined && known.askedAt <= now && now < known.askedAt + KEY_MAX_AGE_MS) return known.key;
 
     const startsAt = new Date(now - START_SKEW_MS);
     const expiresAt = new Date(now + KEY_LIFE_MS);
@@ -70,12 +93,14 @@ export function createDelegationKeys(deps: { identities: ConnectorIdentities; no
       async (abortSignal) => {
         const { BlobServiceClient } = await import("@azure/storage-blob");
         const client = new BlobServiceClient(url, deps.identities(signIn), BLOB_OPTIONS);
-        return client.getUserDelegationKey(startsAt, expiresAt, { abortSignal });
+        const answer = await readable(client.getUserDelegationKey(startsAt, expiresAt, { abortSignal }));
+        if (!keySchema.safeParse(answer).success) throw new BrokenAnswerError({ status: 200, headers: new Map() });
+        return answer;
       },
     );
     if (signIn.key !== null) {
       kept.delete(cacheKey);
-      kept.set(cacheKey, { account, usedUntil: now + KEY_MAX_AGE_MS, key });
+      kept.set(cacheKey, { account, askedAt: now, key });
       key.catch(() => kept.get(cacheKey)?.key === key && kept.delete(cacheKey));
       const [oldest] = kept.keys();
       if (kept.size > MAX_KEPT_KEYS && oldest !== undefined) kept.delete(oldest);

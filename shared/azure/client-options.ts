@@ -1,5 +1,6 @@
 /** Options of the SDK clients: few, short retries, and no wait that outlasts the caller. Used by every adapter. */
 import type { PipelinePolicy } from "@azure/core-rest-pipeline";
+import { refuseBrokenJson } from "./broken-answers.ts";
 
 /** Two retries: a longer outage is the caller's to wait for, and it is told so. */
 const MAX_RETRIES = 2;
@@ -45,7 +46,10 @@ export const IDENTITY_OPTIONS = { retryOptions };
 /** For ARM, Key Vault and tables. */
 export const CLIENT_OPTIONS = {
   retryOptions,
-  additionalPolicies: [{ policy: refuseLongWaits, position: "perRetry" as const }],
+  additionalPolicies: [
+    { policy: refuseLongWaits, position: "perRetry" as const },
+    { policy: refuseBrokenJson, position: "perCall" as const },
+  ],
 };
 /** For blobs, whose client counts tries and never waits for Retry-After. */
 export const BLOB_OPTIONS = {

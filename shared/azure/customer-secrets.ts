@@ -1,5 +1,8 @@
 /** Secrets of customers' vaults, read with a connector's sign-in. Implements ReadVaultSecret; values are never kept. */
 import type { HttpClient, PipelinePolicy } from "@azure/core-rest-pipeline";
+import type { TokenCredential } from "@azure/identity";
+import type { SecretClient } from "@azure/keyvault-secrets";
+import type { SignIn } from "../connectors/ports.ts";
 import { vaultSecretUrl, vaultUrl } from "../connectors/vault-secret.ts";
 import type { ReadVaultSecret } from "../credentials/ports.ts";
 import { UpstreamError } from "../errors.ts";
@@ -16,27 +19,33 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ForbiddenByConnection: "The vault takes private connections only. Give this service one.",
 };
 
+/** Clients kept in memory of this process, about 10 kB each; the least recently used goes first. */
+const MAX_KEPT_CLIENTS = 500;
+
 /** @param more a client for tests, which answers in the vault's place */
 export function createCustomerSecrets(
   identities: ConnectorIdentities,
   more: { readonly httpClient?: HttpClient } = {},
 ): ReadVaultSecret {
+  /** A vault tells its tenant by refusing a first request: a client that is kept is not refused again. */
+  const kept = new Map<string, SecretClient>();
+  const clientOf = async (signIn: SignIn, url: string): Promise<SecretClient> => {
+    const key = JSON.stringify([signIn.key, url]);
+    const { SecretClient } = await import("@azure/keyvault-secrets");
+    const client = kept.get(key) ?? new SecretClient(url, credentialOf(identities, signIn), optionsFor(url, more));
+    if (signIn.key === null) return client;
+    kept.delete(key);
+    kept.set(key, client);
+    const [oldest] = kept.keys();
+    if (kept.size > MAX_KEPT_CLIENTS && oldest !== undefined) kept.delete(oldest);
+    return client;
+  };
   return ({ signIn, secret, version }) =>
     callAsConnector(
       `read the secret ${secret.name} of the vault ${secret.vault}`,
       `Grant the connector's identity the role Key Vault Secrets User at the secret ${vaultSecretUrl(secret)}.`,
       async (abortSignal) => {
-        const { SecretClient } = await import("@azure/keyvault-secrets");
-        const client = new SecretClient(vaultUrl(secret), identities(signIn), {
-          ...CLIENT_OPTIONS,
-          ...more,
-          additionalPolicies: [
-            ...CLIENT_OPTIONS.additionalPolicies,
-            { policy: stayOnHost(new URL(vaultUrl(secret)).host), position: "perRetry" },
-          ],
-          // A vault that sends its callers elsewhere would send their token along.
-          redirectOptions: { maxRetries: 0 },
-        });
+        const client = await clientOf(signIn, vaultUrl(secret));
         try {
           const found = await client.getSecret(secret.name, { ...(version !== null && { version }), abortSignal });
           const { notBefore, expiresOn, contentType } = found.properties;
@@ -59,6 +68,24 @@ export function createCustomerSecrets(
         }
       },
     );
+}
+
+/** Asks each time which sign-in is meant: one that failed is made anew. */
+function credentialOf(identities: ConnectorIdentities, signIn: SignIn): TokenCredential {
+  return { getToken: (scopes, options) => identities(signIn).getToken(scopes, options) };
+}
+
+function optionsFor(url: string, more: { readonly httpClient?: HttpClient }) {
+  return {
+    ...CLIENT_OPTIONS,
+    ...more,
+    additionalPolicies: [
+      ...CLIENT_OPTIONS.additionalPolicies,
+      { policy: stayOnHost(new URL(url).host), position: "perRetry" as const },
+    ],
+    // A vault that sends its callers elsewhere would send their token along.
+    redirectOptions: { maxRetries: 0 },
+  };
 }
 
 /** Nothing goes to another host, whatever the library makes of an answer. */

@@ -1,5 +1,6 @@
 /** One way to call Azure: a time limit, and errors that say what failed without carrying it along. */
 import { InputError, LatchkeyError, type UpstreamCode, UpstreamError } from "../errors.ts";
+import { BrokenAnswerError } from "./broken-answers.ts";
 import { retryAfterSeconds, ThrottledError } from "./client-options.ts";
 
 /** Longest wait for one operation with its retries; a caller's HTTP client usually gives up after 30 s. */
@@ -94,6 +95,7 @@ function statusText({ status, code }: Failure): string {
 const AZURE_FAILURES: ReadonlySet<unknown> = new Set([
   "RestError",
   "ThrottledError",
+  "BrokenAnswerError",
   "AbortError",
   "TimeoutError",
   "AuthenticationError",
@@ -116,12 +118,14 @@ export function failureOf(error: unknown): Failure {
   const code = [fields.code, details.errorCode, details.code, asRecord(details.odataError).code].find(
     (value) => typeof value === "string" && CODE.test(value),
   );
+  const header =
+    error instanceof BrokenAnswerError ? error.retryAfter : headerOf(asRecord(fields.response).headers, "retry-after");
   const asked = error instanceof ThrottledError ? error.retryAfterSeconds : null;
   return {
     name: typeof fields.name === "string" ? fields.name : "Error",
     status: typeof fields.statusCode === "number" ? fields.statusCode : null,
     code: typeof code === "string" ? code : null,
-    retryAfterSeconds: asked ?? retryAfterSeconds(headerOf(asRecord(fields.response).headers, "retry-after")),
+    retryAfterSeconds: asked ?? retryAfterSeconds(header),
   };
 }
 
@@ -145,6 +149,8 @@ function signInError(error: unknown): InputError | null {
   const { status } = server;
   if (typeof status !== "number" || status === 429 || status >= 500) return null;
   const number = String(server.errorNo ?? "");
+  // Entra numbers what it refuses for: what does not is something in its place, and says nothing of the connector.
+  if (number === "") return null;
   const remedy = SIGN_IN_REMEDIES[number] ?? "Check tenantId, clientId and the secret.";
   const name = /^\d{1,8}$/.test(number) ? ` (AADSTS${number})` : "";
   return new InputError("SIGN_IN_FAILED", `Microsoft Entra refused the connector's sign-in${name}. ${remedy}`);

@@ -1,7 +1,7 @@
 /** Subscriptions: their names, and which of them a connector reaches. Used by verify, register and use. */
 import { ConflictError, DeniedError, InputError, NotFoundError } from "../errors.ts";
 import type { Limits } from "./inventory.ts";
-import type { AzureView, Subscription } from "./ports.ts";
+import type { AzureView, SignIn, Subscription } from "./ports.ts";
 import { sameText } from "./resource-name.ts";
 
 /** What a name says: one subscription for certain, or the one of that display name. */
@@ -86,6 +86,9 @@ export async function resolveSubscription(view: AzureView, limits: Limits, text:
     "No such subscription within the connector. Check the name; the connector's identity needs a role in the subscription to see it.",
   );
 }
+
+/** As resolveSubscription, as a sign-in sees it. */
+export type ResolveSubscription = (signIn: SignIn, limits: Limits, text: string) => Promise<Subscription>;
 
 /** Whether a name, if it is one, is that of the subscription. */
 export function isNamed(subscription: Subscription, name: SubscriptionName): boolean {

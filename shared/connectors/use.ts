@@ -21,7 +21,7 @@ import {
   storageAccountArmId,
 } from "./resource-name.ts";
 import { resourceTypesOf } from "./resource-types.ts";
-import { isNamed, parseSubscriptionName, resolveSubscription, subscriptionArmId } from "./subscription.ts";
+import { isNamed, parseSubscriptionName, type ResolveSubscription, subscriptionArmId } from "./subscription.ts";
 import { parseVaultSecretName, refuseUnreachableSecret, vaultSecretUrl } from "./vault-secret.ts";
 
 /** What using a connector needs. */
@@ -81,13 +81,13 @@ export async function openVaultSecret(deps: UseDeps, nameOrId: string, resourceI
  * @throws as openContainer
  */
 export async function openSubscription(
-  deps: UseDeps,
+  deps: UseDeps & { readonly resolveSubscription: ResolveSubscription },
   nameOrId: string,
   resourceId: string,
   asked: string,
 ): Promise<OpenedSubscription> {
   const { connector, limits, opened } = await openConnector(deps, nameOrId, "azure-generic");
-  const subscription = await resolveSubscription(deps.openAzure(opened.signIn), limits, resourceId);
+  const subscription = await deps.resolveSubscription(opened.signIn, limits, resourceId);
   if (!isNamed(subscription, parseSubscriptionName(asked))) {
     throw new NotFoundError(
       "RESOURCE_NOT_FOUND",

@@ -1,11 +1,21 @@
 /** Audit rows in the table `Audit`: one partition per day and writer. Implements what audit/ports.ts reads and writes. */
 import { z } from "zod";
-import type { AuditPlace, AuditStore, FoundRecord, ReadAudit, ReadFoundRecords, ReadMarks } from "../audit/ports.ts";
+import type {
+  AuditKeys,
+  AuditPage,
+  AuditPlace,
+  AuditQuery,
+  AuditStore,
+  FoundRecord,
+  ReadAudit,
+  ReadFoundRecords,
+  ReadMarks,
+} from "../audit/ports.ts";
 import { AUDIT_EVENTS, AUDIT_OUTCOMES, type AuditRow } from "../audit/record.ts";
 import { UpstreamError } from "../errors.ts";
 import { utc } from "../time.ts";
 import { jsonText } from "./columns.ts";
-import type { Condition, Row, RowPlace, StoredRow, Table } from "./tables.ts";
+import type { Row, RowPlace, StoredRow, Table } from "./tables.ts";
 
 /** Names of what the SDKs throw at the time limit: an error of their own, or the signal's reason. */
 const TIME_IS_UP: ReadonlySet<string> = new Set(["AbortError", "TimeoutError"]);
@@ -79,11 +89,11 @@ function toRow(row: AuditRow): Row {
   };
 }
 
-/** A row as it was written. Damaged rows are shown as they are by `audit:verify`, never by this. */
+/** A row as it was written; what is not is damaged. */
 const rowSchema = z.object({
   partitionKey: z.string(),
   rowKey: z.string(),
-  at: z.string(),
+  at: z.iso.datetime({ precision: 0 }),
   event: z.enum(AUDIT_EVENTS),
   outcome: z.enum(AUDIT_OUTCOMES),
   principalId: z.string(),
@@ -101,25 +111,60 @@ const rowSchema = z.object({
   hash: z.string(),
 });
 
+/** Rows of one request when many are read. Table Storage's own limit. */
+const PAGE_ROWS = 1_000;
+/** Rows that one question may look at, about two seconds' work: the caller asks again, and no question takes too long. */
+const MAX_LOOKED_AT = 10_000;
+
 /** Reads records of all writers, by day, writer and sequence. @param table opened with AUDIT_UNAVAILABLE */
 export function createAuditReader(table: Table): ReadAudit {
-  return async ({ from, to, principalId, resourceId }, after, limit) => {
-    const where: Condition[] = [
-      ["at", "ge", utc(from)],
-      ["at", "lt", utc(to)],
-      ...(principalId === null ? [] : [["principalId", "eq", principalId] as const]),
-      ...(resourceId === null ? [] : [["resourceId", "eq", resourceId] as const]),
-    ];
-    const rows = await table.scan({
-      from: dayOf(utc(from)),
-      // `~` follows every digit: all writers of the last day are before it.
-      to: `${dayOf(utc(to))}~~`,
-      after: after === null ? null : { partitionKey: `${after.day}~${after.writerId}`, rowKey: keyOf(after.sequence) },
-      where,
-      limit,
-    });
-    return rows.map(fromRow);
+  return async (query, after, limit) => {
+    const items: AuditPage["items"][number][] = [];
+    const isNarrow = query.principalId !== null || query.resourceId !== null;
+    let place: RowPlace | null = after === null ? null : { partitionKey: after.partition, rowKey: after.row };
+    for (let lookedAt = 0; lookedAt < MAX_LOOKED_AT; ) {
+      const size = isNarrow || lookedAt > 0 ? PAGE_ROWS : limit + 1;
+      // Not filtered by the table: it would leave out what is damaged in the very column that is asked for.
+      const rows = await table.scan({
+        from: dayOf(utc(query.from)),
+        // `~` follows every digit: all writers of the last day are before it.
+        to: `${dayOf(utc(query.to))}~~`,
+        after: place,
+        where: [],
+        limit: size,
+      });
+      for (const stored of rows) {
+        const item = shown(stored, query);
+        if (item !== null && items.length === limit) return { items, next: place && keysOf(place) };
+        if (item !== null) items.push(item);
+        place = placeInTable(stored);
+      }
+      if (rows.length < size) return { items, next: null };
+      lookedAt += rows.length;
+    }
+    return { items, next: place && keysOf(place) };
   };
+}
+
+/** The record, if it is asked for; what is none is shown whatever is asked for. */
+function shown(stored: StoredRow, query: AuditQuery): AuditPage["items"][number] | null {
+  const parsed = placeOf(stored) === null ? null : rowSchema.safeParse(stored);
+  if (parsed === null || !parsed.success) return { damaged: true, ...keysOf(placeInTable(stored)) };
+  const { at, principalId, resourceId } = parsed.data;
+  const isAsked =
+    at >= utc(query.from) &&
+    at < utc(query.to) &&
+    (query.principalId === null || principalId === query.principalId) &&
+    (query.resourceId === null || resourceId === query.resourceId);
+  return isAsked ? fromRow(stored) : null;
+}
+
+function placeInTable({ partitionKey, rowKey }: StoredRow): RowPlace {
+  return { partitionKey: String(partitionKey), rowKey: String(rowKey) };
+}
+
+function keysOf({ partitionKey, rowKey }: RowPlace): AuditKeys {
+  return { partition: partitionKey, row: rowKey };
 }
 
 function fromRow(stored: StoredRow): AuditRow {
@@ -133,9 +178,6 @@ function fromRow(stored: StoredRow): AuditRow {
     detail: detailJson,
   };
 }
-
-/** Rows of one request when many are read. Table Storage's own limit. */
-const PAGE_ROWS = 1_000;
 
 /** All rows of partitions from `from` to before `to`, behind `after`; one page in memory at a time. */
 async function* rowsOf(

@@ -2,6 +2,7 @@
 import type { TokenCredential } from "@azure/identity";
 import pMap, { pMapIterable } from "p-map";
 import type { SealStore, StoredSeal } from "../audit/ports.ts";
+import { readable } from "../azure/broken-answers.ts";
 import { BLOB_OPTIONS } from "../azure/client-options.ts";
 import { callOwn, failureOf } from "../azure/upstream.ts";
 import { lazy } from "../lazy.ts";
@@ -30,12 +31,12 @@ export function openSeals(options: { url: string; identity: TokenCredential }): 
         const pages = (await container())
           .listBlobsFlat({ prefix, abortSignal })
           .byPage({ ...(continuationToken === undefined ? {} : { continuationToken }) });
-        const { value } = await pages.next();
+        const { value } = await readable(pages.next());
         const listed = value?.segment.blobItems ?? [];
         return { names: listed.map(({ name }: { name: string }) => name), next: value?.continuationToken };
       } catch (error) {
-        // No seal was ever written.
-        if (failureOf(error).status === 404) return { names: [], next: undefined };
+        // No seal was ever written: only the service itself knows that.
+        if (failureOf(error).code === "ContainerNotFound") return { names: [], next: undefined };
         throw error;
       }
     });
@@ -55,7 +56,8 @@ export function openSeals(options: { url: string; identity: TokenCredential }): 
   };
   const read = (name: string): Promise<StoredSeal> =>
     call(async (abortSignal) => {
-      const buffer = await (await container()).getBlobClient(name).downloadToBuffer(0, undefined, { abortSignal });
+      const blob = (await container()).getBlobClient(name);
+      const buffer = await readable(blob.downloadToBuffer(0, undefined, { abortSignal }));
       return { name, text: buffer.toString("utf8") };
     });
 

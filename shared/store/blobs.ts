@@ -1,5 +1,6 @@
 /** JSON blobs of the app's state, in its container `latchkey`. */
 import type { TokenCredential } from "@azure/identity";
+import { readable } from "../azure/broken-answers.ts";
 import { BLOB_OPTIONS } from "../azure/client-options.ts";
 import { callOwn, failureOf, UPSTREAM_TIMEOUT_MS } from "../azure/upstream.ts";
 import { lazy } from "../lazy.ts";
@@ -39,10 +40,9 @@ export function openJsonBlobs(options: { url: string; identity: TokenCredential 
     get: (name) =>
       callOwn("STATE_UNAVAILABLE", async (abortSignal) => {
         try {
-          const buffer = await (await container())
-            .getBlobClient(name)
-            .downloadToBuffer(undefined, undefined, { abortSignal });
-          return JSON.parse(buffer.toString("utf8"));
+          const blob = (await container()).getBlobClient(name);
+          const buffer = await readable(blob.downloadToBuffer(undefined, undefined, { abortSignal }));
+          return await readable(Promise.resolve(buffer.toString("utf8")).then((text): unknown => JSON.parse(text)));
         } catch (error) {
           if (failureOf(error).status === 404) return null;
           throw error;

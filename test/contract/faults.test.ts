@@ -101,6 +101,22 @@ describe("status", () => {
     expect((await control("GET", "/faults")).json.items).toMatchObject([{ hits: 2 }]);
   });
 
+  test("body: only requests with it are hit, and what is read for that is not lost", async () => {
+    await fault({ service: "key-vault", method: "PUT", body: '"value":"PLANNED"', status: 503 });
+    await expect(secrets(NO_RETRIES).setSecret("by-body", "planned")).rejects.toMatchObject({ statusCode: 503 });
+    const long = "x".repeat(20_000);
+    await secrets().setSecret("by-body", long);
+    expect((await secrets().getSecret("by-body")).value).toBe(long);
+    expect((await control("GET", "/faults")).json.items).toMatchObject([{ hits: 1 }]);
+  });
+
+  test("reply: is sent as it stands, and the service never sees the request", async () => {
+    await fault({ service: "key-vault", reply: { status: 200, contentType: "text/html", text: "<p>ä</p>" }, times: 1 });
+    const url = `${VAULT}/secrets?api-version=2025-07-01`;
+    const answer = await rawRequest(azure, { method: "GET", url });
+    expect([answer.status, answer.headers["content-type"], answer.body]).toEqual([200, "text/html", "<p>ä</p>"]);
+  });
+
   test("status: the service never sees the request", async () => {
     await fault({ service: "key-vault", method: "PUT", status: 500 });
     await expect(secrets(NO_RETRIES).setSecret("never", "x")).rejects.toMatchObject({ statusCode: 500 });
@@ -184,6 +200,7 @@ describe("control", () => {
     ["an unknown service", { service: "keyvault", status: 429 }],
     ["no effect", { service: "entra" }],
     ["two effects that exclude each other", { status: 429, drop: true }],
+    ["two answers", { status: 503, reply: { status: 200, contentType: "text/html", text: "" } }],
     ["a status that is no fault", { status: 200 }],
     ["a bad pattern", { path: "(", status: 500 }],
     ["times that never hit", { status: 500, times: 0 }],

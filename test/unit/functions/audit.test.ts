@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { auditRoutes } from "../../../functions/audit.ts";
-import type { AuditPlace, AuditQuery, ReadAudit } from "../../../shared/audit/ports.ts";
+import type { AuditKeys, AuditPage, AuditQuery, ReadAudit } from "../../../shared/audit/ports.ts";
 import { type AuditRow, chainRow } from "../../../shared/audit/record.ts";
 import { ADMIN, NOW, now } from "../../support/fakes.ts";
 import { auditEvent } from "../../support/fakes-audit.ts";
@@ -13,16 +13,29 @@ for (const sequence of [1, 2, 3, 4, 5]) {
   rows.push(chainRow(auditEvent(), place));
 }
 
-const asked: { query: AuditQuery; after: AuditPlace | null; limit: number }[] = [];
-const readAudit: ReadAudit = async (query, after, limit) => {
+const asked: { query: AuditQuery; after: AuditKeys | null; limit: number }[] = [];
+const keysAt = ({ at, sequence }: AuditRow): AuditKeys => ({
+  partition: `${at.slice(0, 10).replaceAll("-", "")}~${WRITER}`,
+  row: String(sequence).padStart(8, "0"),
+});
+const readRows: ReadAudit = async (query, after, limit) => {
   asked.push({ query, after, limit });
-  return rows.filter(({ sequence }) => sequence > (after?.sequence ?? 0)).slice(0, limit);
+  const left = rows.filter((row) => after === null || keysAt(row).partition > after.partition);
+  const items = left.slice(0, limit);
+  const last = items.at(-1);
+  return { items, next: left.length > limit && last !== undefined ? keysAt(last) : null };
 };
-beforeEach(() => void asked.splice(0));
+let readAudit = readRows;
+beforeEach(() => {
+  asked.splice(0);
+  readAudit = readRows;
+});
 
 /** Calls the route as one who holds these roles. */
 function list(query = "", roles: (typeof ADMIN)["roles"] = ["Latchkey.Auditor"]) {
-  const { call } = runtimeOf(auditRoutes({ readAudit, now }), { verifyCaller: async () => ({ ...ADMIN, roles }) });
+  const { call } = runtimeOf(auditRoutes({ readAudit: (...question) => readAudit(...question), now }), {
+    verifyCaller: async () => ({ ...ADMIN, roles }),
+  });
   return call("audit-list", { url: `https://latchkey.example/api/audit?${query}` });
 }
 
@@ -42,7 +55,7 @@ describe("what", () => {
     await list();
     const from = new Date(NOW.getTime() - 7 * 86_400_000);
     const query = { from, to: new Date(NOW.getTime() + 1000), principalId: null, resourceId: null };
-    expect(asked).toEqual([{ query, after: null, limit: 101 }]);
+    expect(asked).toEqual([{ query, after: null, limit: 100 }]);
   });
 
   test("by time, principal and resource as they stand in records", async () => {
@@ -76,9 +89,27 @@ describe("pages", () => {
     expect(sequences).toEqual([[1, 2], [3, 4], [5]]);
     expect(asked.map(({ after }) => after)).toEqual([
       null,
-      { day: "20261122", writerId: WRITER, sequence: 2 },
-      { day: "20261124", writerId: WRITER, sequence: 4 },
+      { partition: `20261122~${WRITER}`, row: "00000002" },
+      { partition: `20261124~${WRITER}`, row: "00000004" },
     ]);
+  });
+
+  test.each([
+    ["no record at all", { partition: "20261121~w", row: "00000001" }],
+    ["the longest keys of a stranger", { partition: "€".repeat(512), row: '"'.repeat(512) }],
+  ])("that end at %s go on there", async (_what, next) => {
+    readAudit = async (): Promise<AuditPage> => ({ items: [], next });
+    const { status, json } = await list();
+    expect([status, json.items]).toEqual([200, []]);
+    readAudit = readRows;
+    expect((await list(`continuationToken=${json.continuationToken}`)).status).toBe(200);
+    expect(asked[0]?.after).toEqual(next);
+  });
+
+  test("show a damaged record with its place", async () => {
+    const damaged = { damaged: true, partition: "20261121~w", row: "x" } as const;
+    readAudit = async () => ({ items: [damaged], next: null });
+    expect((await list()).json).toEqual({ items: [damaged], continuationToken: null });
   });
 
   const tokenOf = (place: string) => Buffer.from(place).toString("base64url");
@@ -98,6 +129,8 @@ describe("pages", () => {
     ["one twice", "principal=a&principal=b"],
     ["a token that no list gave", "continuationToken=abc"],
     ["a token with a filter in it", `continuationToken=${tokenOf("20261121~' or 1 eq 1~00000001")}`],
+    ["a token with one key", `continuationToken=${tokenOf('["20261121~w"]')}`],
+    ["a token with a key that is too long", `continuationToken=${tokenOf(JSON.stringify(["x".repeat(513), "1"]))}`],
     ["a token of another list", `continuationToken=${tokenOf("azure-service-principal")}`],
   ])("refuses %s", async (_what, query) => {
     const { status, json } = await list(query);

@@ -146,6 +146,28 @@ describe("a delegation key", () => {
     expect(asked).toHaveLength(2);
   });
 
+  test("is asked for anew when the clock was set back before it", async () => {
+    const issue = issuer();
+    await issue("a");
+    at -= 1;
+    await issue("a");
+    expect(asked).toHaveLength(2);
+    at -= 30 * HOUR_MS;
+    await issue("a");
+    expect(asked.at(-1)?.startsOn.getTime()).toBe(at - HOUR_MS / 4);
+  });
+
+  test.each([
+    ["ends before the SAS", { signedExpiresOn: new Date(NOW.getTime() + HOUR_MS - 1) }],
+    ["begins later", { signedStartsOn: new Date(NOW.getTime() + 1) }],
+    ["does not say when it ends", { signedExpiresOn: new Date(Number.NaN) }],
+    ["has no value", { value: "" }],
+  ])("that %s signs nothing", async (_what, changes) => {
+    const answer = service.answer;
+    service.answer = (startsOn, expiresOn) => ({ ...answer(startsOn, expiresOn), ...changes });
+    await expect(issuer()("a")).rejects.toMatchObject({ code: "UPSTREAM_REFUSED", retryable: true });
+  });
+
   test("outlives the longest SAS that it is used for", async () => {
     const issue = issuer();
     await issue("a");

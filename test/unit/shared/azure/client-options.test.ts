@@ -9,7 +9,12 @@ const credential: TokenCredential = {
   getToken: async () => ({ token: "t", expiresOnTimestamp: Date.now() + 3_600_000 }),
 };
 const FOUND: HttpAnswer = { status: 200, body: { PartitionKey: "p", RowKey: "r" } };
-const throttled = (status: number, seconds: string): HttpAnswer => ({ status, headers: { "retry-after": seconds } });
+const REFUSED = { "odata.error": { code: "ServerBusy", message: { lang: "en-US", value: "x" } } };
+const throttled = (status: number, seconds: string): HttpAnswer => ({
+  status,
+  headers: { "retry-after": seconds },
+  body: REFUSED,
+});
 
 /** An SDK client with our options whose requests are answered in this order; the last answer is for all that follow. */
 function tableOver(...answers: HttpAnswer[]) {
@@ -80,7 +85,7 @@ describe("Retry-After", () => {
   });
 
   test("without one: three tries within few seconds", async () => {
-    const { read, requests } = tableOver({ status: 503 });
+    const { read, requests } = tableOver({ status: 503, body: REFUSED });
     const reading = expect(read()).rejects.toMatchObject({ name: "RestError", statusCode: 503 });
     await vi.advanceTimersByTimeAsync(5_000);
     await reading;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Connector } from "../../../../shared/connectors/connector.ts";
+import type { Limits } from "../../../../shared/connectors/inventory.ts";
 import { createKnown } from "../../../../shared/connectors/known.ts";
 import { openContainer } from "../../../../shared/connectors/use.ts";
 import { azureView, connector, NOW, OWN_ACCOUNTS, registerParts, SUBSCRIPTION } from "../../../support/fakes.ts";
@@ -78,5 +79,80 @@ describe("createKnown", () => {
     put({ state: "disabled" });
     pass(10);
     await expect(open()).rejects.toMatchObject({ code: "CONNECTOR_DISABLED" });
+  });
+});
+
+describe("for tokens", () => {
+  const limits: Limits = { configuration: connector().configuration, resourceId: null, ownAccounts: [] };
+  function tokenParts() {
+    const journal: string[] = [];
+    const subscriptions = [{ subscriptionId: SUBSCRIPTION, displayName: "One" }];
+    const made = registerParts(() => azureView({}));
+    let at = NOW.getTime();
+    const known = createKnown({
+      ...made.deps,
+      openAzure: () => ({
+        ...azureView({}),
+        async subscriptions() {
+          journal.push("list");
+          return subscriptions;
+        },
+      }),
+      secrets: {
+        ...made.deps.secrets,
+        async get(name, version) {
+          journal.push(`get ${name} ${version}`);
+          return "s";
+        },
+      },
+      now: () => new Date(at),
+    });
+    const signIn = (key: string | null) => ({
+      key,
+      cloud: "public" as const,
+      configuration: limits.configuration,
+      clientSecret: async () => "s",
+    });
+    const resolve = (text: string, within = limits, key: string | null = "k") =>
+      known.resolveSubscription(signIn(key), within, text);
+    const pass = (seconds: number) => {
+      at += seconds * 1000;
+    };
+    return { journal, subscriptions, known, resolve, pass };
+  }
+
+  test("a subscription is asked for once in 5 minutes, for each sign-in and limits", async () => {
+    const { journal, resolve, pass } = tokenParts();
+    await resolve("One");
+    pass(299);
+    expect(await resolve("One")).toMatchObject({ subscriptionId: SUBSCRIPTION });
+    expect(journal).toHaveLength(1);
+    pass(1);
+    await resolve("One");
+    await resolve("One", limits, "other");
+    await resolve("One", limits, null);
+    await resolve("One", limits, null);
+    expect(journal).toHaveLength(5);
+    const elsewhere = { ...limits, resourceId: "/subscriptions/00000000-0000-4000-8000-000000000000" };
+    await expect(resolve("One", elsewhere)).rejects.toMatchObject({ code: "RESOURCE_NOT_FOUND" });
+  });
+
+  test("one that was not there is seen as soon as it is", async () => {
+    const { subscriptions, resolve } = tokenParts();
+    await expect(resolve("Two")).rejects.toMatchObject({ code: "RESOURCE_NOT_FOUND" });
+    subscriptions.push({ subscriptionId: "11111111-2222-4333-8444-555555555555", displayName: "Two" });
+    expect(await resolve("Two")).toMatchObject({ displayName: "Two" });
+  });
+
+  test("a secret is read again after a minute, and another version at once", async () => {
+    const { journal, known, pass } = tokenParts();
+    await known.secrets.get("a", "1");
+    pass(59);
+    await known.secrets.get("a", "1");
+    await known.secrets.get("a", "2");
+    expect(journal).toEqual(["get a 1", "get a 2"]);
+    pass(1);
+    await known.secrets.get("a", "1");
+    expect(journal).toHaveLength(3);
   });
 });

@@ -1,7 +1,12 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { chainRow } from "../../../../shared/audit/record.ts";
 import { UpstreamError } from "../../../../shared/errors.ts";
-import { createAuditStore, createFoundRecordReader, createMarkReader } from "../../../../shared/store/audit-records.ts";
+import {
+  createAuditReader,
+  createAuditStore,
+  createFoundRecordReader,
+  createMarkReader,
+} from "../../../../shared/store/audit-records.ts";
 import type { Row, StoredRow, Table } from "../../../../shared/store/tables.ts";
 import { auditEvent } from "../../../support/fakes-audit.ts";
 
@@ -201,3 +206,93 @@ test.each([{ partitionKey: "20261121" }, { partitionKey: "2026112~w" }, { rowKey
     expect(found).toMatchObject({ place: null, row: null });
   },
 );
+
+describe("the reader", () => {
+  /** A table in order of its keys, that counts the rows it gives. */
+  function readerOver(stored: readonly StoredRow[]) {
+    const given: number[] = [];
+    const scan: Table["scan"] = async ({ from, to, after, limit }) => {
+      const keyOf = ({ partitionKey, rowKey }: { partitionKey?: unknown; rowKey?: unknown }) =>
+        `${partitionKey}\u0000${rowKey}`;
+      const found = stored.filter(
+        (row) =>
+          String(row.partitionKey) >= from &&
+          String(row.partitionKey) < to &&
+          (after === null || keyOf(row) > keyOf(after)),
+      );
+      given.push(Math.min(found.length, limit));
+      return found.slice(0, limit);
+    };
+    return { given, read: createAuditReader(tableOf({ scan })) };
+  }
+  const query = {
+    from: new Date("2026-11-20T00:00:00Z"),
+    to: new Date("2026-11-22T00:00:00Z"),
+    principalId: null,
+    resourceId: null,
+  };
+  const many = async (count: number, changes: (index: number) => object = () => ({})): Promise<StoredRow[]> => {
+    const [stored] = await storedRows();
+    if (stored === undefined) throw new Error("no row");
+    return Array.from({ length: count }, (_, index) => ({
+      ...stored,
+      rowKey: String(index + 1).padStart(8, "0"),
+      ...changes(index),
+    }));
+  };
+
+  test("shows records as they were written, in pages that end where there is no more", async () => {
+    const { read } = readerOver(await storedRows());
+    const page = await read(query, null, 1);
+    expect(page).toEqual({ items: [first], next: { partition: "20261121~w", row: "00000007" } });
+    expect(await read(query, page.next, 1)).toEqual({ items: [second], next: null });
+  });
+
+  test("keeps to the time, inclusive and exclusive", async () => {
+    const { read } = readerOver(await storedRows());
+    const at = new Date("2026-11-21T10:00:00Z");
+    const next = new Date("2026-11-21T10:00:01Z");
+    expect((await read({ ...query, from: at, to: next }, null, 9)).items).toEqual([first, second]);
+    expect((await read({ ...query, from: next }, null, 9)).items).toEqual([]);
+    expect((await read({ ...query, to: at }, null, 9)).items).toEqual([]);
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ["a column less", { principalId: undefined }],
+    ["a column of another type", { principalId: 5 }],
+    ["a time that is none", { at: "yesterday" }],
+    ["another event", { event: "never.happened" }],
+    ["details that are no JSON", { detailJson: "{" }],
+    ["keys of nobody", { rowKey: "00000007x" }],
+  ])("shows one with %s as damaged, with the others, whatever is asked for", async (_what, changes) => {
+    const [stored, after] = await storedRows();
+    if (stored === undefined || after === undefined) throw new Error("no rows");
+    const { read } = readerOver([{ ...stored, ...changes }, after]);
+    const damaged = { damaged: true, partition: "20261121~w", row: String(changes.rowKey ?? "00000007") };
+    expect(await read(query, null, 9)).toEqual({ items: [damaged, second], next: null });
+    expect(await read({ ...query, principalId: "nobody" }, null, 9)).toEqual({ items: [damaged], next: null });
+  });
+
+  test("looks at 10,000 rows for one question, and goes on behind them: every match comes once", async () => {
+    const stored = await many(25_500, (index) => ({ principalId: index % 8_000 === 7_999 ? "rare" : "other" }));
+    const { read, given } = readerOver(stored);
+    const pages: number[][] = [];
+    let after: Parameters<typeof read>[1] = null;
+    do {
+      given.length = 0;
+      const { items, next } = await read({ ...query, principalId: "rare" }, after, 100);
+      expect(given.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(10_000);
+      pages.push(items.map((item) => ("sequence" in item ? item.sequence : 0)));
+      after = next;
+    } while (after !== null);
+    expect(pages).toEqual([[8000], [16_000], [24_000]]);
+    const nobody = await read({ ...query, principalId: "nobody" }, null, 100);
+    expect(nobody).toEqual({ items: [], next: { partition: "20261121~w", row: "00010000" } });
+  });
+
+  test("a page without filters reads no more than it shows, and one", async () => {
+    const { read, given } = readerOver(await many(500));
+    expect((await read(query, null, 100)).items).toHaveLength(100);
+    expect(given).toEqual([101]);
+  });
+});
