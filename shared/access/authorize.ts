@@ -2,7 +2,6 @@
 import { ConflictError, DeniedError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { type Decision, decide, type NeverLent } from "./decide.ts";
-import type { Policy } from "./policy.ts";
 import type { Ask, Means, PolicySource, Reaches } from "./ports.ts";
 
 /** What deciding needs. */
@@ -12,36 +11,6 @@ export type AuthorizeDeps = NeverLent & {
   readonly reaches: Reaches;
   readonly now: () => Date;
 };
-/** Longest life of a credential for trying out: that of any. */
-const TRY_OUT_MAX_SECONDS = 86_400;
-
-/**
- * Until the first membership or grant exists, an administrator may borrow a container to try a new installation: who
- * could write the first grant gains nothing by it. A denial of the operator's ends that, since a name could mean it.
- * Vaults have no containers in them.
- */
-function isBeforePolicy(policy: Policy, denied: readonly string[], principal: Principal, ask: Ask): boolean {
-  return (
-    policy.memberships.size === 0 &&
-    policy.grants.size === 0 &&
-    principal.roles.includes("Latchkey.Admin") &&
-    ask.resourceType === "blob-container" &&
-    denied.every((id) => id.startsWith("https://"))
-  );
-}
-
-function tryOut({ resourceId, scope }: Ask): Decision {
-  const detail = "no policy exists yet, so an administrator may try a container";
-  return {
-    allowed: true,
-    rule: "role:Latchkey.Admin",
-    checks: [{ id: "grant", ok: true, detail }],
-    resourceId,
-    scope,
-    maxTtlSeconds: TRY_OUT_MAX_SECONDS,
-    grantExpiresAt: null,
-  };
-}
 
 /** The decision with all its checks; nothing is refused here. @throws UpstreamError STATE_UNAVAILABLE */
 export async function explain(deps: AuthorizeDeps, principal: Principal, ask: Ask): Promise<Decision> {
@@ -49,9 +18,7 @@ export async function explain(deps: AuthorizeDeps, principal: Principal, ask: As
   const means = (canonicalId: string) => deps.means(resourceType, resourceId, canonicalId);
   const reaches = (canonicalId: string, denied: string) =>
     deps.reaches({ resourceType, resourceId: canonicalId, scope: ask.scope }, denied);
-  const policy = await deps.policy();
-  if (isBeforePolicy(policy, deps.deniedResources, principal, ask)) return tryOut(ask);
-  return decide(policy, principal, { ...rest, means, reaches }, deps, deps.now());
+  return decide(await deps.policy(), principal, { ...rest, means, reaches }, deps, deps.now());
 }
 
 /**
