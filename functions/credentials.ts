@@ -1,7 +1,7 @@
 /** HTTP routes of credentials: issue. */
 import { z } from "zod";
 import { type PlanDeps, plan } from "../shared/access/plan.ts";
-import { RESOURCE_TYPES } from "../shared/connectors/connector.ts";
+import { LENT_TYPES } from "../shared/connectors/resource-type.ts";
 import { type IssueDeps, type Issued, issueCredential } from "../shared/credentials/issue.ts";
 import { anyScopeSchema, askOf, credentialRequestSchema } from "../shared/credentials/request.ts";
 import { planAnswer } from "./access.ts";
@@ -29,7 +29,7 @@ export const issuedSchema = z
   .object({
     leaseId: z.string(),
     connector: z.object({ id: z.string(), name: z.string() }),
-    resourceType: z.enum(RESOURCE_TYPES),
+    resourceType: z.enum(LENT_TYPES),
     resourceId: z.string().describe("canonical id"),
     displayName: z.string(),
     access: z.array(z.string()),

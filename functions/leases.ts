@@ -1,6 +1,6 @@
 /** HTTP routes of leases: list, look, renew, revoke. */
 import { z } from "zod";
-import { RESOURCE_TYPES } from "../shared/connectors/connector.ts";
+import { LENT_TYPES } from "../shared/connectors/resource-type.ts";
 import { MAX_TTL_SECONDS, MIN_TTL_SECONDS } from "../shared/credentials/blob-container.ts";
 import type { IssueDeps } from "../shared/credentials/issue.ts";
 import { LEASE_STATES, type Lease, stateOf } from "../shared/credentials/lease.ts";
@@ -23,7 +23,7 @@ const leaseSchema = z
       .describe("revoking: what it left in Azure is being removed; irrevocable: that failed for good"),
     principal: z.string(),
     connectorId: z.string(),
-    resourceType: z.enum(RESOURCE_TYPES),
+    resourceType: z.enum(LENT_TYPES),
     resourceId: z.string(),
     access: z.array(z.string()),
     scope: anyScopeSchema,

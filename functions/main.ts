@@ -19,7 +19,7 @@ import { createCredentialMac, createSecretStore, createVault } from "../shared/a
 import { accountUrl, cloudOf } from "../shared/cloud.ts";
 import { readConfig } from "../shared/config.ts";
 import { createKnown } from "../shared/connectors/known.ts";
-import { exactResource, meansResource } from "../shared/connectors/resource-types.ts";
+import { exactLentResource, meansResource } from "../shared/connectors/resource-types.ts";
 import {
   connectorName,
   openContainer,
@@ -120,7 +120,7 @@ const routes = appRoutes({
     ...planning,
     store: policyStore,
     appendAudit: trail.append,
-    grantProblems: (grant) => grantProblems(grant, exactResource),
+    grantProblems: (grant) => grantProblems(grant, exactLentResource),
   },
   credentials: {
     ...opening,

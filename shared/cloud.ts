@@ -6,29 +6,76 @@ export type CloudName = keyof typeof CLOUDS;
 /** What differs between clouds. Suffixes have no leading dot. */
 export type Cloud = {
   readonly authorityHost: string;
+  /** Other hosts of the same directory, to which the sign-in library may send what is meant for `authorityHost`. */
+  readonly authorityAliases: readonly string[];
   readonly resourceManager: string;
   readonly blobSuffix: string;
   readonly tableSuffix: string;
   readonly keyVaultSuffix: string;
+  readonly registrySuffix: string;
   /** What tokens of azure-generic are for, by the names that requests use. */
   readonly audiences: { readonly arm: string; readonly storage: string; readonly "key-vault": string };
+  /** Audience of tokens that are exchanged for a sign-in of an app registration. */
+  readonly exchangeAudience: string;
   /** Issuer of v1 tokens is `<v1Issuer><tenant>/`. */
   readonly v1Issuer: string;
+  /** Issuer of v2 tokens is `<v2Issuer>/<tenant>/v2.0`. */
+  readonly v2Issuer: string;
 };
 
+// Sources: the cloud table of the Azure CLI, AzureAuthorityHosts of the identity library, the documents on storage,
+// key vault and workload identity federation of each cloud.
 const CLOUDS = {
   public: {
     authorityHost: "https://login.microsoftonline.com",
+    authorityAliases: ["https://login.windows.net", "https://login.microsoft.com", "https://sts.windows.net"],
     resourceManager: "https://management.azure.com",
     blobSuffix: "blob.core.windows.net",
     tableSuffix: "table.core.windows.net",
     keyVaultSuffix: "vault.azure.net",
+    registrySuffix: "azurecr.io",
     audiences: {
       arm: "https://management.azure.com",
       storage: "https://storage.azure.com",
       "key-vault": "https://vault.azure.net",
     },
+    exchangeAudience: "api://AzureADTokenExchange",
     v1Issuer: "https://sts.windows.net/",
+    v2Issuer: "https://login.microsoftonline.com",
+  },
+  "us-government": {
+    authorityHost: "https://login.microsoftonline.us",
+    authorityAliases: ["https://login.usgovcloudapi.net"],
+    resourceManager: "https://management.usgovcloudapi.net",
+    blobSuffix: "blob.core.usgovcloudapi.net",
+    tableSuffix: "table.core.usgovcloudapi.net",
+    keyVaultSuffix: "vault.usgovcloudapi.net",
+    registrySuffix: "azurecr.us",
+    audiences: {
+      arm: "https://management.usgovcloudapi.net",
+      storage: "https://storage.azure.com",
+      "key-vault": "https://vault.usgovcloudapi.net",
+    },
+    exchangeAudience: "api://AzureADTokenExchangeUSGov",
+    v1Issuer: "https://sts.windows.net/",
+    v2Issuer: "https://login.microsoftonline.us",
+  },
+  china: {
+    authorityHost: "https://login.chinacloudapi.cn",
+    authorityAliases: ["https://login.partner.microsoftonline.cn"],
+    resourceManager: "https://management.chinacloudapi.cn",
+    blobSuffix: "blob.core.chinacloudapi.cn",
+    tableSuffix: "table.core.chinacloudapi.cn",
+    keyVaultSuffix: "vault.azure.cn",
+    registrySuffix: "azurecr.cn",
+    audiences: {
+      arm: "https://management.chinacloudapi.cn",
+      storage: "https://storage.azure.com",
+      "key-vault": "https://vault.azure.cn",
+    },
+    exchangeAudience: "api://AzureADTokenExchangeChina",
+    v1Issuer: "https://sts.chinacloudapi.cn/",
+    v2Issuer: "https://login.partner.microsoftonline.cn",
   },
 } as const satisfies Record<string, Cloud>;
 

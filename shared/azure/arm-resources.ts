@@ -1,11 +1,20 @@
 /** Azure's resources as one sign-in sees them through ARM. Implements AzureView of the connectors. */
 import type { StorageManagementClient } from "@azure/arm-storage";
 import { cloudOf } from "../cloud.ts";
-import type { AzureView, OpenAzure, SignIn, StorageAccount, Subscription } from "../connectors/ports.ts";
+import type {
+  AzureView,
+  OpenAzure,
+  SignIn,
+  StorageAccount,
+  StorageAccountDetails,
+  Subscription,
+} from "../connectors/ports.ts";
 import type { BlobContainerId } from "../connectors/resource-name.ts";
+import { UpstreamError } from "../errors.ts";
 import { lazy } from "../lazy.ts";
 import { CLIENT_OPTIONS } from "./client-options.ts";
 import type { ConnectorIdentities } from "./identity.ts";
+import { readClaims } from "./token-claims.ts";
 import { callAsConnector, failureOf } from "./upstream.ts";
 
 const READER = "Grant the connector's identity the role Reader there.";
@@ -32,7 +41,10 @@ function openView(signIn: SignIn, identities: ConnectorIdentities): AzureView {
   return {
     signIn: () =>
       callAsConnector("sign in", "Check the connector's configuration.", async (abortSignal) => {
-        await credential.getToken(`${resourceManager}/.default`, { abortSignal });
+        const token = await credential.getToken(`${resourceManager}/.default`, { abortSignal });
+        const claims = token === null ? null : readClaims(token.token);
+        if (claims === null) throw unusableToken();
+        return { tenantId: claims.tenantId, objectId: claims.objectId };
       }),
 
     subscriptions: () =>
@@ -54,11 +66,11 @@ function openView(signIn: SignIn, identities: ConnectorIdentities): AzureView {
           resourceGroup === null
             ? storageAccounts.list({ abortSignal })
             : storageAccounts.listByResourceGroup(resourceGroup, { abortSignal });
-        const accounts: StorageAccount[] = [];
+        const accounts: StorageAccountDetails[] = [];
         try {
-          for await (const { id, kind } of listing) {
+          for await (const { id, kind, location, isHnsEnabled = false } of listing) {
             const account = readAccountId(id);
-            if (account !== null && kind !== NO_BLOBS) accounts.push(account);
+            if (account !== null && kind !== NO_BLOBS) accounts.push({ ...account, location, isHnsEnabled });
           }
         } catch (error) {
           // Only a group that is not there is an empty one: half a list must not pass for a whole.
@@ -102,4 +114,10 @@ function readContainerId(id: string | undefined): BlobContainerId | null {
   const [, accountId, container] = /^(.*)\/blobServices\/default\/containers\/([^/]+)$/i.exec(id ?? "") ?? [];
   const account = readAccountId(accountId);
   return account === null || container === undefined ? null : { ...account, container };
+}
+
+function unusableToken(): UpstreamError {
+  return new UpstreamError("UPSTREAM_REFUSED", "Microsoft Entra gave no token that says whose it is.", {
+    retryable: false,
+  });
 }

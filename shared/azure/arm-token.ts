@@ -1,13 +1,10 @@
 /** Access tokens of connectors' identities, for lending. Implements IssueToken and AudienceUri. */
-import { z } from "zod";
 import { cloudOf } from "../cloud.ts";
 import type { AudienceUri, IssueToken } from "../credentials/ports.ts";
 import { InputError, UpstreamError } from "../errors.ts";
 import type { ConnectorIdentities } from "./identity.ts";
+import { readClaims } from "./token-claims.ts";
 import { callAsConnector } from "./upstream.ts";
-
-/** What is read of a token; it came from Entra over TLS, so its signature is its audience's business. */
-const claimsSchema = z.object({ exp: z.int().positive() });
 
 /** Every call signs in anew: a token from a cache may be about to end, and a renewal must give a new one. */
 export function createTokenIssuer(identities: ConnectorIdentities): IssueToken {
@@ -18,8 +15,10 @@ export function createTokenIssuer(identities: ConnectorIdentities): IssueToken {
       async (abortSignal) => {
         const fresh = identities({ ...signIn, key: null });
         const answer = await fresh.getToken(`${audience}/.default`, { abortSignal });
-        if (answer === null) throw unusable();
-        return { token: answer.token, expiresAt: expiryOf(answer.token) };
+        // What does not say when it ends is not lent: that is never guessed.
+        const claims = answer === null ? null : readClaims(answer.token);
+        if (answer === null || claims === null) throw unusable();
+        return { token: answer.token, expiresAt: claims.expiresAt, tenantId: claims.tenantId };
       },
     );
 }
@@ -36,18 +35,6 @@ export function createAudienceUri(listed: readonly string[]): AudienceUri {
       ],
     });
   };
-}
-
-/** The `exp` of a token, never a guess: what does not say when it ends is not lent. */
-function expiryOf(token: string): Date {
-  try {
-    const [, payload = ""] = token.split(".");
-    const { exp } = claimsSchema.parse(JSON.parse(Buffer.from(payload, "base64url").toString("utf8")));
-    return new Date(exp * 1000);
-  } catch {
-    // Without the cause: it may repeat the token.
-    throw unusable();
-  }
 }
 
 function unusable(): UpstreamError {

@@ -41,8 +41,9 @@ export function createConnectorIdentities(): ConnectorIdentities {
 
 function servicePrincipal(signIn: SignIn): TokenCredential {
   return lateCredential(async () => {
-    const [{ ClientSecretCredential }, secret] = await Promise.all([import("@azure/identity"), signIn.clientSecret()]);
+    const [{ ClientSecretCredential }, secret] = await Promise.all([import("@azure/identity"), signIn.secret?.read()]);
     const { tenantId, clientId } = signIn.configuration;
+    if (tenantId === null || clientId === null || secret === undefined) throw new Error("Not a service principal.");
     return new ClientSecretCredential(tenantId, clientId, secret, {
       ...IDENTITY_OPTIONS,
       authorityHost: cloudOf(signIn.cloud).authorityHost,

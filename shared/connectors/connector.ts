@@ -1,30 +1,23 @@
 /** What a connector is: its request, its record and what may be shown of it. Pure. */
 import { z } from "zod";
-import { CLOUD_NAMES, STORAGE_ACCOUNT_NAME } from "../cloud.ts";
+import { CLOUD_NAMES } from "../cloud.ts";
 import { nameSchema } from "../names.ts";
 import { utc } from "../time.ts";
+import {
+  AUTH_METHODS,
+  type ConnectorConfiguration,
+  configurationSchema,
+  METHOD_SCHEMAS,
+  SECRET_KINDS,
+  type SecretKind,
+} from "./auth-methods.ts";
+import { RESOURCE_TYPES } from "./resource-type.ts";
 
 /** Form of a connector's id. */
 export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** What is shown instead of a secret. */
 export const HIDDEN = "[HIDDEN]";
 
-/** Resource types that are served. */
-export const RESOURCE_TYPES = ["blob-container", "key-vault-secret", "azure-generic"] as const;
-/** One resource type. */
-export type ResourceType = (typeof RESOURCE_TYPES)[number];
-
-const configurationSchema = z.strictObject({
-  tenantId: z.guid().toLowerCase(),
-  clientId: z.guid().toLowerCase(),
-  subscriptionId: z.guid().toLowerCase().nullable().default(null),
-  resourceGroup: z
-    .string()
-    .regex(/^[-\w.()]{1,89}[-\w()]$|^[-\w()]$/, "expected a resource group name")
-    .nullable()
-    .default(null),
-  storageAccount: z.string().regex(STORAGE_ACCOUNT_NAME, "expected a storage account name").nullable().default(null),
-});
 const principalSchema = z
   .string()
   .regex(
@@ -32,54 +25,90 @@ const principalSchema = z
     "expected group:<oid>, user:<tenant>/<oid> or app:<tenant>/<oid>",
   );
 
+/** What every registration says, whatever its method. */
+export const connectorSchemas = {
+  // A name that looks like an id could answer for another connector's.
+  name: nameSchema.refine((name) => !UUID.test(name), "not in the form of an id"),
+  cloud: z.enum(CLOUD_NAMES).default("public"),
+  resourceTypes: z
+    .array(z.enum(RESOURCE_TYPES))
+    .max(RESOURCE_TYPES.length)
+    .refine((types) => new Set(types).size === types.length, "each type once")
+    .default([])
+    .describe("empty: every type that the auth method and the other limits leave"),
+  resourceId: z.string().min(1).max(1024).nullable().default(null).describe("the only resource it may reach"),
+  labels: z
+    .record(
+      z.string().regex(/^[\w.-]{1,63}$/, "1 to 63 letters, digits, _ . -"),
+      // Escaped control characters could outgrow the table's column.
+      z.string().regex(/^[^\p{Cc}\p{Cs}]{0,255}$/u, "at most 255 characters, no control characters"),
+    )
+    .refine((labels) => Object.keys(labels).length <= 32, "at most 32 labels")
+    .default({}),
+  visibility: z.enum(["private", "shared"]).default("private"),
+  users: z.array(principalSchema).max(100).default([]),
+  expiresAt: z.iso
+    .datetime({ abort: true })
+    .overwrite((time) => utc(new Date(time)))
+    .nullable()
+    .default(null),
+};
+
 /** Body of `POST /connectors`. */
 export const connectorRequestSchema = z
-  .strictObject({
-    // A name that looks like an id could answer for another connector's.
-    name: nameSchema.refine((name) => !UUID.test(name), "not in the form of an id"),
-    authMethod: z.literal("service-principal"),
-    cloud: z.enum(CLOUD_NAMES).default("public"),
-    configuration: configurationSchema,
-    secrets: z.strictObject({ clientSecret: z.string().min(1).max(1024) }),
-    resourceTypes: z
-      .array(z.enum(RESOURCE_TYPES))
-      .max(RESOURCE_TYPES.length)
-      .refine((types) => new Set(types).size === types.length, "each type once")
-      .default([])
-      .describe("empty: every type that the auth method and the other limits leave"),
-    resourceId: z.string().min(1).max(1024).nullable().default(null).describe("the only resource it may reach"),
-    labels: z
-      .record(
-        z.string().regex(/^[\w.-]{1,63}$/, "1 to 63 letters, digits, _ . -"),
-        // Escaped control characters could outgrow the table's column.
-        z.string().regex(/^[^\p{Cc}\p{Cs}]{0,255}$/u, "at most 255 characters, no control characters"),
-      )
-      .refine((labels) => Object.keys(labels).length <= 32, "at most 32 labels")
-      .default({}),
-    visibility: z.enum(["private", "shared"]).default("private"),
-    users: z.array(principalSchema).max(100).default([]),
-    expiresAt: z.iso
-      .datetime({ abort: true })
-      .overwrite((time) => utc(new Date(time)))
-      .nullable()
-      .default(null),
-  })
+  .discriminatedUnion("authMethod", [
+    z.strictObject({ authMethod: z.literal("implicit"), ...METHOD_SCHEMAS.implicit, ...connectorSchemas }),
+    z.strictObject({
+      authMethod: z.literal("service-principal"),
+      ...METHOD_SCHEMAS["service-principal"],
+      ...connectorSchemas,
+    }),
+    z.strictObject({ authMethod: z.literal("access-token"), ...METHOD_SCHEMAS["access-token"], ...connectorSchemas }),
+    z.strictObject({
+      authMethod: z.literal("managed-identity"),
+      ...METHOD_SCHEMAS["managed-identity"],
+      ...connectorSchemas,
+    }),
+    z.strictObject({
+      authMethod: z.literal("workload-identity"),
+      ...METHOD_SCHEMAS["workload-identity"],
+      ...connectorSchemas,
+    }),
+  ])
   .meta({ id: "ConnectorRequest" });
 /** A checked registration request. */
 export type ConnectorRequest = z.output<typeof connectorRequestSchema>;
-/** Where the connector signs in, and its limits. */
-export type ConnectorConfiguration = ConnectorRequest["configuration"];
+
+/** The configuration of a request with a null for what its method is not told. */
+export function configurationOf({ configuration }: Pick<ConnectorRequest, "configuration">): ConnectorConfiguration {
+  return { tenantId: null, clientId: null, ...configuration };
+}
+
+/** The one secret of a request; null for methods without. */
+export function secretOf({
+  secrets,
+}: Pick<ConnectorRequest, "secrets">): { readonly kind: SecretKind; readonly value: string } | null {
+  const given: Partial<Record<SecretKind, string | undefined>> = secrets;
+  for (const kind of SECRET_KINDS) {
+    const value = given[kind];
+    if (value !== undefined) return { kind, value };
+  }
+  return null;
+}
 
 /** `unverified`: stored with `verify=false` and not looked at since. */
 export const CONNECTOR_STATES = ["unverified", "healthy", "degraded", "failed", "expired", "disabled"] as const;
 /** What the last verification found. */
 export type ConnectorState = (typeof CONNECTOR_STATES)[number];
 
-/** A connector as it is stored. Its secret is in the key vault under `secretName`, at `secretVersion`. */
-export type Connector = Omit<ConnectorRequest, "secrets"> & {
+/** Where the secret of a connector is: in the key vault, never in a table. */
+export type StoredSecret = { readonly kind: SecretKind; readonly name: string; readonly version: string };
+/** A connector as it is stored. */
+export type Connector = Pick<ConnectorRequest, keyof typeof connectorSchemas | "authMethod"> & {
   readonly id: string;
-  readonly secretName: string;
-  readonly secretVersion: string;
+  readonly configuration: ConnectorConfiguration;
+  /** Null for methods that have none. */
+  readonly secret: StoredSecret | null;
   readonly owner: string;
   readonly state: ConnectorState;
   readonly checkedAt: string | null;
@@ -109,10 +138,10 @@ export const connectorViewSchema = z
   .object({
     id: z.uuid(),
     name: z.string(),
-    authMethod: z.literal("service-principal"),
+    authMethod: z.enum(AUTH_METHODS),
     cloud: z.enum(CLOUD_NAMES),
     configuration: configurationSchema,
-    secrets: z.object({ clientSecret: z.literal(HIDDEN) }),
+    secrets: z.partialRecord(z.enum(SECRET_KINDS), z.literal(HIDDEN)),
     resourceTypes: z.array(z.enum(RESOURCE_TYPES)),
     resourceId: z.string().nullable(),
     labels: z.record(z.string(), z.string()),
@@ -137,7 +166,7 @@ export function viewOf(connector: Connector): ConnectorView {
     authMethod: connector.authMethod,
     cloud: connector.cloud,
     configuration: connector.configuration,
-    secrets: { clientSecret: HIDDEN },
+    secrets: connector.secret === null ? {} : { [connector.secret.kind]: HIDDEN },
     resourceTypes: connector.resourceTypes,
     resourceId: connector.resourceId,
     labels: connector.labels,

@@ -1,7 +1,7 @@
 /** What a connector can reach: its storage accounts and containers within its limits. Used by verify and use. */
 import pMap from "p-map";
 import { ConflictError, DeniedError, LatchkeyError, NotFoundError, UpstreamError } from "../errors.ts";
-import type { ConnectorConfiguration } from "./connector.ts";
+import type { ConnectorConfiguration } from "./auth-methods.ts";
 import type { AzureView, StorageAccount } from "./ports.ts";
 import { type BlobContainerId, blobContainerArmId, parseBlobContainerName, sameText } from "./resource-name.ts";
 

@@ -1,10 +1,11 @@
 /** What connectors need from outside: secrets, records, the directory's sign-in, and a view of Azure's resources. */
-import type { Connector, ConnectorConfiguration, Verification } from "./connector.ts";
+import type { AuthMethod, ConnectorConfiguration, SecretKind } from "./auth-methods.ts";
+import type { Connector, Verification } from "./connector.ts";
 import type { BlobContainerId } from "./resource-name.ts";
 import type { VaultSecretId } from "./vault-secret.ts";
 
-/** A type of resource that connectors serve, and a place inside a vault. */
-export type { ResourceType } from "./connector.ts";
+/** Types of resources that connectors serve, and a place inside a vault. */
+export type { LentType, ResourceType } from "./resource-type.ts";
 export type { VaultSecretId } from "./vault-secret.ts";
 
 /** Everything that is needed to sign in as a connector. */
@@ -12,10 +13,13 @@ export type SignIn = {
   /** Equal keys sign in equally, so tokens may be shared; null = one use, keep nothing. */
   readonly key: string | null;
   readonly cloud: Connector["cloud"];
+  readonly authMethod: AuthMethod;
   readonly configuration: ConnectorConfiguration;
-  /** Reads the secret only when a new sign-in needs it. @throws UpstreamError VAULT_UNAVAILABLE */
-  readonly clientSecret: () => Promise<string>;
+  /** Read only when a new sign-in needs it; null for methods without. `read`: @throws UpstreamError VAULT_UNAVAILABLE */
+  readonly secret: { readonly kind: SecretKind; readonly read: () => Promise<string> } | null;
 };
+/** Who a sign-in turned out to be, from its token. */
+export type SignedIn = { readonly tenantId: string; readonly objectId: string };
 
 /** Secrets of connectors, in the app's key vault. */
 export type SecretStore = {
@@ -50,27 +54,82 @@ export type VerificationStore = {
 /** A subscription that a sign-in can see. Its id is in lower case. */
 export type Subscription = { readonly subscriptionId: string; readonly displayName: string };
 
+/** Where a resource stands. The subscription's id is in lower case. */
+export type ArmPlace = { readonly subscriptionId: string; readonly resourceGroup: string };
+
 /** A storage account that a sign-in can see. */
-export type StorageAccount = {
-  readonly subscriptionId: string;
-  readonly resourceGroup: string;
-  readonly account: string;
+export type StorageAccount = ArmPlace & { readonly account: string };
+/** The same, as ARM describes it. `location` e.g. `westeurope`: the storage provider counts by it. */
+export type StorageAccountDetails = StorageAccount & { readonly location: string; readonly isHnsEnabled: boolean };
+
+/** A container registry. */
+export type Registry = ArmPlace & {
+  readonly registry: string;
+  /** Host name, in lower case. */
+  readonly loginServer: string;
+  /** `abac`: only the repository roles count there, and AcrPull and AcrPush do not. */
+  readonly mode: "legacy" | "abac";
+  readonly adminUserEnabled: boolean;
+  /** Whether it takes tokens that were made for ARM. */
+  readonly takesArmTokens: boolean;
+};
+
+/** An AKS cluster. */
+export type Cluster = ArmPlace & {
+  readonly cluster: string;
+  /** Whether people sign in to it with Entra. */
+  readonly hasEntra: boolean;
+  /** Whether Azure roles decide inside it; else its own role bindings do. */
+  readonly hasAzureRbac: boolean;
+  readonly hasLocalAccounts: boolean;
+  readonly isPrivate: boolean;
+  readonly isRunning: boolean;
+};
+
+/** A key vault. */
+export type Vault = ArmPlace & {
+  readonly vault: string;
+  /** Else access policies decide who reads secrets. */
+  readonly hasRbac: boolean;
+};
+
+/** A user-assigned managed identity. */
+export type Identity = ArmPlace & {
+  readonly identity: string;
+  readonly location: string;
+  readonly clientId: string;
+  readonly principalId: string;
+  readonly tenantId: string;
+};
+
+/** What one role assignment gives the signed-in identity at a scope. Patterns with `*`; nothing is taken from another's. */
+export type Permission = {
+  readonly actions: readonly string[];
+  readonly notActions: readonly string[];
+  readonly dataActions: readonly string[];
+  readonly notDataActions: readonly string[];
 };
 
 /**
  * Azure as one sign-in sees it. Every call: @throws InputError SIGN_IN_FAILED,
- * UpstreamError UPSTREAM_REFUSED or UPSTREAM_TIMEOUT
+ * UpstreamError UPSTREAM_REFUSED or UPSTREAM_TIMEOUT. Lists: all pages; of a subscription, or of one resource group in it;
+ * an unknown group has none.
  */
 export type AzureView = {
-  /** Proves that the sign-in works: gets a token and throws it away. */
-  signIn(): Promise<void>;
+  /** Proves that the sign-in works: gets a token for ARM and reads who it is for. */
+  signIn(): Promise<SignedIn>;
   /** Those in which the identity has any role. */
   subscriptions(): Promise<readonly Subscription[]>;
-  /** All accounts of a subscription, or of one resource group in it; an unknown group has none. */
-  storageAccounts(subscriptionId: string, resourceGroup: string | null): Promise<readonly StorageAccount[]>;
+  storageAccounts(subscriptionId: string, resourceGroup: string | null): Promise<readonly StorageAccountDetails[]>;
   containers(account: StorageAccount): Promise<readonly string[]>;
   /** The container in ARM's own case; null when it does not exist. */
   container(id: BlobContainerId): Promise<BlobContainerId | null>;
+  registries(subscriptionId: string, resourceGroup: string | null): Promise<readonly Registry[]>;
+  clusters(subscriptionId: string, resourceGroup: string | null): Promise<readonly Cluster[]>;
+  vaults(subscriptionId: string, resourceGroup: string | null): Promise<readonly Vault[]>;
+  identities(subscriptionId: string, resourceGroup: string | null): Promise<readonly Identity[]>;
+  /** What the identity may do at an ARM id; one entry for each role assignment that reaches there. */
+  permissions(armId: string): Promise<readonly Permission[]>;
 };
 
 /** Opens a view for a sign-in. */

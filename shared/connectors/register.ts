@@ -3,7 +3,14 @@ import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
 import { ConflictError, InputError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
-import type { Connector, ConnectorRequest, Verification } from "./connector.ts";
+import {
+  type Connector,
+  type ConnectorRequest,
+  configurationOf,
+  type StoredSecret,
+  secretOf,
+  type Verification,
+} from "./connector.ts";
 import { type Limits, resolveBlobContainer } from "./inventory.ts";
 import type { AzureView, ConnectorStore, OpenAzure, SecretStore, SignIn, VerificationStore } from "./ports.ts";
 import { blobContainerArmId } from "./resource-name.ts";
@@ -57,18 +64,17 @@ export async function registerConnector(
   // The insert decides who gets the name; this spares everybody else the sign-in.
   if ((await deps.store.find(request.name)) !== null) throw nameTaken();
 
-  const { secrets, ...kept } = request;
+  const { secrets: _, configuration: __, ...kept } = request;
+  const given = secretOf(request);
   const looked = options.verify
     ? await lookAtAzure(deps, request, now)
     : { resourceId: unverifiedResourceId(deps, request), verification: null };
   const id = deps.newId();
-  const secretName = `connector-${id}`;
-  const secretVersion = await deps.secrets.put(secretName, secrets.clientSecret);
   const connector: Connector = {
     ...kept,
+    configuration: configurationOf(request),
     id,
-    secretName,
-    secretVersion,
+    secret: given === null ? null : await keepSecret(deps, id, given),
     resourceId: looked.resourceId,
     owner: by.id,
     state: looked.verification?.state ?? "unverified",
@@ -103,6 +109,15 @@ export async function registerConnector(
   }
 }
 
+async function keepSecret(
+  deps: RegisterDeps,
+  id: string,
+  { kind, value }: NonNullable<ReturnType<typeof secretOf>>,
+): Promise<StoredSecret> {
+  const name = `connector-${id}`;
+  return { kind, name, version: await deps.secrets.put(name, value) };
+}
+
 /**
  * Only when the row is surely gone does the trail say so, and does the secret go: a record must not point to nothing.
  * What cannot be taken back now stays: a secret without a record is in the vault, where it is safe.
@@ -116,25 +131,28 @@ async function takeBack(deps: RegisterDeps, connector: Connector, tried: readonl
   await Promise.allSettled([
     // What was never tried is not withdrawn; what failed may have arrived.
     ...tried.map((event) => deps.appendAudit({ ...event, outcome: "withdrawn" })),
-    deps.secrets.remove(connector.secretName),
+    ...(connector.secret === null ? [] : [deps.secrets.remove(connector.secret.name)]),
     ...(connector.checkedAt === null ? [] : [deps.verifications.remove(connector.id)]),
   ]);
 }
 
 async function lookAtAzure(deps: RegisterDeps, request: ConnectorRequest, now: Date) {
+  const given = secretOf(request);
+  const configuration = configurationOf(request);
   const signIn: SignIn = {
     key: null,
     cloud: request.cloud,
-    configuration: request.configuration,
-    clientSecret: async () => request.secrets.clientSecret,
+    authMethod: request.authMethod,
+    configuration,
+    secret: given === null ? null : { kind: given.kind, read: async () => given.value },
   };
   const view = deps.openAzure(signIn);
   await view.signIn();
-  const whole = { configuration: request.configuration, ownAccounts: deps.ownAccounts, resourceId: null };
+  const whole = { configuration, ownAccounts: deps.ownAccounts, resourceId: null };
   const { resourceId: text } = request;
   const resourceId = text === null ? null : await resolveResource(view, whole, text, deps, request);
   const limits = { ...whole, resourceId };
-  const types = resourceTypesOf({ ...request, resourceId });
+  const types = resourceTypesOf({ ...request, configuration, resourceId });
   return { resourceId, verification: await verifyConnector(view, limits, types, now) };
 }
 
@@ -170,7 +188,8 @@ function exactOf(deps: RegisterDeps, request: ConnectorRequest, text: string) {
   }
   const secret = exact?.resourceType === "key-vault-secret" ? readVaultSecretName(exact.resourceId) : null;
   if (exact !== null && secret !== null) {
-    refuseUnreachableSecret(secret.id, { ...request, resourceId: exact.resourceId }, deps.ownVaults);
+    const configuration = configurationOf(request);
+    refuseUnreachableSecret(secret.id, { ...request, configuration, resourceId: exact.resourceId }, deps.ownVaults);
   }
   return exact;
 }

@@ -1,6 +1,6 @@
 /** Opens a stored connector for one named resource. Joined to credentials by functions/main.ts. */
 import { ConflictError, DeniedError, NotFoundError } from "../errors.ts";
-import type { Connector, ResourceType } from "./connector.ts";
+import type { Connector } from "./connector.ts";
 import { type Limits, listStorageAccounts, resolveBlobContainer } from "./inventory.ts";
 import type {
   ConnectorStore,
@@ -20,6 +20,7 @@ import {
   sameText,
   storageAccountArmId,
 } from "./resource-name.ts";
+import type { ResourceType } from "./resource-type.ts";
 import { resourceTypesOf } from "./resource-types.ts";
 import { isNamed, parseSubscriptionName, type ResolveSubscription, subscriptionArmId } from "./subscription.ts";
 import { parseVaultSecretName, refuseUnreachableSecret, vaultSecretUrl } from "./vault-secret.ts";
@@ -164,10 +165,12 @@ function refuseUnusable(connector: Connector, now: Date): void {
 }
 
 function signInOf(secrets: SecretStore, connector: Connector): SignIn {
+  const { secret: stored } = connector;
   return {
-    key: JSON.stringify([connector.id, connector.secretVersion]),
+    key: JSON.stringify([connector.id, connector.secret?.version ?? null]),
     cloud: connector.cloud,
+    authMethod: connector.authMethod,
     configuration: connector.configuration,
-    clientSecret: () => secrets.get(connector.secretName, connector.secretVersion),
+    secret: stored === null ? null : { kind: stored.kind, read: () => secrets.get(stored.name, stored.version) },
   };
 }

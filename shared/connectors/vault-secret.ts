@@ -1,7 +1,7 @@
 /** Key Vault secrets: their names, and whether a connector may be used for one. Pure; decided before any token is asked for. */
 import { accountUrl, CLOUD_NAMES, type CloudName, cloudOf, KEY_VAULT_NAME } from "../cloud.ts";
 import { DeniedError, InputError } from "../errors.ts";
-import type { ConnectorConfiguration } from "./connector.ts";
+import type { ConnectorConfiguration } from "./auth-methods.ts";
 import { sameText } from "./resource-name.ts";
 
 /** A secret by its place. */

@@ -1,10 +1,11 @@
 /** Looks at what a connector really reaches, by resource type. Used by register. */
 import { LatchkeyError, UpstreamError } from "../errors.ts";
 import { utc } from "../time.ts";
-import type { ResourceType, Verification } from "./connector.ts";
+import type { Verification } from "./connector.ts";
 import { type Limits, listBlobContainers, resolveBlobContainer } from "./inventory.ts";
 import type { AzureView } from "./ports.ts";
 import { blobContainerDisplayName } from "./resource-name.ts";
+import type { ResourceType } from "./resource-type.ts";
 import { listSubscriptions } from "./subscription.ts";
 
 /** Names that a verification keeps of each type, so that its record stays small. */

@@ -51,7 +51,7 @@ export async function mintToken(deps: MintTokenDeps, request: MintRequest, now: 
   const opened = await deps.openSubscription(request.connector, request.resourceId, request.asked);
   const { connector, resourceId, displayName, subscription, signIn } = opened;
   const audience = deps.audienceUri(name, signIn.cloud);
-  const { token, expiresAt } = await deps.issueToken({ signIn, audience });
+  const { token, expiresAt, tenantId } = await deps.issueToken({ signIn, audience });
   const longest = utc(new Date(now.getTime() + (request.maxTtlSeconds + MARGIN_SECONDS) * 1000));
   const end = [connector.expiresAt, request.grantExpiresAt, longest].find(
     (time) => time !== null && Date.parse(time) < expiresAt.getTime(),
@@ -62,7 +62,6 @@ export async function mintToken(deps: MintTokenDeps, request: MintRequest, now: 
       `The token would work until ${utc(expiresAt)}, but the grant or the connector allows it until ${end}, and a token cannot be shortened. Extend it (Entra gives tokens of 60 to 90 minutes, some of a day), or use a narrower resource type.`,
     );
   }
-  const { tenantId } = signIn.configuration;
   return {
     connector,
     resourceId,

@@ -1,6 +1,6 @@
 /** Opens what policy allows as issuing does, without making a credential: what plans say beyond policy. Joined by functions/main.ts. */
 import type { Allowed, Obstacle } from "../access/ports.ts";
-import type { Opened, ResourceType } from "../connectors/ports.ts";
+import type { LentType, Opened } from "../connectors/ports.ts";
 import { LatchkeyError, UpstreamError } from "../errors.ts";
 import { longestLifeSeconds } from "./lease.ts";
 import type { AudienceUri, OpenContainer, OpenSubscription, OpenVaultSecret } from "./ports.ts";
@@ -14,7 +14,7 @@ export type FindObstacleDeps = {
   readonly now: () => Date;
 };
 /** How each type is opened before its credential is made. */
-const OPENS: Readonly<Record<ResourceType, (deps: FindObstacleDeps, allowed: Allowed) => Promise<Opened>>> = {
+const OPENS: Readonly<Record<LentType, (deps: FindObstacleDeps, allowed: Allowed) => Promise<Opened>>> = {
   "blob-container": (deps, { connector, resourceId }) => deps.openContainer(connector, resourceId),
   "key-vault-secret": (deps, { connector, resourceId }) => deps.openVaultSecret(connector, resourceId),
   "azure-generic": (deps, { connector, resourceId, asked }) => deps.openSubscription(connector, resourceId, asked),

@@ -1,5 +1,5 @@
 /** Whether a grant fits the resource type that its canonical id has. Pure. Joined to policy by functions/main.ts. */
-import type { ResourceType } from "../connectors/ports.ts";
+import type { LentType } from "../connectors/ports.ts";
 import type { InputProblem } from "../errors.ts";
 import { TOKEN_ACCESS } from "./arm-token.ts";
 import { FORMS, RIGHTS, TYPE_RULES } from "./request.ts";
@@ -13,7 +13,7 @@ export type GrantToCheck = {
   readonly scope: Readonly<Record<string, unknown>>;
 };
 /** Type and canonical id of a full id; null for anything else. */
-export type ExactResource = (text: string) => { resourceType: ResourceType; resourceId: string } | null;
+export type ExactResource = (text: string) => { resourceType: LentType; resourceId: string } | null;
 
 const CONTAINER = "/blobServices/default/containers/any";
 const ACCOUNT = "/providers/Microsoft.Storage/storageAccounts/any";
@@ -21,7 +21,7 @@ const ACCOUNT = "/providers/Microsoft.Storage/storageAccounts/any";
  * How the ids of a type go on below each place at which a deny may stand: what becomes an id of the type with one of
  * these behind it stands above resources of the type. Anything else could never deny, in silence.
  */
-const BELOW: Readonly<Record<ResourceType, readonly string[]>> = {
+const BELOW: Readonly<Record<LentType, readonly string[]>> = {
   "blob-container": [CONTAINER, `${ACCOUNT}${CONTAINER}`, `/resourceGroups/any${ACCOUNT}${CONTAINER}`],
   "key-vault-secret": ["/secrets/any"],
   // A subscription is itself what stands above.
@@ -51,7 +51,7 @@ const NOTHING_BELOW: InputProblem = {
 };
 
 /** The type of a canonical id; null for anything else. */
-function typeOf(id: string, exactResource: ExactResource): ResourceType | null {
+function typeOf(id: string, exactResource: ExactResource): LentType | null {
   const exact = exactResource(id);
   // Ids of resources are plain ASCII: other letters may fold to these, and would be another's.
   if (exact === null || !/^[!-~]+$/.test(id) || !isSameText(exact.resourceId, id)) return null;
@@ -61,12 +61,12 @@ function typeOf(id: string, exactResource: ExactResource): ResourceType | null {
 }
 
 /** Types of which something could stand below. */
-function typesBelow(id: string, exactResource: ExactResource): ResourceType[] {
+function typesBelow(id: string, exactResource: ExactResource): LentType[] {
   const tails = Object.values(BELOW).flat();
   return [...new Set(tails.map((tail) => typeOf(`${id}${tail}`, exactResource)).filter((type) => type !== null))];
 }
 
-function allowProblems({ access, forms, scope }: GrantToCheck, type: ResourceType): InputProblem[] {
+function allowProblems({ access, forms, scope }: GrantToCheck, type: LentType): InputProblem[] {
   const rules = TYPE_RULES[type];
   return [
     ...listed("/access", access, rules.access),
@@ -76,7 +76,7 @@ function allowProblems({ access, forms, scope }: GrantToCheck, type: ResourceTyp
   ];
 }
 
-function denyProblems({ access, forms, scope }: GrantToCheck, type: ResourceType): InputProblem[] {
+function denyProblems({ access, forms, scope }: GrantToCheck, type: LentType): InputProblem[] {
   const rules = TYPE_RULES[type];
   return [
     ...listed("/access", access, withTokens(rules.access)),
@@ -90,7 +90,7 @@ function withTokens(rights: readonly string[]): readonly string[] {
   return [...new Set([...rights, ...TOKEN_ACCESS])];
 }
 
-function scopeText(type: ResourceType): string {
+function scopeText(type: LentType): string {
   const members = Object.keys(TYPE_RULES[type].scope.shape);
   return members.length === 0 ? `no member for ${type}` : `${members.join(", ")} alone for ${type}`;
 }

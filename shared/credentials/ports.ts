@@ -2,12 +2,12 @@
 import type { Ask as AccessAsk } from "../access/ports.ts";
 import type { CloudName } from "../cloud.ts";
 import type {
+  LentType,
   Opened,
   OpenedContainer,
   OpenedStorageAccount,
   OpenedSubscription,
   OpenedVaultSecret,
-  ResourceType,
   SignIn,
   VaultSecretId,
 } from "../connectors/ports.ts";
@@ -50,7 +50,7 @@ export type AudienceUri = (name: string, cloud: CloudName) => string;
 export type IssueToken = (request: {
   readonly signIn: SignIn;
   readonly audience: string;
-}) => Promise<{ token: string; expiresAt: Date }>;
+}) => Promise<{ token: string; expiresAt: Date; tenantId: string }>;
 
 /** Limits inside a resource: `audience` of a token, `version` of a secret. */
 export type Scope = { readonly audience?: string | undefined; readonly version?: string | undefined };
@@ -79,7 +79,7 @@ export type Authorized = {
   readonly grantExpiresAt: string | null;
 };
 /** A request as policy looks at it. */
-export type Ask = AccessAsk & { readonly resourceType: ResourceType };
+export type Ask = AccessAsk & { readonly resourceType: LentType };
 /** Asks policy. @throws DeniedError DENIED GROUPS_OVERAGE SCOPE_TOO_WIDE, ConflictError AMBIGUOUS_RESOURCE, UpstreamError */
 export type Authorize = (by: Principal, ask: Ask) => Promise<Authorized>;
 /** Name of a connector by its name or id. @throws NotFoundError NOT_FOUND for an id that is none */

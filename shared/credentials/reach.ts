@@ -1,14 +1,14 @@
 /** What a credential could be used on beyond its own resource, by resource type. Pure. Joined to policy by functions/main.ts. */
 import type { Reaches } from "../access/ports.ts";
 import { CLOUD_NAMES, cloudOf } from "../cloud.ts";
-import type { ResourceType } from "../connectors/ports.ts";
+import type { LentType } from "../connectors/ports.ts";
 import type { Scope } from "./ports.ts";
 
 /** A resource that is lent. */
 type Lent = { readonly resourceId: string; readonly scope: Scope };
 
 /** A type whose credential ends at its resource reaches nothing else. `denied` is as in Reaches of access/ports.ts. */
-const REACHES: Readonly<Record<ResourceType, (lent: Lent, denied: string) => boolean>> = {
+const REACHES: Readonly<Record<LentType, (lent: Lent, denied: string) => boolean>> = {
   "blob-container": () => false,
   "key-vault-secret": () => false,
   "azure-generic": tokenReaches,

@@ -1,6 +1,6 @@
 /** Requests of all resource types, and what each type takes. Used by issue, renew and the routes. Pure. */
 import { z } from "zod";
-import type { ResourceType } from "../connectors/ports.ts";
+import type { LentType } from "../connectors/ports.ts";
 import { InputError } from "../errors.ts";
 import { TOKEN_ACCESS, TOKEN_FORMS, tokenCredentialRequestSchema, tokenScopeSchema } from "./arm-token.ts";
 import { BLOB_ACCESS, BLOB_FORMS, blobCredentialRequestSchema, blobScopeSchema } from "./blob-container.ts";
@@ -14,7 +14,7 @@ export const TYPE_RULES = {
   "azure-generic": { access: TOKEN_ACCESS, forms: TOKEN_FORMS, scope: tokenScopeSchema, hasTtl: false },
 } as const satisfies Readonly<
   Record<
-    ResourceType,
+    LentType,
     {
       access: readonly [string, ...string[]];
       forms: readonly [string, ...string[]];

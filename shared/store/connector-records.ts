@@ -1,10 +1,11 @@
 /** Connectors in the table `Connectors`, and their verifications in blobs. Implements the stores of connectors. */
 import { z } from "zod";
 import { CLOUD_NAMES } from "../cloud.ts";
+import { AUTH_METHODS, configurationSchema, SECRET_KINDS } from "../connectors/auth-methods.ts";
 import {
   CONNECTOR_STATES,
   type Connector,
-  connectorRequestSchema,
+  connectorSchemas,
   UUID,
   verificationSchema,
 } from "../connectors/connector.ts";
@@ -17,17 +18,18 @@ import type { Row, StoredRow, Table } from "./tables.ts";
 const PARTITION = "c";
 /** Row keys of names lie between these: DEL follows `~`. */
 const NAMES = { first: "n~", end: "n\u007f" };
-const { configuration, labels, resourceTypes, users } = connectorRequestSchema.shape;
+const { labels, resourceTypes, users } = connectorSchemas;
 
 /** A row as we wrote it: anything else is a damaged record, and must not be used. */
 const rowSchema = z.object({
   rowKey: z.string(),
   id: z.uuid(),
-  authMethod: z.literal("service-principal"),
+  authMethod: z.enum(AUTH_METHODS),
   cloud: z.enum(CLOUD_NAMES),
-  configurationJson: jsonText(configuration),
-  secretName: z.string(),
-  secretVersion: z.string(),
+  configurationJson: jsonText(configurationSchema),
+  secretKind: z.enum(SECRET_KINDS).nullish(),
+  secretName: z.string().nullish(),
+  secretVersion: z.string().nullish(),
   resourceTypesJson: jsonText(resourceTypes),
   resourceId: z.string().nullish(),
   labelsJson: jsonText(labels),
@@ -96,8 +98,9 @@ function toRow(connector: Connector): Row {
     authMethod: connector.authMethod,
     cloud: connector.cloud,
     configurationJson: JSON.stringify(connector.configuration),
-    secretName: connector.secretName,
-    secretVersion: connector.secretVersion,
+    secretKind: connector.secret?.kind,
+    secretName: connector.secret?.name,
+    secretVersion: connector.secret?.version,
     resourceTypesJson: JSON.stringify(connector.resourceTypes),
     resourceId: connector.resourceId ?? undefined,
     labelsJson: JSON.stringify(connector.labels),
@@ -121,8 +124,7 @@ function fromRow(stored: StoredRow): Connector {
     authMethod: row.authMethod,
     cloud: row.cloud,
     configuration: row.configurationJson,
-    secretName: row.secretName,
-    secretVersion: row.secretVersion,
+    secret: secretOf(row),
     resourceTypes: row.resourceTypesJson,
     resourceId: row.resourceId ?? null,
     labels: row.labelsJson,
@@ -135,4 +137,11 @@ function fromRow(stored: StoredRow): Connector {
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   };
+}
+
+/** @throws Error for a row that says half of it */
+function secretOf({ secretKind, secretName, secretVersion }: z.output<typeof rowSchema>): Connector["secret"] {
+  if (secretKind && secretName && secretVersion) return { kind: secretKind, name: secretName, version: secretVersion };
+  if (secretKind || secretName || secretVersion) throw new Error("The row says only a part of where the secret is.");
+  return null;
 }

@@ -1,6 +1,6 @@
 /** Leases in the table `Leases`. Implements LeaseStore of the credentials. */
 import { z } from "zod";
-import { RESOURCE_TYPES } from "../connectors/connector.ts";
+import { LENT_TYPES } from "../connectors/resource-type.ts";
 import { LEASE_STATES, type Lease, leaseEnd, REVOCATIONS } from "../credentials/lease.ts";
 import type { LeaseStore, ListActiveSas } from "../credentials/ports.ts";
 import { anyScopeSchema, FORMS, RIGHTS } from "../credentials/request.ts";
@@ -17,7 +17,7 @@ const rowSchema = z.object({
   rowKey: z.string(),
   state: z.enum(LEASE_STATES),
   connectorId: z.string(),
-  resourceType: z.enum(RESOURCE_TYPES),
+  resourceType: z.enum(LENT_TYPES),
   resourceId: z.string(),
   accessJson: jsonText(z.array(z.enum(RIGHTS))),
   scopeJson: jsonText(anyScopeSchema),

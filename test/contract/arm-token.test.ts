@@ -43,7 +43,10 @@ test("only audiences that are known or listed are served", () => {
 });
 
 test("a sign-in that Entra refuses is SIGN_IN_FAILED; Entra down is not", async () => {
-  const wrong = { ...signInOf(azure, "zenml-connector"), clientSecret: async () => "wrong" };
+  const wrong = {
+    ...signInOf(azure, "zenml-connector"),
+    secret: { kind: "clientSecret" as const, read: async () => "wrong" },
+  };
   await expect(issue("https://management.azure.com", wrong)).rejects.toMatchObject({ code: "SIGN_IN_FAILED" });
   await control.fault({ service: "entra", status: 503 });
   await expect(issue("https://management.azure.com")).rejects.toMatchObject({ name: "UpstreamError", retryable: true });

@@ -78,7 +78,11 @@ describe("somebody without a role", () => {
 
 describe("a sign-in that Entra refuses is SIGN_IN_FAILED with its number", () => {
   test.each<[string, (good: SignIn) => SignIn, string]>([
-    ["a wrong secret", (good) => ({ ...good, clientSecret: async () => "wrong" }), "AADSTS7000215"],
+    [
+      "a wrong secret",
+      (good) => ({ ...good, secret: { kind: "clientSecret", read: async () => "wrong" } }),
+      "AADSTS7000215",
+    ],
     [
       "an unknown client",
       (good) => ({ ...good, configuration: { ...good.configuration, clientId: SUBSCRIPTION } }),

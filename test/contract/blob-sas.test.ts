@@ -187,7 +187,7 @@ describe("delegation keys", () => {
   );
 
   test("a wrong secret is SIGN_IN_FAILED", async () => {
-    const wrong = { ...signIn, key: "wrong", clientSecret: async () => "wrong" };
+    const wrong = { ...signIn, key: "wrong", secret: { kind: "clientSecret" as const, read: async () => "wrong" } };
     await expect(issueBy(newIssuer(), { signIn: wrong })).rejects.toMatchObject({ code: "SIGN_IN_FAILED" });
   });
 });

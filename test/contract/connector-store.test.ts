@@ -26,7 +26,7 @@ afterEach(() => control.clear());
 
 function fresh(name: string, changes: Partial<Connector> = {}): Connector {
   const id = randomUUID();
-  return connector({ name, id, secretName: `connector-${id}`, ...changes });
+  return connector({ name, id, secret: { kind: "clientSecret", name: `connector-${id}`, version: "v1" }, ...changes });
 }
 async function namesOf(limit: number): Promise<string[][]> {
   const pages: string[][] = [];

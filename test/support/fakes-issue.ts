@@ -3,7 +3,7 @@ import type { AuditEvent } from "../../shared/audit/record.ts";
 import { blobCredentialRequestSchema } from "../../shared/credentials/blob-container.ts";
 import type { IssueDeps } from "../../shared/credentials/issue.ts";
 import type { Ask, Authorized } from "../../shared/credentials/ports.ts";
-import { connectorRequest, countingBytes, now, SUBSCRIPTION } from "./fakes.ts";
+import { countingBytes, now, SUBSCRIPTION, signIn } from "./fakes.ts";
 import { containerId } from "./fakes-access.ts";
 import { leaseDueStore, leaseStore } from "./fakes-leases.ts";
 
@@ -50,12 +50,7 @@ export function issueParts(options: { connectorExpiresAt?: string | null; allowe
         resourceId: containerId("data"),
         displayName: "az://data",
         container: { subscriptionId: SUBSCRIPTION, resourceGroup: "group", account: "accountone", container: "data" },
-        signIn: {
-          key: "k",
-          cloud: "public",
-          configuration: connectorRequest().configuration,
-          clientSecret: async () => "s",
-        },
+        signIn: signIn(),
       };
     },
     openVaultSecret: notUsed,

@@ -5,7 +5,7 @@ import { authorize } from "../../shared/access/authorize.ts";
 import type { Allowed } from "../../shared/access/ports.ts";
 import { createPolicySource } from "../../shared/access/source.ts";
 import { createKnown } from "../../shared/connectors/known.ts";
-import { exactResource, meansResource } from "../../shared/connectors/resource-types.ts";
+import { exactLentResource, meansResource } from "../../shared/connectors/resource-types.ts";
 import {
   connectorName,
   openContainer,
@@ -16,7 +16,7 @@ import {
 import { type FindObstacleDeps, findObstacle } from "../../shared/credentials/find-obstacle.ts";
 import { grantProblems } from "../../shared/credentials/grant-rules.ts";
 import { credentialReaches } from "../../shared/credentials/reach.ts";
-import { now, registerParts } from "./fakes.ts";
+import { now, registerParts, TENANT } from "./fakes.ts";
 import { containerId, grant, membership, policyStore } from "./fakes-access.ts";
 import { leaseDueStore, leaseStore } from "./fakes-leases.ts";
 
@@ -64,7 +64,7 @@ export function productRoutes(
       ...planning,
       store: policy,
       appendAudit,
-      grantProblems: (checked) => grantProblems(checked, exactResource),
+      grantProblems: (checked) => grantProblems(checked, exactLentResource),
     },
     credentials: {
       ...opening,
@@ -72,7 +72,7 @@ export function productRoutes(
       authorize: (by, ask) => authorize(access, by, ask),
       connectorName: (nameOrId) => connectorName(parts.store, nameOrId),
       readVaultSecret: async () => null,
-      issueToken: async () => ({ token: "token", expiresAt: new Date(now().getTime() + 3_600_000) }),
+      issueToken: async () => ({ token: "token", expiresAt: new Date(now().getTime() + 3_600_000), tenantId: TENANT }),
       async issueBlobSas({ account, container }) {
         const accountUrl = `https://${account}.blob.core.windows.net`;
         return { accountUrl, containerUrl: `${accountUrl}/${container}`, sasToken: SAS };

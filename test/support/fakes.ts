@@ -7,6 +7,7 @@ import type {
   SecretStore,
   SignIn,
   StorageAccount,
+  StorageAccountDetails,
   VerificationStore,
 } from "../../shared/connectors/ports.ts";
 import type { RegisterDeps } from "../../shared/connectors/register.ts";
@@ -21,6 +22,8 @@ export const now = (): Date => NOW;
 
 export const TENANT = "a79ff333-8f45-4a74-a42e-68871c17b7fb";
 export const SUBSCRIPTION = "3d2f1e0c-9b8a-4756-8493-a2b1c0d9e840";
+/** Object id of the connector's identity. */
+export const OBJECT = "4e7d2c1b-0a9f-4e8d-b7c6-a5f4e3d2c116";
 export const CLIENT = "8926254a-8c3f-430a-a2fd-bdab234d491e";
 /** Random enough to be found anywhere it must not be. */
 export const SECRET = "s3cr3t~Zk9.value-that-must-not-be-seen";
@@ -58,15 +61,28 @@ export function countingIds(): () => string {
   return () => `00000000-0000-4000-8000-${String(++made).padStart(12, "0")}`;
 }
 
-/** A valid registration, as parsed. */
-export function connectorRequest(changes: Partial<ConnectorRequest> = {}): ConnectorRequest {
+type ServicePrincipalRequest = Extract<ConnectorRequest, { authMethod: "service-principal" }>;
+
+/** A valid registration of a service principal, as parsed. */
+export function connectorRequest(changes: Partial<ServicePrincipalRequest> = {}): ServicePrincipalRequest {
+  const request = connectorRequestSchema.parse({
+    name: "azure-service-principal",
+    authMethod: "service-principal",
+    configuration: { tenantId: TENANT, clientId: CLIENT },
+    secrets: { clientSecret: SECRET },
+  });
+  if (request.authMethod !== "service-principal") throw new Error("The fake is no service principal.");
+  return { ...request, ...changes };
+}
+
+/** The sign-in of that service principal. */
+export function signIn(changes: Partial<SignIn> = {}): SignIn {
   return {
-    ...connectorRequestSchema.parse({
-      name: "azure-service-principal",
-      authMethod: "service-principal",
-      configuration: { tenantId: TENANT, clientId: CLIENT },
-      secrets: { clientSecret: SECRET },
-    }),
+    key: "k",
+    cloud: "public",
+    authMethod: "service-principal",
+    configuration: connectorRequest().configuration,
+    secret: { kind: "clientSecret", read: async () => "s" },
     ...changes,
   };
 }
@@ -77,8 +93,7 @@ export function connector(changes: Partial<Connector> = {}): Connector {
   return {
     ...kept,
     id: "11111111-2222-4333-8444-555555555555",
-    secretName: "connector-11111111-2222-4333-8444-555555555555",
-    secretVersion: "v1",
+    secret: { kind: "clientSecret", name: "connector-11111111-2222-4333-8444-555555555555", version: "v1" },
     owner: `app:${TENANT}/${ADMIN.subject}`,
     state: "healthy",
     checkedAt: NOW_TEXT,
@@ -98,9 +113,9 @@ export function azureView(
   accounts: Readonly<Record<string, readonly string[] | Error>>,
   journal: string[] = [],
 ): AzureView {
-  const all = Object.keys(accounts).map((key): StorageAccount => {
+  const all = Object.keys(accounts).map((key): StorageAccountDetails => {
     const [resourceGroup = "", account = ""] = key.split("/");
-    return { subscriptionId: SUBSCRIPTION, resourceGroup, account };
+    return { subscriptionId: SUBSCRIPTION, resourceGroup, account, location: "westeurope", isHnsEnabled: false };
   });
   const containersOf = ({ resourceGroup, account }: StorageAccount) => {
     const containers = accounts[`${resourceGroup}/${account}`] ?? [];
@@ -110,6 +125,7 @@ export function azureView(
   return {
     async signIn() {
       journal.push("sign-in");
+      return { tenantId: TENANT, objectId: OBJECT };
     },
     async subscriptions() {
       journal.push("subscriptions");
@@ -130,8 +146,15 @@ export function azureView(
         ({ resourceGroup, account }) =>
           resourceGroup.toLowerCase() === id.resourceGroup.toLowerCase() && account === id.account,
       );
-      return place && containersOf(place).includes(id.container) ? { ...place, container: id.container } : null;
+      if (place === undefined || !containersOf(place).includes(id.container)) return null;
+      const { subscriptionId, resourceGroup, account } = place;
+      return { subscriptionId, resourceGroup, account, container: id.container };
     },
+    registries: async () => [],
+    clusters: async () => [],
+    vaults: async () => [],
+    identities: async () => [],
+    permissions: async () => [],
   };
 }
 

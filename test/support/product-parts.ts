@@ -32,5 +32,11 @@ export function signInOf(azure: LocalAzure, name: string, changes: Partial<SignI
     storageAccount: null,
     ...changes,
   };
-  return { key: randomUUID(), cloud: "public", configuration, clientSecret: async () => application?.secret ?? "" };
+  return {
+    key: randomUUID(),
+    cloud: "public",
+    authMethod: "service-principal",
+    configuration,
+    secret: { kind: "clientSecret", read: async () => application?.secret ?? "" },
+  };
 }

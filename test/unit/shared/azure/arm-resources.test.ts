@@ -1,7 +1,7 @@
 import type { TokenCredential } from "@azure/identity";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { createOpenAzure } from "../../../../shared/azure/arm-resources.ts";
-import { connectorRequest, SUBSCRIPTION } from "../../../support/fakes.ts";
+import { SUBSCRIPTION, signIn } from "../../../support/fakes.ts";
 import { fakeHttp, type HttpAnswer } from "../../../support/fakes-azure-http.ts";
 
 /** Answers ARM by the request's path and query; each test sets what it needs. */
@@ -24,12 +24,7 @@ vi.mock("@azure/arm-storage", async (importOriginal) => {
 const credential: TokenCredential = {
   getToken: async () => ({ token: "t", expiresOnTimestamp: Date.now() + 3_600_000 }),
 };
-const view = createOpenAzure(() => credential)({
-  key: "k",
-  cloud: "public",
-  configuration: connectorRequest().configuration,
-  clientSecret: async () => "s",
-});
+const view = createOpenAzure(() => credential)(signIn());
 const account = (name: string, kind: string) => ({
   id: `/subscriptions/${SUBSCRIPTION}/resourceGroups/group/providers/Microsoft.Storage/storageAccounts/${name}`,
   name,

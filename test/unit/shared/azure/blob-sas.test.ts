@@ -2,7 +2,7 @@ import type { TokenCredential } from "@azure/identity";
 import type { UserDelegationKey } from "@azure/storage-blob";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { createBlobSas } from "../../../../shared/azure/blob-sas.ts";
-import { CLIENT, connectorRequest, NOW, now, TENANT, unavailable } from "../../../support/fakes.ts";
+import { CLIENT, NOW, now, signIn, TENANT, unavailable } from "../../../support/fakes.ts";
 
 /** Answers the request for a delegation key; each test sets what it needs. */
 const service = vi.hoisted(() => ({
@@ -47,7 +47,7 @@ function parts() {
   });
   const issueFor = (key: string | null, account = "accountone") =>
     issue({
-      signIn: { key, cloud: "public", configuration: connectorRequest().configuration, clientSecret: async () => "s" },
+      signIn: signIn({ key }),
       account,
       container: "data",
       permissions: "r",
@@ -111,12 +111,7 @@ describe("a delegation key", () => {
     const issue = createBlobSas({ identities: () => credential, now: () => new Date(at) });
     return async (key: string | null, ttlMs = HOUR_MS) => {
       const { sasToken } = await issue({
-        signIn: {
-          key,
-          cloud: "public",
-          configuration: connectorRequest().configuration,
-          clientSecret: async () => "s",
-        },
+        signIn: signIn({ key }),
         account: "accountone",
         container: "data",
         permissions: "rl",

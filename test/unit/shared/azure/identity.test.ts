@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { createConnectorIdentities } from "../../../../shared/azure/identity.ts";
-import type { SignIn } from "../../../../shared/connectors/ports.ts";
-import { connectorRequest, unavailable } from "../../../support/fakes.ts";
+import * as fakes from "../../../support/fakes.ts";
+import { unavailable } from "../../../support/fakes.ts";
 
-function signIn(key: string | null, clientSecret: SignIn["clientSecret"] = async () => "s"): SignIn {
-  return { key, cloud: "public", configuration: connectorRequest().configuration, clientSecret };
+function signIn(key: string | null, read: () => Promise<string> = async () => "s") {
+  return fakes.signIn({ key, secret: { kind: "clientSecret", read } });
 }
 
 test("equal keys share a credential, other keys do not", () => {

@@ -109,9 +109,12 @@ describe("connectorRequestSchema", () => {
 });
 
 test("viewOf: shows no secret and not where it lies", () => {
-  const stored = connector({ secretVersion: "version-of-the-secret" });
+  const stored = connector({
+    secret: { kind: "clientSecret", name: "name-of-the-secret", version: "version-of-the-secret" },
+  });
   const view = viewOf(stored);
   expect(connectorViewSchema.strict().parse(view)).toEqual(view);
   expect(view.secrets).toEqual({ clientSecret: "[HIDDEN]" });
-  for (const hidden of [stored.secretName, stored.secretVersion]) expect(JSON.stringify(view)).not.toContain(hidden);
+  for (const hidden of ["name-of-the-secret", "version-of-the-secret"])
+    expect(JSON.stringify(view)).not.toContain(hidden);
 });

@@ -3,7 +3,15 @@ import type { Connector } from "../../../../shared/connectors/connector.ts";
 import type { Limits } from "../../../../shared/connectors/inventory.ts";
 import { createKnown } from "../../../../shared/connectors/known.ts";
 import { openContainer } from "../../../../shared/connectors/use.ts";
-import { azureView, connector, NOW, OWN_ACCOUNTS, registerParts, SUBSCRIPTION } from "../../../support/fakes.ts";
+import {
+  azureView,
+  connector,
+  NOW,
+  OWN_ACCOUNTS,
+  registerParts,
+  SUBSCRIPTION,
+  signIn,
+} from "../../../support/fakes.ts";
 
 const ACCOUNT = `/subscriptions/${SUBSCRIPTION}/resourceGroups/group/providers/Microsoft.Storage/storageAccounts/accountone`;
 const DATA = `${ACCOUNT}/blobServices/default/containers/data`;
@@ -51,7 +59,7 @@ describe("createKnown", () => {
   test("the container is asked for again after 5 minutes, and with another version of the secret", async () => {
     const { journal, open, pass, put } = parts();
     await open();
-    put({ secretVersion: "v2" });
+    put({ secret: { kind: "clientSecret", name: "s", version: "v2" } });
     pass(10);
     journal.length = 0;
     await open();
@@ -107,14 +115,8 @@ describe("for tokens", () => {
       },
       now: () => new Date(at),
     });
-    const signIn = (key: string | null) => ({
-      key,
-      cloud: "public" as const,
-      configuration: limits.configuration,
-      clientSecret: async () => "s",
-    });
     const resolve = (text: string, within = limits, key: string | null = "k") =>
-      known.resolveSubscription(signIn(key), within, text);
+      known.resolveSubscription(signIn({ key }), within, text);
     const pass = (seconds: number) => {
       at += seconds * 1000;
     };

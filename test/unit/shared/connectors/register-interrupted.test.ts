@@ -57,10 +57,10 @@ describe("wherever it fails and wherever the process dies", () => {
   }
 
   function expectOnRecord({ store, secrets, verifications, audited }: Awaited<ReturnType<typeof run>>, what: string) {
-    for (const { id, secretName, checkedAt } of store.rows.values()) {
+    for (const { id, secret, checkedAt } of store.rows.values()) {
       const outcomes = audited.filter(({ resourceId }) => resourceId === id).map(({ outcome }) => outcome);
       expect(outcomes, `${what}: audit of a usable connector`).toEqual(["ok"]);
-      expect(secrets.values.get(secretName), `${what}: its secret`).toBe(SECRET);
+      expect(secrets.values.get(secret?.name ?? ""), `${what}: its secret`).toBe(SECRET);
       expect(verifications.ids.has(id), `${what}: its verification`).toBe(checkedAt !== null);
     }
     for (const withdrawn of audited.filter(({ outcome }) => outcome === "withdrawn")) {

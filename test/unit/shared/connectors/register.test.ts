@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { ConnectorRequest } from "../../../../shared/connectors/connector.ts";
+
 import type { ConnectorStore } from "../../../../shared/connectors/ports.ts";
 import { type RegisterDeps, registerConnector } from "../../../../shared/connectors/register.ts";
 import { ConflictError, InputError } from "../../../../shared/errors.ts";
@@ -22,7 +22,7 @@ import {
 const CONTEXT = { verify: true, rule: "role:Latchkey.Admin", correlationId: "c-1" };
 const DATA = `/subscriptions/${SUBSCRIPTION}/resourceGroups/group/providers/Microsoft.Storage/storageAccounts/accountone/blobServices/default/containers/data`;
 const OWN = DATA.replace("accountone", OWN_ACCOUNT);
-const register = (deps: RegisterDeps, changes: Partial<ConnectorRequest> = {}, context = CONTEXT) =>
+const register = (deps: RegisterDeps, changes: Parameters<typeof connectorRequest>[0] = {}, context = CONTEXT) =>
   registerConnector(deps, connectorRequest(changes), ADMIN, context);
 
 describe("registerConnector", () => {
@@ -40,11 +40,15 @@ describe("registerConnector", () => {
       "audit connector.registered ok",
       "store.insert",
     ]);
-    expect(made).toMatchObject({ state: "healthy", checkedAt: NOW_TEXT, secretVersion: "v1" });
+    expect(made).toMatchObject({
+      state: "healthy",
+      checkedAt: NOW_TEXT,
+      secret: { kind: "clientSecret", version: "v1" },
+    });
     expect(made).toMatchObject({ createdAt: NOW_TEXT, updatedAt: NOW_TEXT });
     expect([etag, verification?.state, verifications.ids.has(made.id)]).toEqual(['W/"1"', "healthy", true]);
-    expect(secrets.values.get(made.secretName)).toBe(SECRET);
-    expect(made.secretName).toBe(`connector-${made.id}`);
+    expect(secrets.values.get(made.secret?.name ?? "")).toBe(SECRET);
+    expect(made.secret?.name).toBe(`connector-${made.id}`);
     expect(audited).toMatchObject([
       {
         principalId: `app:${ADMIN.tenantId}/${ADMIN.subject}`,
@@ -61,7 +65,7 @@ describe("registerConnector", () => {
     await register(deps);
     expect(signIns).toHaveLength(1);
     expect(signIns[0]?.key).toBeNull();
-    expect(await signIns[0]?.clientSecret()).toBe(SECRET);
+    expect(await signIns[0]?.secret?.read()).toBe(SECRET);
   });
 
   test("an alias becomes the ARM id that it means", async () => {
@@ -89,7 +93,7 @@ describe("registerConnector refuses before anything is kept", () => {
   const taken = registerParts();
   taken.store.rows.set("taken", connector({ name: "taken" }));
   const later = utc(new Date(NOW.getTime() + 1000));
-  test.each<[string, Partial<ConnectorRequest>, typeof CONTEXT, string]>([
+  test.each<[string, Parameters<typeof connectorRequest>[0], typeof CONTEXT, string]>([
     ["an expiry that is now", { expiresAt: NOW_TEXT }, CONTEXT, "INVALID_REQUEST"],
     ["an expiry in the past", { expiresAt: "2020-01-01T00:00:00Z" }, CONTEXT, "INVALID_REQUEST"],
     ["a name that is taken", { name: "taken" }, CONTEXT, "NAME_TAKEN"],

@@ -27,13 +27,13 @@ describe("openContainer", () => {
     const { deps, journal, stored } = parts();
     const { signIn } = await openContainer(deps, stored.name, "data");
     expect(journal).not.toContain("secrets.get");
-    await signIn.clientSecret();
+    await signIn.secret?.read();
     expect(journal).toContain("secrets.get");
     expect(signIn.key).toContain(stored.id);
   });
 
   test("another version of the secret is another sign-in", async () => {
-    const [one, two] = [parts(), parts({ secretVersion: "v2" })];
+    const [one, two] = [parts(), parts({ secret: { kind: "clientSecret", name: "s", version: "v2" } })];
     const first = await openContainer(one.deps, one.stored.name, "data");
     const second = await openContainer(two.deps, two.stored.name, "data");
     expect(first.signIn.key).not.toBe(second.signIn.key);

@@ -3,7 +3,7 @@ import type { AuditEvent } from "../../../../shared/audit/ports.ts";
 import { type BreakGlassDeps, breakGlass, planBreakGlass } from "../../../../shared/credentials/break-glass.ts";
 import type { Lease } from "../../../../shared/credentials/lease.ts";
 import { UpstreamError } from "../../../../shared/errors.ts";
-import { ADMIN, connectorRequest, NOW_TEXT, now, SUBSCRIPTION, unavailable } from "../../../support/fakes.ts";
+import { ADMIN, NOW_TEXT, now, SUBSCRIPTION, signIn, unavailable } from "../../../support/fakes.ts";
 
 const ACCOUNT = `/subscriptions/${SUBSCRIPTION}/resourceGroups/group/providers/Microsoft.Storage/storageAccounts/accountone`;
 const request = { connector: "azure", storageAccount: "accountone", reason: "stolen" };
@@ -49,12 +49,7 @@ function parts(leases: readonly Lease[], changes: Partial<BreakGlassDeps> = {}) 
       resourceId: ACCOUNT,
       displayName: text,
       account: { subscriptionId: SUBSCRIPTION, resourceGroup: "group", account: "accountone" },
-      signIn: {
-        key: "k",
-        cloud: "public",
-        configuration: connectorRequest().configuration,
-        clientSecret: async () => "s",
-      },
+      signIn: signIn(),
     }),
     revokeDelegationKeys: async () => void journal.push("revoke"),
     listActiveSas: async (after, limit) =>

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Allowed } from "../../../../shared/access/ports.ts";
 import { type FindObstacleDeps, findObstacle } from "../../../../shared/credentials/find-obstacle.ts";
 import { ConflictError, DeniedError, InputError, NotFoundError, UpstreamError } from "../../../../shared/errors.ts";
-import { connector, now, SUBSCRIPTION } from "../../../support/fakes.ts";
+import { now, SUBSCRIPTION, signIn } from "../../../support/fakes.ts";
 import { containerId } from "../../../support/fakes-access.ts";
 
 const CONTAINER: Allowed = {
@@ -30,13 +30,18 @@ const SECRET: Allowed = {
 
 function parts(expiresAt: string | null = null, failure: Error | null = null) {
   const opened: unknown[] = [];
-  const { configuration } = connector();
-  const clientSecret = () => Promise.reject(new Error("nothing is made"));
-  const signIn = { key: "k", cloud: "public", configuration, clientSecret } as const;
+  const unread = () => Promise.reject(new Error("nothing is made"));
+  const unused = signIn({ secret: { kind: "clientSecret", read: unread } });
   const open = async <T>(what: T, ...asked: readonly string[]) => {
     opened.push(asked);
     if (failure !== null) throw failure;
-    return { connector: { id: "id-1", name: "azure", expiresAt }, resourceId: "", displayName: "", signIn, ...what };
+    return {
+      connector: { id: "id-1", name: "azure", expiresAt },
+      resourceId: "",
+      displayName: "",
+      signIn: unused,
+      ...what,
+    };
   };
   const place = { subscriptionId: SUBSCRIPTION, resourceGroup: "group", account: "accountone", container: "data" };
   const deps: FindObstacleDeps = {

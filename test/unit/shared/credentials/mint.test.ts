@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type MintDeps, mint } from "../../../../shared/credentials/mint.ts";
 import type { VaultSecret } from "../../../../shared/credentials/ports.ts";
-import { connector, NOW, NOW_TEXT, SUBSCRIPTION, TENANT } from "../../../support/fakes.ts";
+import { NOW, NOW_TEXT, SUBSCRIPTION, signIn, TENANT } from "../../../support/fakes.ts";
 
 const SECRET = "https://examplevault.vault.azure.net/secrets/example-secret";
 const SUBSCRIPTION_ID = `/subscriptions/${SUBSCRIPTION}`;
@@ -12,12 +12,7 @@ function parts(changes: { found?: Partial<VaultSecret> | null; tokenEnd?: Date; 
   const asked: unknown[] = [];
   const opened = {
     connector: { id: "id-1", name: "azure", expiresAt: changes.connectorEnd ?? null },
-    signIn: {
-      key: "k",
-      cloud: "public",
-      configuration: connector().configuration,
-      clientSecret: async () => "s",
-    },
+    signIn: signIn(),
   } as const;
   const found = { value: "v", version: "5f0c", contentType: null, notBefore: null, expiresAt: null };
   const never = async () => Promise.reject(new Error("not for this type"));
@@ -42,7 +37,7 @@ function parts(changes: { found?: Partial<VaultSecret> | null; tokenEnd?: Date; 
     },
     async issueToken({ audience }) {
       asked.push(audience);
-      return { token: "the-token", expiresAt: changes.tokenEnd ?? at(HOUR_MS) };
+      return { token: "the-token", expiresAt: changes.tokenEnd ?? at(HOUR_MS), tenantId: TENANT };
     },
   };
   return { deps, asked };

@@ -1,0 +1,29 @@
+/** What an access token of Entra says of itself. Not verified: only for tokens that Entra has just given us. */
+import { z } from "zod";
+
+/** The claims that we go by. `tenantId` and `objectId` say whose token it is. */
+export type TokenClaims = {
+  readonly expiresAt: Date;
+  readonly audience: string;
+  readonly tenantId: string;
+  readonly objectId: string;
+};
+
+const claimsSchema = z.object({
+  exp: z.number().int().min(0).max(4_102_444_800),
+  aud: z.string(),
+  tid: z.guid().toLowerCase(),
+  oid: z.guid().toLowerCase(),
+});
+
+/** Null for what is no token, or says less: the cause may repeat the token and is dropped. */
+export function readClaims(token: string): TokenClaims | null {
+  const [, payload = "", , more] = token.split(".");
+  if (more !== undefined) return null;
+  try {
+    const { exp, aud, tid, oid } = claimsSchema.parse(JSON.parse(Buffer.from(payload, "base64url").toString("utf8")));
+    return { expiresAt: new Date(exp * 1000), audience: aud, tenantId: tid, objectId: oid };
+  } catch {
+    return null;
+  }
+}
