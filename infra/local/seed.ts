@@ -27,6 +27,24 @@ const keyVault = z.strictObject({
   /** Versions of each, oldest first. */
   secrets: z.record(z.string(), z.array(secretVersion).min(1)),
 });
+/** What an application or an identity trusts in the place of a secret: tokens of that issuer for that subject. */
+const federatedCredential = z.strictObject({
+  name: z.string().min(3).max(120),
+  issuer: z.url(),
+  /** Compared as it stands. */
+  subject: z.string().min(1),
+  audiences: z.array(z.string()).length(1),
+});
+/** A user-assigned managed identity. */
+const identity = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9][\w-]{2,127}$/),
+  clientId: guid,
+  principalId: guid,
+  /** Whether the Functions app may ask for its tokens. */
+  attachedToApp: z.boolean().default(false),
+  federatedCredentials: z.array(federatedCredential).default([]),
+});
+const tenant = z.strictObject({ id: guid, name: z.string(), domain: z.string() });
 const numericId = z.string().regex(/^[1-9][0-9]*$/);
 const githubJob = z.strictObject({
   name: z.string(),
@@ -42,13 +60,20 @@ const githubJob = z.strictObject({
   requestToken: z.string(),
 });
 const schema = z.strictObject({
-  tenant: z.strictObject({ id: guid, name: z.string(), domain: z.string() }),
+  tenant,
+  /** Tenants beside ours, with neither users nor applications of their own. */
+  otherTenants: z.array(tenant).default([]),
   applications: z.array(
     z.strictObject({
       name: z.string(),
       clientId: guid,
       objectId: guid,
       secret: z.string().optional(),
+      /** It signs in with a certificate too, which is made at the first start. */
+      certificate: z.boolean().default(false),
+      federatedCredentials: z.array(federatedCredential).default([]),
+      /** Names of other tenants in which it has a service principal too, with that one's object id. */
+      tenants: z.array(z.strictObject({ tenant: z.string(), objectId: guid })).default([]),
       identifierUris: z.array(z.string()).default([]),
       accessTokenVersion: z.union([z.literal(1), z.literal(2)]).default(1),
       groupClaims: z.boolean().default(false),
@@ -72,12 +97,15 @@ const schema = z.strictObject({
     z.strictObject({
       id: guid,
       name: z.string(),
+      /** Name of the tenant that it belongs to; the first one if left out. */
+      tenant: z.string().optional(),
       resourceGroups: z.array(
         z.strictObject({
           name: z.string(),
           location: z.string(),
           storageAccounts: z.array(storageAccount).default([]),
           keyVaults: z.array(keyVault).default([]),
+          identities: z.array(identity).default([]),
         }),
       ),
     }),
@@ -88,12 +116,49 @@ const schema = z.strictObject({
 
 /** The tenant as the file has it, every default filled in. */
 export type Seed = z.infer<typeof schema>;
+/** A tenant of the seed. */
+export type SeedTenant = Seed["tenant"];
+/** See federatedCredential. */
+export type FederatedCredential = z.infer<typeof federatedCredential>;
+/** A user-assigned managed identity of the seed. */
+export type SeedIdentity = z.infer<typeof identity>;
 /** A storage account with the ARM id of where it stands. */
 export type SeedStorageAccount = Seed["subscriptions"][number]["resourceGroups"][number]["storageAccounts"][number];
 
 /** @throws ZodError when the file does not fit its schema: the local system must not start half-made. */
 export function loadSeed(file: URL | string = new URL("./seed.yaml", import.meta.url)): Seed {
   return schema.parse(parse(readFileSync(file, "utf8")));
+}
+
+/** All tenants, ours first. */
+export function tenantsOf(seed: Seed): readonly SeedTenant[] {
+  return [seed.tenant, ...seed.otherTenants];
+}
+
+/**
+ * The tenant that a subscription belongs to.
+ * @throws Error when the seed has none of that name
+ */
+export function tenantOf(seed: Seed, subscription: Pick<Seed["subscriptions"][number], "tenant">): SeedTenant {
+  if (subscription.tenant === undefined) return seed.tenant;
+  const found = tenantsOf(seed).find(({ name }) => name === subscription.tenant);
+  if (found === undefined) throw new Error(`seed: tenant "${subscription.tenant}" is unknown`);
+  return found;
+}
+
+/** Every managed identity of the seed with its ARM id, resource group, subscription and tenant. */
+export function identitiesOf(seed: Seed) {
+  return seed.subscriptions.flatMap((subscription) =>
+    subscription.resourceGroups.flatMap((group) =>
+      group.identities.map((one) => ({
+        identity: one,
+        group,
+        subscription,
+        tenant: tenantOf(seed, subscription),
+        id: `/subscriptions/${subscription.id}/resourceGroups/${group.name}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${one.name}`,
+      })),
+    ),
+  );
 }
 
 /** Every storage account of the seed with its ARM id, resource group and subscription. */

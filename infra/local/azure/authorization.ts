@@ -1,5 +1,5 @@
 /** Azure RBAC over the role assignments of the seed file; used by ARM, Key Vault and the storage guard. */
-import { keyVaultsOf, type Seed, storageAccountsOf } from "../seed.ts";
+import { identitiesOf, keyVaultsOf, type Seed, storageAccountsOf, tenantOf } from "../seed.ts";
 import { BUILT_IN_ROLES, type RoleDefinition } from "./built-in-roles.ts";
 import { CUSTOM_ROLES } from "./custom-roles.ts";
 import type { Authorization, Principal } from "./ports.ts";
@@ -88,6 +88,15 @@ function principalIdOf(seed: Seed, name: string): string {
     ...seed.users.filter((user) => user.name === name).map((user) => user.objectId),
     ...seed.groups.filter((group) => group.name === name).map((group) => group.id),
     ...seed.applications.filter((application) => application.name === name).map((application) => application.objectId),
+    // A service principal in another tenant: the application's name, `@`, that tenant's domain.
+    ...seed.applications.flatMap((application) =>
+      application.tenants
+        .filter(({ tenant }) => name === `${application.name}@${tenantOf(seed, { tenant }).domain}`)
+        .map(({ objectId }) => objectId),
+    ),
+    ...identitiesOf(seed)
+      .filter(({ identity }) => identity.name === name)
+      .map(({ identity }) => identity.principalId),
   ];
   return exactlyOne(found, `principal "${name}"`);
 }
