@@ -39,6 +39,10 @@ export type ConnectorStore = {
   find(nameOrId: string): Promise<{ connector: Connector; etag: string } | null>;
   /** At most `limit` connectors whose names follow `after`, in order. */
   list(after: string | null, limit: number): Promise<readonly Connector[]>;
+  /** Replaces a connector that is still as it was read; its name and id stay. Its new ETag, or null when it is not. */
+  replace(connector: Connector, etag: string): Promise<string | null>;
+  /** Deletes a connector that is still as it was read; false when it is not. */
+  removeIf(connector: Connector, etag: string): Promise<boolean>;
   /** Takes back an insert whose registration failed afterwards. */
   remove(connector: Connector): Promise<void>;
 };

@@ -64,11 +64,19 @@ export function createConnectorStore(table: Table): ConnectorStore {
     async find(nameOrId) {
       if (!UUID.test(nameOrId)) return findByName(nameOrId);
       const pointer = await table.get(PARTITION, `i~${nameOrId.toLowerCase()}`);
-      return typeof pointer?.name === "string" ? findByName(pointer.name) : null;
+      const found = typeof pointer?.name === "string" ? await findByName(pointer.name) : null;
+      // A pointer may outlive its connector for a moment, and the name may have become another's.
+      return found?.connector.id === nameOrId.toLowerCase() ? found : null;
     },
     async list(after, limit) {
       const rows = await table.range({ partitionKey: PARTITION, after: `n~${after ?? ""}`, before: NAMES.end, limit });
       return rows.map(fromRow);
+    },
+    replace: (connector, etag) => table.replace(toRow(connector), etag),
+    async removeIf(connector, etag) {
+      if (!(await table.removeIf(PARTITION, `n~${connector.name}`, etag))) return false;
+      await table.remove(PARTITION, [`i~${connector.id}`]);
+      return true;
     },
     async remove(connector) {
       // Only our own row: the name may be another's, and then our insert wrote nothing at all.

@@ -161,17 +161,32 @@ export function azureView(
 /** Connectors in memory. */
 export function connectorStore(journal: string[] = []): ConnectorStore & { readonly rows: Map<string, Connector> } {
   const rows = new Map<string, Connector>();
+  // A row that a test puts there itself has the first ETag.
+  const versions = new Map<string, number>();
+  const etagOf = (name: string) => `W/"${versions.get(name) ?? 1}"`;
+  const isAsRead = ({ name, id }: Connector, etag: string) => rows.get(name)?.id === id && etagOf(name) === etag;
   return {
     rows,
     async insert(added) {
       journal.push("store.insert");
       if (rows.has(added.name)) throw new ConflictError("NAME_TAKEN", "taken");
       rows.set(added.name, added);
-      return { etag: 'W/"1"' };
+      return { etag: etagOf(added.name) };
+    },
+    async replace(changed, etag) {
+      journal.push("store.replace");
+      if (!isAsRead(changed, etag)) return null;
+      rows.set(changed.name, changed);
+      versions.set(changed.name, (versions.get(changed.name) ?? 1) + 1);
+      return etagOf(changed.name);
+    },
+    async removeIf(removed, etag) {
+      journal.push("store.removeIf");
+      return isAsRead(removed, etag) && rows.delete(removed.name);
     },
     async find(nameOrId) {
       const found = rows.get(nameOrId) ?? [...rows.values()].find(({ id }) => id === nameOrId);
-      return found === undefined ? null : { connector: found, etag: 'W/"1"' };
+      return found === undefined ? null : { connector: found, etag: etagOf(found.name) };
     },
     async list(after, limit) {
       const names = [...rows.keys()].filter((name) => after === null || name > after).sort();
