@@ -70,7 +70,15 @@ function stepsFor(azure: EmulatedAzure, apiUrl: string | undefined): Step[] {
     bash: exports.join("\n"),
   };
   if (apiUrl !== undefined) return [clients, ...tokenSteps(azure.seed), ...firstCalls(azure.seed, apiUrl)];
-  return [clients, { comment: "Then, in the folder of the app:", bash: "npm run build && func start" }];
+  const settings = Object.entries(azure.appEnv).map(([name, value]) => `export ${name}=${quote(value)}`);
+  return [
+    clients,
+    {
+      comment: "Where App Service tells the app to ask for tokens of its managed identities.",
+      bash: settings.join("\n"),
+    },
+    { comment: "Then, in the folder of the app:", bash: "npm run build && func start" },
+  ];
 }
 
 function tokenSteps(seed: Seed): Step[] {

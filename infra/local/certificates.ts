@@ -9,6 +9,7 @@ import * as x509 from "@peculiar/x509";
 export const SERVER_NAMES = [
   "localhost",
   "login.microsoftonline.com",
+  "login.microsoft.com",
   "login.windows.net",
   "sts.windows.net",
   "management.azure.com",

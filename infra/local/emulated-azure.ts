@@ -1,6 +1,8 @@
 /** Starts the emulated Azure, without a Functions host, in this process. Called by system.ts and the contract tests. */
+import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { openClientCertificates } from "./azure/entra/client-certificates.ts";
 import { startAzurite } from "./azurite.ts";
 import { openCertificates } from "./certificates.ts";
 import type { ChildExit } from "./child.ts";
@@ -8,6 +10,7 @@ import { startConnectProxy } from "./connect-proxy.ts";
 import { startControl } from "./control.ts";
 import { createFaults } from "./faults.ts";
 import { createFront } from "./front.ts";
+import { startIdentityServer } from "./identity-server.ts";
 import { checkPortsAreFree, type Ports } from "./ports.ts";
 import { createRequestLog } from "./request-log.ts";
 import { loadSeed, type Seed } from "./seed.ts";
@@ -41,6 +44,8 @@ export type EmulatedAzure = {
   readonly seed: Seed;
   /** Environment variables that send a client (curl, az, Python, Node) to this Azure. */
   readonly clientEnv: Readonly<Record<string, string>>;
+  /** What App Service tells the app alone: where it gets tokens of its managed identities, and the secret it shows there. */
+  readonly appEnv: Readonly<{ IDENTITY_ENDPOINT: string; IDENTITY_HEADER: string }>;
   readonly azuriteLog: string;
   stop(): Promise<void>;
 };
@@ -75,7 +80,11 @@ async function startParts(
   await checkPortsAreFree(ports);
   const now = () => new Date();
   const state = openStateStore(join(stateDir, "state"));
-  const certificates = await openCertificates(join(stateDir, "certificates"), now);
+  const certificateFolder = join(stateDir, "certificates");
+  const certificates = await openCertificates(certificateFolder, now);
+  const clientCertificates = await openClientCertificates(certificateFolder, seed, now);
+  // Kept, so that `func start` goes on after a restart of the local Azure.
+  const { secret } = state.document("managed-identity", () => ({ secret: randomUUID() })).read();
 
   const azuriteLog = join(stateDir, "azurite.log");
   rmSync(azuriteLog, { force: true });
@@ -86,6 +95,8 @@ async function startParts(
   const services = await createServices({
     seed,
     state,
+    certificates: clientCertificates,
+    identitySecret: secret,
     azurite,
     ca: certificates.ca,
     settleMs,
@@ -94,17 +105,20 @@ async function startParts(
   });
   const log = createRequestLog();
   const faults = createFaults({ log, now });
-  const front = createFront(services, certificates, faults.intercept);
+  const front = createFront(services.named, certificates, faults.intercept);
   ends.push(() => front.close());
   const proxy = await startConnectProxy(front, ports.proxy ?? 0);
   ends.push(() => proxy.close());
-  const names = services.map(({ name }) => name);
+  const identity = await startIdentityServer(services.managedIdentity, faults.intercept, ports.identity ?? 0);
+  ends.push(() => identity.close());
+  const names = [...services.named, services.managedIdentity].map(({ name }) => name);
   const control = await startControl({ faults, log, services: names }, ports.control ?? 0);
   ends.push(() => control.close());
 
   const { caFile, ca } = certificates;
   const clientEnv = clientEnvironment(proxy.url, caFile);
-  return { stateDir, proxyUrl: proxy.url, controlUrl: control.url, caFile, ca, seed, clientEnv, azuriteLog };
+  const appEnv = { IDENTITY_ENDPOINT: identity.endpoint, IDENTITY_HEADER: secret };
+  return { stateDir, proxyUrl: proxy.url, controlUrl: control.url, caFile, ca, seed, clientEnv, appEnv, azuriteLog };
 }
 
 /** Every client reads some of these; no client reads all. */

@@ -1,4 +1,4 @@
-/** Makes this very process a client of a running local system. Called by the demo and by contract tests. */
+/** Makes this very process a client of a running local system. Called by the demo and by tests. */
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 
 /**
@@ -9,14 +9,20 @@ import { getCACertificates, setDefaultCACertificates } from "node:tls";
 export function enterLocalAzure(system: {
   readonly ca: string;
   readonly clientEnv: Readonly<Record<string, string>>;
+  readonly appEnv: Readonly<Record<string, string>>;
 }): () => void {
   const trusted = getCACertificates("default");
-  const { HTTPS_PROXY, NO_PROXY } = process.env;
+  const { HTTPS_PROXY, NO_PROXY, IDENTITY_ENDPOINT, IDENTITY_HEADER } = process.env;
   setDefaultCACertificates([...trusted, system.ca]);
-  setVariables({ HTTPS_PROXY: system.clientEnv.HTTPS_PROXY, NO_PROXY: system.clientEnv.NO_PROXY });
+  setVariables({
+    HTTPS_PROXY: system.clientEnv.HTTPS_PROXY,
+    NO_PROXY: system.clientEnv.NO_PROXY,
+    // For credentials of managed identities: the process stands for the app.
+    ...system.appEnv,
+  });
   return () => {
     setDefaultCACertificates(trusted);
-    setVariables({ HTTPS_PROXY, NO_PROXY });
+    setVariables({ HTTPS_PROXY, NO_PROXY, IDENTITY_ENDPOINT, IDENTITY_HEADER });
   };
 }
 

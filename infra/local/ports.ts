@@ -2,10 +2,15 @@
 import { createServer } from "node:net";
 
 /** Which server has which port; 0 takes a free one. */
-export type Ports = { readonly host: number; readonly proxy: number; readonly control: number };
+export type Ports = {
+  readonly host: number;
+  readonly proxy: number;
+  readonly control: number;
+  readonly identity: number;
+};
 
 /** What `npm start` takes: 7071 is where `func start` listens, the others are near it. */
-export const DEFAULT_PORTS: Ports = { host: 7071, proxy: 7080, control: 7081 };
+export const DEFAULT_PORTS: Ports = { host: 7071, proxy: 7080, control: 7081, identity: 7082 };
 
 /** Thrown before anything is started when another program listens on a port. */
 export class PortInUseError extends Error {
@@ -20,7 +25,7 @@ export class PortInUseError extends Error {
 
 /** @throws PortInUseError for the first port that is taken */
 export async function checkPortsAreFree(ports: Partial<Ports>): Promise<void> {
-  for (const server of ["host", "proxy", "control"] as const) {
+  for (const server of ["host", "proxy", "control", "identity"] as const) {
     const port = ports[server] ?? 0;
     if (port !== 0 && !(await isFree(port))) throw new PortInUseError(server, port);
   }

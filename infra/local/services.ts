@@ -1,9 +1,14 @@
 /** The emulated Azure services, wired to each other. Called by system.ts. */
 import { createArm } from "./azure/arm/arm.ts";
 import { createAuthorization } from "./azure/authorization.ts";
+import type { RegisteredCertificate } from "./azure/entra/client-certificates.ts";
 import { createEntra } from "./azure/entra/entra.ts";
+import { openSigningKey } from "./azure/entra/signing-key.ts";
+import { ISSUER as GITHUB_ISSUER } from "./azure/github/claims.ts";
+import { keyId as githubKeyId } from "./azure/github/discovery.ts";
 import { createGitHub } from "./azure/github/github.ts";
 import { createKeyVault } from "./azure/key-vault/key-vault.ts";
+import { createManagedIdentity } from "./azure/managed-identity/managed-identity.ts";
 import { createDelegationKeyRegister } from "./azure/revoked-keys.ts";
 import { createStorage } from "./azure/storage/storage.ts";
 import type { Azurite } from "./azurite.ts";
@@ -11,7 +16,16 @@ import type { Seed } from "./seed.ts";
 import type { Service } from "./service.ts";
 import type { StateStore } from "./state.ts";
 
+/** Where GitHub's key is kept, and the subject of its certificate. */
+const GITHUB_KEY = { document: "github", subject: `CN=${new URL(GITHUB_ISSUER).host}` };
+
+/** The services by their real names, and the one that is reached by a port of its own. */
+export type Services = { readonly named: readonly Service[]; readonly managedIdentity: Service };
+
 /**
+ * A first start makes the signing keys.
+ * @param deps.certificates with which applications sign in
+ * @param deps.identitySecret what the app shows at the managed identity endpoint
  * @param deps.ca PEM text of the authority behind Azurite's certificate
  * @param deps.settleMs milliseconds until a deletion or recovery shows in a key vault
  * @param deps.revocationDelayMs milliseconds until revoked user delegation keys stop working; 0 if left out
@@ -19,22 +33,28 @@ import type { StateStore } from "./state.ts";
 export async function createServices(deps: {
   readonly seed: Seed;
   readonly state: StateStore;
+  readonly certificates: readonly RegisteredCertificate[];
+  readonly identitySecret: string;
   readonly azurite: Azurite;
   readonly ca: string;
   readonly settleMs?: number | undefined;
   readonly revocationDelayMs?: number | undefined;
   readonly now: () => Date;
-}): Promise<readonly Service[]> {
-  const { seed, state, ca, settleMs, revocationDelayMs, now } = deps;
+}): Promise<Services> {
+  const { seed, state, certificates, ca, settleMs, revocationDelayMs, now } = deps;
   const { blobPort, queuePort, tablePort } = deps.azurite;
   const authorization = createAuthorization(seed);
-  const { service: entra, tokens } = await createEntra({ seed, state, now });
+  const key = await openSigningKey(state, now);
+  const githubKey = await openSigningKey(state, now, GITHUB_KEY);
+  const issuers = new Map([[GITHUB_ISSUER, { kid: githubKeyId(githubKey), publicKey: githubKey.publicKey }]]);
+  const { service: entra, tokens } = await createEntra({ seed, key, certificates, issuers, now });
   const delegationKeys = createDelegationKeyRegister({ state, now, delayMs: revocationDelayMs });
   const azurite = { blobPort, queuePort, tablePort, ca };
   const storage = await createStorage({ seed, tokens, authorization, azurite, delegationKeys, now });
   await storage.seedContainers();
   const arm = await createArm({ seed, tokens, authorization, containers: storage.containers, delegationKeys, now });
   const keyVault = await createKeyVault({ seed, state, tokens, authorization, settleMs, now });
-  const github = await createGitHub({ seed, state, now });
-  return [entra, arm, keyVault, storage.service, github];
+  const github = await createGitHub({ seed, key: githubKey, now });
+  const managedIdentity = await createManagedIdentity({ seed, key, secret: deps.identitySecret, now });
+  return { named: [entra, arm, keyVault, storage.service, github], managedIdentity };
 }

@@ -12,12 +12,18 @@ import { startLocalSystem } from "./system.ts";
 
 const APP_ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const DEFAULT_STATE_DIR = fileURLToPath(new URL("../../.local", import.meta.url));
-const FLAGS: Readonly<Record<keyof Ports, string>> = { host: "port", proxy: "proxy-port", control: "control-port" };
+const FLAGS: Readonly<Record<keyof Ports, string>> = {
+  host: "port",
+  proxy: "proxy-port",
+  control: "control-port",
+  identity: "identity-port",
+};
 
 const USAGE = `npm start -- [options]
   --port N           port of the API (default ${DEFAULT_PORTS.host}; 0 takes a free one, also below)
   --proxy-port N     port of the CONNECT proxy (default ${DEFAULT_PORTS.proxy})
   --control-port N   port of the control endpoint (default ${DEFAULT_PORTS.control})
+  --identity-port N  port of the managed identity endpoint (default ${DEFAULT_PORTS.identity})
   --state-dir DIR    where state is kept (default .local)
   --without-host     the local Azure alone, for use with func start
 `;
@@ -34,6 +40,7 @@ function readOptions(): Options | "help" {
       port,
       "proxy-port": port,
       "control-port": port,
+      "identity-port": port,
       "state-dir": { type: "string", default: DEFAULT_STATE_DIR },
       "without-host": { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -52,6 +59,7 @@ function readOptions(): Options | "help" {
       host: portOf("host", values.port),
       proxy: portOf("proxy", values["proxy-port"]),
       control: portOf("control", values["control-port"]),
+      identity: portOf("identity", values["identity-port"]),
     },
     stateDir: values["state-dir"],
     withHost: !values["without-host"],

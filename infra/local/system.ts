@@ -37,9 +37,9 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
   const hostLog = join(azure.stateDir, "host.log");
   let host: FunctionsHost | undefined;
   const startHost = async (port: number) => {
-    const { stateDir, clientEnv } = azure;
+    const { stateDir, clientEnv, appEnv } = azure;
     const own = { NODE_COMPILE_CACHE: join(stateDir, "compile-cache"), ...options.env };
-    const env = { ...process.env, ...clientEnv, ...own };
+    const env = { ...process.env, ...clientEnv, ...appEnv, ...own };
     const started = await startFunctionsHost({ appRoot, port, stateDir, logFile: hostLog, env });
     void started.child.exited.then((exit) => started.child.isStopping() || options.onChildExit?.("host", exit));
     host = started;

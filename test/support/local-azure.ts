@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { setGlobalProxyFromEnv } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { type EmulatedAzure, startEmulatedAzure } from "../../infra/local/emulated-azure.ts";
+import { enterLocalAzure } from "../../infra/local/in-process-client.ts";
 
 /** A local Azure without the Functions host, on free ports. */
 export type LocalAzure = EmulatedAzure;
 /**
- * One a test file: it sets `HTTPS_PROXY` and the trusted certificates of this process.
+ * One a test file: it sets the proxy, the managed identity endpoint and the trusted certificates of this process.
  * @param options.settleMs milliseconds until a deletion or recovery shows in a key vault
  * @param options.revocationDelayMs milliseconds until revoked user delegation keys stop working; 0 if left out
  * @param options.stateDir kept after `stop`; without it, a temporary folder that `stop` removes
@@ -19,11 +19,7 @@ export async function startLocalAzure(
 ): Promise<LocalAzure> {
   const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), "latchkey-azure-"));
   const system = await startEmulatedAzure({ ...options, stateDir });
-  const trustedBefore = getCACertificates("default");
-  const envBefore = { HTTPS_PROXY: process.env.HTTPS_PROXY, NO_PROXY: process.env.NO_PROXY };
-  process.env.HTTPS_PROXY = system.clientEnv.HTTPS_PROXY;
-  process.env.NO_PROXY = system.clientEnv.NO_PROXY;
-  setDefaultCACertificates([...trustedBefore, system.ca]);
+  const leave = enterLocalAzure(system);
   // For Node's own fetch, by which the product asks for keys of issuers.
   const proxyOff = setGlobalProxyFromEnv(process.env);
   return {
@@ -31,11 +27,7 @@ export async function startLocalAzure(
     async stop() {
       proxyOff();
       await system.stop();
-      setDefaultCACertificates(trustedBefore);
-      for (const [name, value] of Object.entries(envBefore)) {
-        if (value === undefined) delete process.env[name];
-        else process.env[name] = value;
-      }
+      leave();
       if (options.stateDir === undefined) rmSync(stateDir, { recursive: true, force: true });
     },
   };

@@ -36,8 +36,8 @@ export async function serveSharedSystems(): Promise<SharedSystems> {
   app.get<{ Params: { worker: string } }>("/:worker", async ({ params: { worker } }): Promise<System> => {
     const started = systems.get(worker) ?? start();
     systems.set(worker, started);
-    const { apiUrl, proxyUrl, controlUrl, ca, clientEnv, seed, stateDir, hostLog, azuriteLog } = await started;
-    return { apiUrl, proxyUrl, controlUrl, ca, clientEnv, seed, stateDir, hostLog, azuriteLog };
+    const { apiUrl, proxyUrl, controlUrl, ca, clientEnv, appEnv, seed, stateDir, hostLog, azuriteLog } = await started;
+    return { apiUrl, proxyUrl, controlUrl, ca, clientEnv, appEnv, seed, stateDir, hostLog, azuriteLog };
   });
   await app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = app.server.address() as AddressInfo;

@@ -10,7 +10,7 @@ const APP_ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** Where a running system is found, and its seed: everything that can be sent to another process. */
 export type System = Pick<
   LocalSystem,
-  "apiUrl" | "proxyUrl" | "controlUrl" | "ca" | "clientEnv" | "seed" | "stateDir" | "hostLog" | "azuriteLog"
+  "apiUrl" | "proxyUrl" | "controlUrl" | "ca" | "clientEnv" | "appEnv" | "seed" | "stateDir" | "hostLog" | "azuriteLog"
 >;
 
 /** Settings for files that ask as one caller for what a hundred would ask for. */

@@ -19,10 +19,14 @@ export type TokenRefusal = "malformed" | "signature" | "expired" | "notYetValid"
 
 /** Checks the access tokens of the local Entra. */
 export type AccessTokens = {
-  /** `audiences`: those the service takes, compared without regard to a trailing slash. */
+  /**
+   * @param audiences those the service takes, compared without regard to a trailing slash
+   * @param tenantId the only tenant whose tokens the service takes; every tenant's if left out
+   */
   verify(
     token: string,
     audiences: readonly string[],
+    tenantId?: string,
   ): Promise<{ ok: true; claims: AccessTokenClaims } | { ok: false; reason: TokenRefusal }>;
 };
 

@@ -12,6 +12,7 @@ const azure = {
   ca: "",
   seed: loadSeed(),
   clientEnv: { SSL_CERT_FILE: "/home/it's me/.local/certificates/ca.pem" },
+  appEnv: { IDENTITY_ENDPOINT: "http://127.0.0.1:7082/msi/token", IDENTITY_HEADER: "secret" },
   azuriteLog: "/azurite.log",
   stop: async () => {},
 };

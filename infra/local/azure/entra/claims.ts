@@ -10,11 +10,13 @@ export const BACK_DATED_SECONDS = 300;
 /** The one delegated permission that every resource offers; Azure's own services have no other. */
 export const DELEGATED_PERMISSION = "user_impersonation";
 
+/** How a client proved itself, as `appidacr` and `azpacr` say it: not at all, with a secret, with a signed assertion. */
+export type ClientProof = "0" | "1" | "2";
+
 /** Who a token is for. */
 export type Subject = {
   readonly client: Client;
-  /** The client proved itself with a secret. */
-  readonly authenticated: boolean;
+  readonly proof: ClientProof;
   /** The client declared that it understands continuous access evaluation (client capability `cp1`). */
   readonly understandsRevocation: boolean;
   readonly user: User | undefined;
@@ -32,11 +34,10 @@ export const issuerV2 = (tenantId: string) => `https://login.microsoftonline.com
 
 /** Claims of an access token for `resource`, in the order in which Entra writes them. */
 export function accessTokenClaims(seed: Seed, resource: Resource, subject: Subject, lifetime: Lifetime): Claims {
-  const { client, authenticated, understandsRevocation, user } = subject;
+  const { client, proof, understandsRevocation, user } = subject;
   const tenantId = seed.tenant.id;
   const v1 = <T>(value: T) => (resource.tokenVersion === 1 ? value : undefined);
   const v2 = <T>(value: T) => (resource.tokenVersion === 2 ? value : undefined);
-  const proof = authenticated ? "1" : "0";
   return withoutUndefined({
     aud: resource.audience,
     iss: v1(issuerV1(tenantId)) ?? issuerV2(tenantId),
@@ -67,6 +68,7 @@ export function accessTokenClaims(seed: Seed, resource: Resource, subject: Subje
     uti: uniqueTokenId(),
     ver: `${resource.tokenVersion}.0`,
     xms_cc: understandsRevocation ? ["cp1"] : undefined,
+    xms_mirid: user ? undefined : client.managedIdentity,
   });
 }
 

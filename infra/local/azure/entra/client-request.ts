@@ -1,5 +1,7 @@
 /** A request at a token endpoint: its parameters, and whether the client is who it says. Used by token-endpoint.ts. */
 import type { Seed } from "../../seed.ts";
+import type { ClientProof } from "./claims.ts";
+import { type AssertionDeps, checkClientAssertion } from "./client-assertion.ts";
 import { type Client, findClient, sameSecret, type TenantName } from "./directory.ts";
 import {
   clientCredentialMissing,
@@ -43,24 +45,33 @@ export function sharedEndpointAllowed(request: ClientRequest, forUsers: boolean)
   if (request.tenant === "shared" && !forUsers) throw noTenantInRequest();
 }
 
+/** The one type of assertion that the local Entra takes. */
+const JWT_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
 /**
- * Checks the client's secret.
- * @returns true if it proved itself, false for a public client in a user's sign-in
- * @throws SignInError when a secret is wrong, missing or out of place
+ * Checks the client's secret or signed assertion.
+ * @throws SignInError when it is wrong, missing or out of place
  */
-export function authenticateClient(client: Client, request: ClientRequest, grantType: string): boolean {
-  if (request.form.has("client_assertion")) throw new NotEmulated(" with client_assertion");
-  const secret = request.form.get("client_secret");
-  if (grantType === "client_credentials") {
-    if (!secret) throw clientCredentialMissing();
-    if (client.secret === undefined || !sameSecret(secret, client.secret)) throw secretWrong(client.clientId);
-    return true;
+export async function authenticateClient(
+  deps: AssertionDeps & { readonly seed: Seed },
+  client: Client,
+  request: ClientRequest,
+  grantType: string,
+): Promise<ClientProof> {
+  const { form } = request;
+  const secret = form.get("client_secret");
+  const assertion = form.get("client_assertion");
+  if (grantType !== "client_credentials" && client.isPublic) {
+    if (secret || assertion) throw publicClientWithSecret();
+    return "0";
   }
-  if (client.secret === undefined) {
-    if (secret) throw publicClientWithSecret();
-    return false;
+  if (assertion) {
+    const type = requireParameter(request, "client_assertion_type");
+    if (type !== JWT_ASSERTION) throw new NotEmulated(" with that client_assertion_type");
+    await checkClientAssertion(deps, deps.seed.tenant, client, assertion);
+    return "2";
   }
-  if (!secret) throw confidentialClientWithoutSecret();
-  if (!sameSecret(secret, client.secret)) throw secretWrong(client.clientId);
-  return true;
+  if (!secret) throw grantType === "client_credentials" ? clientCredentialMissing() : confidentialClientWithoutSecret();
+  if (client.secret === undefined || !sameSecret(secret, client.secret)) throw secretWrong(client.clientId);
+  return "1";
 }

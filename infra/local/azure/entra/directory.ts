@@ -1,15 +1,20 @@
 /** Who and what is in the tenant: tenants by name, clients, users and their app roles. Read by the token endpoint. */
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { Seed } from "../../seed.ts";
+import { type FederatedCredential, identitiesOf, type Seed, tenantOf, tenantsOf } from "../../seed.ts";
 
 /** An app registration of the seed. */
 export type Application = Seed["applications"][number];
 /** A user of the seed. */
 export type User = Seed["users"][number];
-/** An application that asks for tokens. */
+/** An application or a managed identity that asks for tokens. */
 export type Client = Pick<Application, "name" | "clientId"> & {
   readonly objectId: string | undefined;
   readonly secret: string | undefined;
+  readonly federatedCredentials: readonly FederatedCredential[];
+  /** Anybody may call itself by its id: it has nothing to prove itself with. */
+  readonly isPublic: boolean;
+  /** `xms_mirid`: ARM id of a managed identity, in the form in which tokens say it; undefined for an application. */
+  readonly managedIdentity: string | undefined;
 };
 
 /** Microsoft's own public clients, which are in every tenant and with which people sign in from a terminal. */
@@ -19,6 +24,9 @@ const FIRST_PARTY_CLIENTS: readonly Client[] = [
     clientId: "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
     objectId: undefined,
     secret: undefined,
+    federatedCredentials: [],
+    isPublic: true,
+    managedIdentity: undefined,
   },
 ];
 
@@ -39,8 +47,53 @@ export function tenantNamed(seed: Seed, segment: string): TenantName {
 export function findClient(seed: Seed, clientId: string): Client | undefined {
   const id = clientId.toLowerCase();
   const own = seed.applications.find((application) => application.clientId.toLowerCase() === id);
-  if (own === undefined) return FIRST_PARTY_CLIENTS.find((client) => client.clientId === id);
-  return { name: own.name, clientId: own.clientId, objectId: own.objectId, secret: own.secret };
+  if (own === undefined) {
+    return identityClients(seed).find((client) => client.clientId.toLowerCase() === id) ?? firstParty(id);
+  }
+  const { name, secret, certificate, federatedCredentials } = own;
+  const isPublic = secret === undefined && !certificate && federatedCredentials.length === 0;
+  return {
+    name,
+    clientId: own.clientId,
+    objectId: own.objectId,
+    secret,
+    federatedCredentials,
+    isPublic,
+    managedIdentity: undefined,
+  };
+}
+
+/** The managed identities of the tenant as clients. */
+export function identityClients(seed: Seed): Client[] {
+  return identitiesOf(seed)
+    .filter(({ tenant }) => tenant.id === seed.tenant.id)
+    .map(({ identity, id }) => ({
+      name: identity.name,
+      clientId: identity.clientId,
+      objectId: identity.principalId,
+      secret: undefined,
+      federatedCredentials: identity.federatedCredentials,
+      isPublic: false,
+      managedIdentity: id.replace("/resourceGroups/", "/resourcegroups/"),
+    }));
+}
+
+const firstParty = (clientId: string) => FIRST_PARTY_CLIENTS.find((client) => client.clientId === clientId);
+
+/**
+ * The seed as another of its tenants sees it: only the applications that have a service principal there, under that
+ * one's object id, and nobody else. The first tenant sees the seed as it stands.
+ */
+export function directoriesOf(seed: Seed): readonly Seed[] {
+  return tenantsOf(seed).map((tenant) => {
+    if (tenant.id === seed.tenant.id) return seed;
+    const applications = seed.applications.flatMap((application) =>
+      application.tenants
+        .filter((place) => tenantOf(seed, place).id === tenant.id)
+        .map(({ objectId }) => ({ ...application, objectId })),
+    );
+    return { ...seed, tenant, otherTenants: tenantsOf(seed).filter((one) => one !== tenant), applications, users: [] };
+  });
 }
 
 /** The user with that sign-in name, compared without regard to case. */

@@ -2,29 +2,41 @@
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Seed } from "../../seed.ts";
 import type { Service } from "../../service.ts";
-import type { StateStore } from "../../state.ts";
 import type { AccessTokens } from "../ports.ts";
 import { DISCOVERY_HEADERS, formOf, headersFor, refuse, TOKEN_HEADERS } from "./answer.ts";
+import { issuerV2 } from "./claims.ts";
+import type { IssuerKey } from "./client-assertion.ts";
+import type { RegisteredCertificate } from "./client-certificates.ts";
 import { NotEmulated } from "./client-request.ts";
-import { tenantNamed } from "./directory.ts";
+import { directoriesOf, tenantNamed } from "./directory.ts";
 import { instanceDiscovery, keySet, openIdConfigurationV1, openIdConfigurationV2, userRealm } from "./discovery.ts";
 import { tenantNotFound, tenantNotFoundForToken } from "./errors.ts";
 import { createAccessTokens } from "./signed-tokens.ts";
-import { openSigningKey } from "./signing-key.ts";
+import type { SigningKey } from "./signing-key.ts";
 import { tokenV1, tokenV2 } from "./token-endpoint.ts";
 
 /** What Entra is made of. `now` is the clock of tokens and errors. */
-export type EntraDeps = { readonly seed: Seed; readonly state: StateStore; readonly now: () => Date };
+export type EntraDeps = {
+  readonly seed: Seed;
+  readonly key: SigningKey;
+  readonly certificates: readonly RegisteredCertificate[];
+  /** Keys of other issuers whose tokens applications may sign in with, by `iss`. */
+  readonly issuers: ReadonlyMap<string, IssuerKey>;
+  readonly now: () => Date;
+};
 
 type TenantRoute = { Params: { tenant: string } };
 
-/** Makes the service and the check of its tokens; a first start makes the signing key too. */
-export async function createEntra({
-  seed,
-  state,
-  now,
-}: EntraDeps): Promise<{ service: Service; tokens: AccessTokens }> {
-  const key = await openSigningKey(state, now);
+/** Makes the service and the check of its tokens. */
+export async function createEntra(deps: EntraDeps): Promise<{ service: Service; tokens: AccessTokens }> {
+  const { seed, key, certificates, now } = deps;
+  const directories = directoriesOf(seed);
+  const ownIssuers = directories.map(({ tenant }) => [issuerV2(tenant.id), key] as const);
+  const issuers = new Map<string, IssuerKey>([...deps.issuers, ...ownIssuers]);
+  const issuerKey = (issuer: string) => issuers.get(issuer);
+  /** The tenant that a path names; the first one for `common`, where nothing but the sign-in says which. */
+  const directoryNamed = (segment: string) =>
+    directories.find((directory) => tenantNamed(directory, segment) !== "unknown");
   const refused = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     refuse(error, request, reply, now());
   const app = fastify({
@@ -44,17 +56,20 @@ export async function createEntra({
     throw new NotEmulated("");
   });
 
-  const describe = (path: string, answer: (tenant: string, host: string) => object) =>
+  const describe = (path: string, answer: (directory: Seed, tenant: string, host: string) => object) =>
     app.get<TenantRoute>(path, (request, reply) => {
       reply.headers(DISCOVERY_HEADERS);
       const { tenant } = request.params;
-      if (tenantNamed(seed, tenant) === "unknown") throw tenantNotFound(tenant);
-      return reply.send(answer(tenant, request.hostname));
+      const directory = directoryNamed(tenant);
+      if (directory === undefined) throw tenantNotFound(tenant);
+      return reply.send(answer(directory, tenant, request.hostname));
     });
-  describe("/:tenant/v2.0/.well-known/openid-configuration", (tenant) => openIdConfigurationV2(seed, tenant));
-  describe("/:tenant/.well-known/openid-configuration", (tenant, host) => openIdConfigurationV1(seed, tenant, host));
-  describe("/:tenant/discovery/v2.0/keys", (tenant) => keySet(seed, tenant, key, 2));
-  describe("/:tenant/discovery/keys", (tenant) => keySet(seed, tenant, key, 1));
+  describe("/:tenant/v2.0/.well-known/openid-configuration", (directory, tenant) =>
+    openIdConfigurationV2(directory, tenant));
+  describe("/:tenant/.well-known/openid-configuration", (directory, tenant, host) =>
+    openIdConfigurationV1(directory, tenant, host));
+  describe("/:tenant/discovery/v2.0/keys", (directory, tenant) => keySet(directory, tenant, key, 2));
+  describe("/:tenant/discovery/keys", (directory, tenant) => keySet(directory, tenant, key, 1));
   app.get<{ Querystring: { authorization_endpoint?: string } }>("/common/discovery/instance", (request, reply) =>
     reply.headers(DISCOVERY_HEADERS).send(instanceDiscovery(request.query.authorization_endpoint)),
   );
@@ -68,10 +83,11 @@ export async function createEntra({
       const form = formOf(request);
       const telemetry = form.get("x-client-current-telemetry") ?? request.headers["x-client-current-telemetry"];
       if (telemetry !== undefined) reply.header("x-ms-clitelem", "1,0,0,,");
-      const tenant = tenantNamed(seed, request.params.tenant);
-      if (tenant === "unknown") throw tenantNotFoundForToken(request.params.tenant);
+      const directory = directoryNamed(request.params.tenant);
+      const tenant = directory === undefined ? "unknown" : tenantNamed(directory, request.params.tenant);
+      if (directory === undefined || tenant === "unknown") throw tenantNotFoundForToken(request.params.tenant);
       if (/^Basic /i.test(request.headers.authorization ?? "")) throw new NotEmulated(" with HTTP Basic");
-      return issue({ seed, key, now }, { tenant, form });
+      return issue({ seed: directory, key, certificates, issuerKey, now }, { tenant, form });
     });
   issueAt("/:tenant/oauth2/v2.0/token", tokenV2);
   issueAt("/:tenant/oauth2/token", tokenV1);
@@ -79,7 +95,7 @@ export async function createEntra({
   await app.ready();
   const service: Service = {
     name: "entra",
-    hosts: /^(?:login\.microsoftonline\.com|login\.windows\.net|sts\.windows\.net)$/,
+    hosts: /^(?:login\.microsoftonline\.com|login\.microsoft\.com|login\.windows\.net|sts\.windows\.net)$/,
     handle: (request, response) => app.routing(request, response),
     errorBody: (request, { code, message }) => ({
       headers: headersFor(request.headers, now()),

@@ -17,6 +17,12 @@ export type Resource = {
   readonly application: Application | undefined;
 };
 
+/** What takes tokens in exchange for others (Entra's "AAD Token Exchange Endpoint: Public"). Names as in AZURE_RESOURCES. */
+export const TOKEN_EXCHANGE = {
+  clientId: "fb60f99c-7a34-4190-8149-302f77469936",
+  names: ["api://AzureADTokenExchange"],
+} as const;
+
 /** Azure's own services by client id; each takes v1 tokens. Names without a trailing slash. */
 const AZURE_RESOURCES = [
   {
@@ -41,6 +47,16 @@ const STORAGE_ACCOUNT_NAME = /^https:\/\/([a-z0-9]{3,24})\.(?:blob|queue|table)\
 /** The resource with that name (application ID URI or client id, one trailing slash more or less), or undefined. */
 export function findResource(seed: Seed, asked: string): Resource | undefined {
   const name = asked.toLowerCase().replace(/\/$/, "");
+  if ([TOKEN_EXCHANGE.clientId, ...TOKEN_EXCHANGE.names].some((known) => known.toLowerCase() === name)) {
+    return {
+      clientId: TOKEN_EXCHANGE.clientId,
+      audience: TOKEN_EXCHANGE.clientId,
+      tokenVersion: 2,
+      saysKindOfPrincipal: true,
+      saysGroups: false,
+      application: undefined,
+    };
+  }
   const azure =
     AZURE_RESOURCES.find((one) => one.clientId === name || one.names.some((known) => known === name)) ??
     storageAccountNamed(seed, name);

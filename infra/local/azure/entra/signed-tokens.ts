@@ -1,7 +1,7 @@
 /** Signs tokens, seals refresh tokens, and checks access tokens for the other services. Used by entra.ts. */
 import { EncryptJWT, errors, type JWTPayload, jwtDecrypt, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
-import type { Seed } from "../../seed.ts";
+import { type Seed, tenantsOf } from "../../seed.ts";
 import type { AccessTokens } from "../ports.ts";
 import { issuerV1, issuerV2 } from "./claims.ts";
 import { refreshTokenExpired, refreshTokenMalformed } from "./errors.ts";
@@ -52,14 +52,15 @@ export async function openRefreshToken(key: SigningKey, token: string, clientId:
 
 /** The check that every service makes: signature first, then issuer, times, audience. */
 export function createAccessTokens(seed: Seed, key: SigningKey, now: () => Date): AccessTokens {
-  const issuer = [issuerV1(seed.tenant.id), issuerV2(seed.tenant.id)];
+  const issuersOf = (id: string) => [issuerV1(id), issuerV2(id)];
+  const everyIssuer = tenantsOf(seed).flatMap(({ id }) => issuersOf(id));
   const plain = (audience: string) => audience.replace(/\/+$/, "");
   return {
-    async verify(token, audiences) {
+    async verify(token, audiences, tenantId) {
       try {
         const { payload } = await jwtVerify(token, key.publicKey, {
           algorithms: ["RS256"],
-          issuer,
+          issuer: tenantId === undefined ? everyIssuer : issuersOf(tenantId),
           currentDate: now(),
         });
         const claims = accessToken.safeParse(payload);

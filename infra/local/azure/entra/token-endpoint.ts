@@ -1,7 +1,15 @@
 /** Answers the token endpoints: who asks, for whom, for what, then the tokens. Called by entra.ts. */
 import { randomInt } from "node:crypto";
 import type { Seed } from "../../seed.ts";
-import { accessTokenClaims, DELEGATED_PERMISSION, idTokenClaims, type Lifetime, type Subject } from "./claims.ts";
+import {
+  accessTokenClaims,
+  type ClientProof,
+  DELEGATED_PERMISSION,
+  idTokenClaims,
+  type Lifetime,
+  type Subject,
+} from "./claims.ts";
+import type { AssertionDeps } from "./client-assertion.ts";
 import {
   authenticateClient,
   type ClientRequest,
@@ -45,8 +53,8 @@ const OTHER_GRANT_TYPES = new Set([
   "urn:ietf:params:oauth:grant-type:saml2-bearer",
 ]);
 
-/** What the endpoints need. */
-export type TokenDeps = { readonly seed: Seed; readonly key: SigningKey; readonly now: () => Date };
+/** What the endpoints need. `seed`: as the tenant sees it that is asked. */
+export type TokenDeps = AssertionDeps & { readonly seed: Seed; readonly key: SigningKey };
 
 /** `POST /{tenant}/oauth2/v2.0/token` */
 export async function tokenV2(deps: TokenDeps, request: ClientRequest) {
@@ -68,11 +76,11 @@ export async function tokenV1(deps: TokenDeps, request: ClientRequest) {
   }
   const client = clientOf(deps.seed, request);
   sharedEndpointAllowed(request, false);
-  authenticateClient(client, request, grantType);
+  const proof = await authenticateClient(deps, client, request, grantType);
   const asked = request.form.get("resource") || V1_DEFAULT_RESOURCE;
   const resource = requireResource(deps.seed, asked);
   const lifetime = { issuedAt: deps.now(), seconds: APP_TOKEN_SECONDS };
-  const claims = accessTokenClaims(deps.seed, resource, application(client, request), lifetime);
+  const claims = accessTokenClaims(deps.seed, resource, application(client, proof, request), lifetime);
   return {
     token_type: "Bearer",
     expires_in: String(lifetime.seconds - 1),
@@ -84,15 +92,16 @@ export async function tokenV1(deps: TokenDeps, request: ClientRequest) {
   };
 }
 
-async function clientCredentialsV2({ seed, key, now }: TokenDeps, request: ClientRequest) {
+async function clientCredentialsV2(deps: TokenDeps, request: ClientRequest) {
+  const { seed, key, now } = deps;
   const client = clientOf(seed, request);
   const scope = requireParameter(request, "scope");
   sharedEndpointAllowed(request, false);
   const [asked, ...more] = resourceScopes(scope).map(splitScope);
   if (!asked?.resource || asked.permission !== ".default" || more.length > 0) throw scopeNotDefault(scope);
-  authenticateClient(client, request, "client_credentials");
+  const proof = await authenticateClient(deps, client, request, "client_credentials");
   const resource = requireResource(seed, asked.resource);
-  const subject = application(client, request);
+  const subject = application(client, proof, request);
   const seconds = subject.understandsRevocation ? LONG_APP_TOKEN_SECONDS : APP_TOKEN_SECONDS;
   const lifetime = { issuedAt: now(), seconds };
   return tokenAnswer({ seed, key }, resource, subject, lifetime);
@@ -103,7 +112,7 @@ async function userTokenV2(deps: TokenDeps, request: ClientRequest, grantType: "
   const client = clientOf(seed, request);
   const scope = requireParameter(request, "scope");
   sharedEndpointAllowed(request, true);
-  const authenticated = authenticateClient(client, request, grantType);
+  const proof = await authenticateClient(deps, client, request, grantType);
   const user =
     grantType === "password" ? userByPassword(seed, request) : await userByRefreshToken(deps, request, client.clientId);
   const scopes = scope.split(/\s+/).filter(Boolean);
@@ -119,7 +128,7 @@ async function userTokenV2(deps: TokenDeps, request: ClientRequest, grantType: "
   const answer = await tokenAnswer(
     { seed, key },
     resource,
-    { client, authenticated, understandsRevocation: understandsRevocation(request), user },
+    { client, proof, understandsRevocation: understandsRevocation(request), user },
     lifetime,
     [...granted].join(" "),
   );
@@ -181,16 +190,16 @@ function splitScope(scope: string) {
   return { resource: scope.slice(0, Math.max(slash, 0)), permission: scope.slice(slash + 1) };
 }
 
-const application = (client: Client, request: ClientRequest): Subject => ({
+const application = (client: Client, proof: ClientProof, request: ClientRequest): Subject => ({
   client,
-  authenticated: true,
+  proof,
   understandsRevocation: understandsRevocation(request),
   user: undefined,
 });
 
-/** Whether the claims request declares the client capability `cp1`. */
+/** Whether the claims request declares the client capability `cp1`; az and .NET write it `CP1`. */
 function understandsRevocation(request: ClientRequest): boolean {
-  return request.form.get("claims")?.includes('"cp1"') ?? false;
+  return request.form.get("claims")?.toLowerCase().includes('"cp1"') ?? false;
 }
 
 /** MSAL's account key: base64url of the user's and the tenant's id. */

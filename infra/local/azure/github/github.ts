@@ -3,9 +3,8 @@ import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { SignJWT } from "jose";
 import type { Seed } from "../../seed.ts";
 import type { Service } from "../../service.ts";
-import type { StateStore } from "../../state.ts";
 import { sameSecret } from "../entra/directory.ts";
-import { openSigningKey } from "../entra/signing-key.ts";
+import type { SigningKey } from "../entra/signing-key.ts";
 import { ISSUER, jobClaims } from "./claims.ts";
 import { keyId, keySet, openIdConfiguration } from "./discovery.ts";
 import { findJob, RUN_SERVICE } from "./jobs.ts";
@@ -13,17 +12,16 @@ import { findJob, RUN_SERVICE } from "./jobs.ts";
 const ISSUER_HOST = new URL(ISSUER).host;
 const RUN_SERVICE_HOST = new URL(RUN_SERVICE).host;
 
-/** Makes the service; a first start makes the signing key too. `now` is the clock of the tokens. */
+/** Makes the service. `now` is the clock of the tokens. */
 export async function createGitHub({
   seed,
-  state,
+  key,
   now,
 }: {
   readonly seed: Seed;
-  readonly state: StateStore;
+  readonly key: SigningKey;
   readonly now: () => Date;
 }): Promise<Service> {
-  const key = await openSigningKey(state, now, { document: "github", subject: `CN=${ISSUER_HOST}` });
   const app = fastify({ routerOptions: { ignoreDuplicateSlashes: true } });
   const onIssuer = { constraints: { host: ISSUER_HOST } };
   app.get("/.well-known/openid-configuration", onIssuer, () => openIdConfiguration());

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
-import { keyVaultsOf, type Seed } from "../../seed.ts";
+import { keyVaultsOf, type Seed, tenantOf } from "../../seed.ts";
 import type { Service } from "../../service.ts";
 import type { Document, StateStore } from "../../state.ts";
 import type { AccessTokens, Authorization } from "../ports.ts";
@@ -21,7 +21,7 @@ export const DEFAULT_SETTLE_MS = 500;
 /** Build of the service that the recordings of March 2026 show. */
 const SERVICE_VERSION = "1.9.3070.1";
 
-type Vault = VaultIdentity & { readonly document: Document<VaultState> };
+type Vault = VaultIdentity & { readonly tenantId: string; readonly document: Document<VaultState> };
 
 /** Each vault of the seed has one state document, `key-vault-NAME`. */
 export async function createKeyVault(deps: {
@@ -41,7 +41,8 @@ export async function createKeyVault(deps: {
     keyVaultsOf(seed).map((entry) => {
       const initial = () => seededState(entry.vault.secrets, now(), newVersion);
       const document = deps.state.document(`key-vault-${entry.vault.name.toLowerCase()}`, initial);
-      const vault: Vault = { name: entry.vault.name, location: entry.group.location, id: entry.id, document };
+      const tenantId = tenantOf(seed, entry.subscription).id;
+      const vault: Vault = { name: entry.vault.name, location: entry.group.location, id: entry.id, tenantId, document };
       return [`${entry.vault.name.toLowerCase()}.vault.azure.net`, vault] as const;
     }),
   );
@@ -79,8 +80,7 @@ export async function createKeyVault(deps: {
   const callers = new WeakMap<FastifyRequest, Awaited<ReturnType<typeof identifyVaultCaller>>>();
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(headersFor(request.headers, request.id));
-    vaultOf(request);
-    const tenantId = seed.tenant.id;
+    const { tenantId } = vaultOf(request);
     const caller = await identifyVaultCaller(request.headers.authorization, { tokens: deps.tokens, tenantId });
     callers.set(request, caller);
     checkApiVersion(queryOf(request, "api-version"));

@@ -25,7 +25,7 @@ export async function identifyVaultCaller(
     });
   const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
   if (token === undefined) throw refuse("AKV10000: Request is missing a Bearer, PoP, or MTLS_POP token.");
-  const verified = await deps.tokens.verify(token, [VAULT_AUDIENCE]);
+  const verified = await deps.tokens.verify(token, [VAULT_AUDIENCE], deps.tenantId);
   if (verified.ok) return verified.claims;
   switch (verified.reason) {
     case "audience":

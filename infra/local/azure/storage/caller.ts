@@ -73,7 +73,11 @@ export async function identifyCaller(
       return refuse(authenticationFailed("Authentication scheme Bearer is not supported in this version."));
     }
     const own = `https://${account.name}.${service}.core.windows.net`;
-    const verdict = await deps.tokens.verify(value, ["https://storage.azure.com", own, STORAGE_APPLICATION]);
+    const verdict = await deps.tokens.verify(
+      value,
+      ["https://storage.azure.com", own, STORAGE_APPLICATION],
+      deps.tenant,
+    );
     if (!verdict.ok) {
       const detail = TOKEN_DETAIL[verdict.reason];
       return refuse(challenges ? invalidToken(detail, deps.tenant) : authenticationFailed(detail));

@@ -1,6 +1,6 @@
 /** Azure Storage (blob, queue, table): decides who may do what, then lets Azurite do it. Made by system.ts. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Seed, storageAccountsOf } from "../../seed.ts";
+import { type Seed, storageAccountsOf, tenantOf } from "../../seed.ts";
 import type { Service } from "../../service.ts";
 import type { AccessTokens, Authorization, ContainerDirectory, DelegationKeyRegister } from "../ports.ts";
 import { type AzuriteEndpoints, connectAzurite } from "./azurite-connection.ts";
@@ -54,12 +54,7 @@ export function createStorage(deps: StorageDeps): {
 } {
   const azurite = connectAzurite(deps.azurite);
   const accounts = new Map(storageAccountsOf(deps.seed).map((entry) => [entry.account.name, entry]));
-  const caller = {
-    tokens: deps.tokens,
-    tenant: deps.seed.tenant.id,
-    delegationKeys: deps.delegationKeys,
-    now: deps.now,
-  };
+  const { tokens, delegationKeys, now } = deps;
 
   async function answer(request: IncomingMessage, response: ServerResponse, host: string): Promise<void> {
     const [name = ""] = host.split(".");
@@ -70,7 +65,14 @@ export function createStorage(deps: StorageDeps): {
     const asked = parse(request);
     const malformed = checkVersion(headerOf(request, "x-ms-version")) ?? checkPath(asked.path);
     if (malformed) return refuse(malformed);
-    const known = await identifyCaller(caller, service, entry.account, request, asked.query);
+    const tenant = tenantOf(deps.seed, entry.subscription).id;
+    const known = await identifyCaller(
+      { tokens, tenant, delegationKeys, now },
+      service,
+      entry.account,
+      request,
+      asked.query,
+    );
     if (!known.ok) return refuse(known.error);
     const who = known.caller;
     const version = headerOf(request, "x-ms-version") || (who.kind === "sas" ? who.version : "");

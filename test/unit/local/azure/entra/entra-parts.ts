@@ -20,7 +20,13 @@ const key = await openSigningKey(openStateStore(keyFolder), () => NOW);
 rmSync(keyFolder, { recursive: true });
 
 /** Token endpoint over the seed file. */
-export const deps: TokenDeps = { seed: loadSeed(), key, now: () => NOW };
+export const deps: TokenDeps = {
+  seed: loadSeed(),
+  key,
+  certificates: [],
+  issuerKey: () => undefined,
+  now: () => NOW,
+};
 
 /** Client id and secret of the app that is Admin of Latchkey, ready to be posted. */
 export const automation = {

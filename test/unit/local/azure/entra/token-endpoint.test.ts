@@ -81,12 +81,15 @@ describe("an application's token", () => {
     expect(claimsIn(answer)).not.toHaveProperty("roles");
   });
 
-  test("lives a day when the client declares that it understands revocation", async () => {
-    const claims = JSON.stringify({ access_token: { xms_cc: { values: ["cp1"] } } });
-    const answer = await tokenV2(deps, request({ ...automation, scope: ARM, claims }));
-    expect(answer.expires_in).toBe(86_399);
-    expect(claimsIn(answer)).toMatchObject({ exp: NOW_SECONDS + 86_400, xms_cc: ["cp1"] });
-  });
+  test.each(["cp1", "CP1"])(
+    "lives a day when the client declares by %s that it understands revocation",
+    async (name) => {
+      const claims = JSON.stringify({ access_token: { xms_cc: { values: [name] } } });
+      const answer = await tokenV2(deps, request({ ...automation, scope: ARM, claims }));
+      expect(answer.expires_in).toBe(86_399);
+      expect(claimsIn(answer)).toMatchObject({ exp: NOW_SECONDS + 86_400, xms_cc: ["cp1"] });
+    },
+  );
 
   test("comes from v1 with numbers as strings", async () => {
     const answer = await tokenV1(deps, request({ ...automation, resource: "https://vault.azure.net" }));
@@ -273,7 +276,19 @@ describe("a refusal", () => {
 
   test.each([
     ["a grant of Entra that is not here", () => tokenV2(deps, request({ ...admin, grant_type: "authorization_code" }))],
-    ["a client assertion", () => tokenV2(deps, request({ ...automation, scope: ARM, client_assertion: "x" }))],
+    [
+      "an assertion that is no JWT",
+      () =>
+        tokenV2(
+          deps,
+          request({
+            ...automation,
+            scope: ARM,
+            client_assertion: "x",
+            client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:saml2-bearer",
+          }),
+        ),
+    ],
     ["a user at v1", () => tokenV1(deps, request(admin))],
   ])("%s is not emulated rather than wrong", async (_what, answer) => {
     await expect(answer()).rejects.toBeInstanceOf(NotEmulated);
