@@ -1,5 +1,7 @@
 /** What a text names, over all resource types. Pure. Used by register and use, and for policy by functions/main.ts. */
 import type { ConnectorConfiguration } from "./auth-methods.ts";
+import { clusterArmId, meansCluster, readClusterName } from "./cluster.ts";
+import { meansRegistry, readRegistryName, registryArmId } from "./registry.ts";
 import { blobContainerArmId, meansBlobContainer, readBlobContainerName } from "./resource-name.ts";
 import { LENT_TYPES, type LentType, RESOURCE_TYPES, type ResourceType } from "./resource-type.ts";
 import { meansSubscription, readSubscriptionName, subscriptionArmId } from "./subscription.ts";
@@ -16,6 +18,10 @@ export function exactResource(text: string): ExactResource | null {
   if (secret !== null && secret.version === null) {
     return { resourceType: "key-vault-secret", resourceId: vaultSecretUrl(secret.id) };
   }
+  const cluster = readClusterName(text);
+  if (cluster?.kind === "id") return { resourceType: "kubernetes-cluster", resourceId: clusterArmId(cluster.id) };
+  const registry = readRegistryName(text);
+  if (registry?.kind === "id") return { resourceType: "docker-registry", resourceId: registryArmId(registry.id) };
   const subscription = readSubscriptionName(text);
   if (subscription?.kind === "id") {
     return { resourceType: "azure-generic", resourceId: subscriptionArmId(subscription) };
@@ -32,6 +38,8 @@ export function exactLentResource(text: string): { resourceType: LentType; resou
 
 const MEANS: Readonly<Record<ResourceType, (text: string, canonicalId: string) => boolean>> = {
   "blob-container": meansBlobContainer,
+  "kubernetes-cluster": meansCluster,
+  "docker-registry": meansRegistry,
   "key-vault-secret": meansVaultSecret,
   "azure-generic": meansSubscription,
 };
@@ -55,6 +63,9 @@ export function resourceTypesOf(connector: {
   if (resourceTypes.length > 0) return resourceTypes;
   const only = resourceId === null ? null : exactResource(resourceId);
   if (only !== null) return [only.resourceType];
-  if (configuration.resourceGroup !== null || configuration.storageAccount !== null) return ["blob-container"];
-  return configuration.subscriptionId === null ? RESOURCE_TYPES : ["blob-container", "azure-generic"];
+  const { subscriptionId, resourceGroup, storageAccount } = configuration;
+  if (storageAccount !== null) return ["blob-container"];
+  const inGroup: readonly ResourceType[] = ["blob-container", "kubernetes-cluster", "docker-registry"];
+  if (resourceGroup !== null) return inGroup;
+  return subscriptionId === null ? RESOURCE_TYPES : ["azure-generic", ...inGroup];
 }
