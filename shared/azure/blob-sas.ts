@@ -6,7 +6,7 @@ import type { SignIn } from "../connectors/ports.ts";
 import type { IssueBlobSas } from "../credentials/ports.ts";
 import { UpstreamError } from "../errors.ts";
 import { BrokenAnswerError, readable } from "./broken-answers.ts";
-import { BLOB_OPTIONS } from "./client-options.ts";
+import { blobOptions } from "./client-options.ts";
 import type { ConnectorIdentities } from "./identity.ts";
 import { callAsConnector } from "./upstream.ts";
 
@@ -92,7 +92,7 @@ export function createDelegationKeys(deps: { identities: ConnectorIdentities; no
       `Grant the connector's identity the role Storage Blob Delegator on the storage account ${account} itself: a role on a container is not enough for a key.`,
       async (abortSignal) => {
         const { BlobServiceClient } = await import("@azure/storage-blob");
-        const client = new BlobServiceClient(url, deps.identities(signIn), BLOB_OPTIONS);
+        const client = new BlobServiceClient(url, deps.identities(signIn), blobOptions(url, signIn.cloud));
         const answer = await readable(client.getUserDelegationKey(startsAt, expiresAt, { abortSignal }));
         if (!keySchema.safeParse(answer).success) throw new BrokenAnswerError({ status: 200, headers: new Map() });
         return answer;

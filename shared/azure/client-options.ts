@@ -1,5 +1,8 @@
 /** Options of the SDK clients: few, short retries, and no wait that outlasts the caller. Used by every adapter. */
 import type { PipelinePolicy } from "@azure/core-rest-pipeline";
+import { type CloudName, cloudOf } from "../cloud.ts";
+import { UpstreamError } from "../errors.ts";
+import { mayReceiveToken } from "../token-host.ts";
 import { refuseBrokenJson } from "./broken-answers.ts";
 
 /** Two retries: a longer outage is the caller's to wait for, and it is told so. */
@@ -43,15 +46,88 @@ export function retryAfterSeconds(header: string | undefined): number | null {
 const retryOptions = { maxRetries: MAX_RETRIES, retryDelayInMs: RETRY_DELAY_MS, maxRetryDelayInMs: MAX_RETRY_DELAY_MS };
 /** For sign-ins: the sign-in library treats throttling by itself. */
 export const IDENTITY_OPTIONS = { retryOptions };
-/** For ARM, Key Vault and tables. */
-export const CLIENT_OPTIONS = {
-  retryOptions,
-  additionalPolicies: [
-    { policy: refuseLongWaits, position: "perRetry" as const },
-    { policy: refuseBrokenJson, position: "perCall" as const },
-  ],
-};
-/** For blobs, whose client counts tries and never waits for Retry-After. */
+
+/** Whether a request may go to a URL. */
+type MayGo = (url: string) => boolean;
+
+const COMMON_POLICIES = [
+  { policy: refuseLongWaits, position: "perRetry" as const },
+  { policy: refuseBrokenJson, position: "perCall" as const },
+];
+
+/** For vaults of customers. Their tokens go to hosts of the cloud alone, wherever a link or a redirect points. */
+export function clientOptions(cloud: CloudName) {
+  return guardedOptions((url) => mayReceiveToken(url, cloud));
+}
+
+/** For every client of ARM: also its endpoint and scope, which the SDKs of some services would take from the public cloud. */
+export function armOptions(cloud: CloudName) {
+  const endpoint = cloudOf(cloud).resourceManager;
+  const scope = `${endpoint}/.default`;
+  return {
+    // Stricter than the cloud's hosts: a list's next page is ARM's own as well.
+    ...guardedOptions(sameOrigin(endpoint)),
+    endpoint,
+    credentials: { scopes: [scope] },
+    // The same two for clients of the older generator.
+    $host: endpoint,
+    credentialScopes: [scope],
+  };
+}
+
+/** For the app's own vault and tables: nothing goes to any other host. @param url of the service */
+export function ownOptions(url: string) {
+  return guardedOptions(sameOrigin(url));
+}
+
+/** For blobs: their client counts tries, never waits for Retry-After, and takes no policy, so it follows no redirect. */
 export const BLOB_OPTIONS = {
   retryOptions: { maxTries: MAX_RETRIES + 1, retryDelayInMs: RETRY_DELAY_MS, maxRetryDelayInMs: MAX_RETRY_DELAY_MS },
+  redirectOptions: { maxRetries: 0 },
 };
+
+/**
+ * For blobs of customers.
+ * @param url of the service
+ * @throws UpstreamError UPSTREAM_REFUSED for a host that is none of the cloud's
+ */
+export function blobOptions(url: string, cloud: CloudName) {
+  if (!mayReceiveToken(url, cloud)) throw refusedHost();
+  return BLOB_OPTIONS;
+}
+
+function sameOrigin(own: string): MayGo {
+  const { origin } = new URL(own);
+  return (url) => new URL(url).origin === origin;
+}
+
+function guardedOptions(mayGo: MayGo) {
+  return {
+    retryOptions,
+    additionalPolicies: [
+      ...COMMON_POLICIES,
+      // The first refuses before a token is asked for, the second what a redirect made of the request.
+      { policy: refuseHosts("refuseHosts", mayGo), position: "perCall" as const },
+      { policy: refuseHosts("refuseHostsOfRedirects", mayGo), position: "perRetry" as const },
+    ],
+  };
+}
+
+function refuseHosts(name: string, mayGo: MayGo): PipelinePolicy {
+  return {
+    name,
+    async sendRequest(request, next) {
+      if (!mayGo(request.url)) throw refusedHost();
+      return next(request);
+    },
+  };
+}
+
+/** The host is not repeated: it is not ours. */
+function refusedHost(): UpstreamError {
+  return new UpstreamError(
+    "UPSTREAM_REFUSED",
+    "An answer pointed to a host that is none of this service's or this cloud's; nothing was sent there.",
+    { retryable: false },
+  );
+}

@@ -6,7 +6,7 @@ import type { SignIn } from "../connectors/ports.ts";
 import { vaultSecretUrl, vaultUrl } from "../connectors/vault-secret.ts";
 import type { ReadVaultSecret } from "../credentials/ports.ts";
 import { UpstreamError } from "../errors.ts";
-import { CLIENT_OPTIONS } from "./client-options.ts";
+import { clientOptions } from "./client-options.ts";
 import type { ConnectorIdentities } from "./identity.ts";
 import { callAsConnector, failureOf } from "./upstream.ts";
 
@@ -32,7 +32,8 @@ export function createCustomerSecrets(
   const clientOf = async (signIn: SignIn, url: string): Promise<SecretClient> => {
     const key = JSON.stringify([signIn.key, url]);
     const { SecretClient } = await import("@azure/keyvault-secrets");
-    const client = kept.get(key) ?? new SecretClient(url, credentialOf(identities, signIn), optionsFor(url, more));
+    const client =
+      kept.get(key) ?? new SecretClient(url, credentialOf(identities, signIn), optionsFor(signIn.cloud, url, more));
     if (signIn.key === null) return client;
     kept.delete(key);
     kept.set(key, client);
@@ -75,12 +76,13 @@ function credentialOf(identities: ConnectorIdentities, signIn: SignIn): TokenCre
   return { getToken: (scopes, options) => identities(signIn).getToken(scopes, options) };
 }
 
-function optionsFor(url: string, more: { readonly httpClient?: HttpClient }) {
+function optionsFor(cloud: SignIn["cloud"], url: string, more: { readonly httpClient?: HttpClient }) {
+  const options = clientOptions(cloud);
   return {
-    ...CLIENT_OPTIONS,
+    ...options,
     ...more,
     additionalPolicies: [
-      ...CLIENT_OPTIONS.additionalPolicies,
+      ...options.additionalPolicies,
       { policy: stayOnHost(new URL(url).host), position: "perRetry" as const },
     ],
     // A vault that sends its callers elsewhere would send their token along.

@@ -1,8 +1,7 @@
 /** Ends all user delegation keys of a storage account, through ARM. Implements RevokeDelegationKeys. */
-import { cloudOf } from "../cloud.ts";
 import type { RevokeDelegationKeys } from "../credentials/ports.ts";
 import type { DelegationKeys } from "./blob-sas.ts";
-import { CLIENT_OPTIONS } from "./client-options.ts";
+import { armOptions } from "./client-options.ts";
 import type { ConnectorIdentities } from "./identity.ts";
 import { callAsConnector } from "./upstream.ts";
 
@@ -18,8 +17,7 @@ export function createRevokeDelegationKeys(deps: {
         `Give the connector's identity a role with the action Microsoft.Storage/storageAccounts/revokeUserDelegationKeys/action on the storage account ${account}.`,
         async (abortSignal) => {
           const { StorageManagementClient } = await import("@azure/arm-storage");
-          const options = { ...CLIENT_OPTIONS, endpoint: cloudOf(signIn.cloud).resourceManager };
-          const client = new StorageManagementClient(deps.identities(signIn), subscriptionId, options);
+          const client = new StorageManagementClient(deps.identities(signIn), subscriptionId, armOptions(signIn.cloud));
           await client.storageAccounts.revokeUserDelegationKeys(resourceGroup, account, { abortSignal });
         },
       );

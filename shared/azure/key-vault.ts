@@ -7,7 +7,7 @@ import type { ComputeMac } from "../credentials/ports.ts";
 import { UpstreamError } from "../errors.ts";
 import type { RandomBytes } from "../ids.ts";
 import { lazy } from "../lazy.ts";
-import { CLIENT_OPTIONS } from "./client-options.ts";
+import { ownOptions } from "./client-options.ts";
 import { callOwn, failureOf } from "./upstream.ts";
 
 /** Name of the secret that keys the credential MAC. */
@@ -21,7 +21,7 @@ const MAC_KEY_BYTES = 32;
 export function createVault(vaultUrl: string, identity: TokenCredential): () => Promise<SecretClient> {
   return lazy(async () => {
     const { SecretClient } = await import("@azure/keyvault-secrets");
-    return new SecretClient(vaultUrl, identity, CLIENT_OPTIONS);
+    return new SecretClient(vaultUrl, identity, ownOptions(vaultUrl));
   });
 }
 

@@ -2,7 +2,7 @@
 
 import type { GetTableEntityResponse, TableEntity, TransactionAction } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
-import { CLIENT_OPTIONS } from "../azure/client-options.ts";
+import { ownOptions } from "../azure/client-options.ts";
 import { callOwn, failureOf } from "../azure/upstream.ts";
 import { lazy } from "../lazy.ts";
 
@@ -68,7 +68,7 @@ export function openTable(options: {
   const sdk = lazy(() => import("@azure/data-tables"));
   const client = lazy(async () => {
     const { TableClient } = await sdk();
-    return new TableClient(options.url, options.name, options.identity, CLIENT_OPTIONS);
+    return new TableClient(options.url, options.name, options.identity, ownOptions(options.url));
   });
   type Client = Awaited<ReturnType<typeof client>>;
   const call = <T>(work: (table: Client, abortSignal: AbortSignal) => Promise<T>) =>

@@ -1,13 +1,14 @@
 import { TableClient } from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { CLIENT_OPTIONS, retryAfterSeconds, ThrottledError } from "../../../../shared/azure/client-options.ts";
+import { ownOptions, retryAfterSeconds, ThrottledError } from "../../../../shared/azure/client-options.ts";
 import { callOwn } from "../../../../shared/azure/upstream.ts";
 import { fakeHttp, type HttpAnswer } from "../../../support/fakes-azure-http.ts";
 
 const credential: TokenCredential = {
   getToken: async () => ({ token: "t", expiresOnTimestamp: Date.now() + 3_600_000 }),
 };
+const STATE = "https://state.table.core.windows.net";
 const FOUND: HttpAnswer = { status: 200, body: { PartitionKey: "p", RowKey: "r" } };
 const REFUSED = { "odata.error": { code: "ServerBusy", message: { lang: "en-US", value: "x" } } };
 const throttled = (status: number, seconds: string): HttpAnswer => ({
@@ -19,10 +20,7 @@ const throttled = (status: number, seconds: string): HttpAnswer => ({
 /** An SDK client with our options whose requests are answered in this order; the last answer is for all that follow. */
 function tableOver(...answers: HttpAnswer[]) {
   const { httpClient, requests } = fakeHttp((index) => answers[Math.min(index, answers.length - 1)] ?? FOUND);
-  const client = new TableClient("https://state.table.core.windows.net", "t", credential, {
-    ...CLIENT_OPTIONS,
-    httpClient,
-  });
+  const client = new TableClient(STATE, "t", credential, { ...ownOptions(STATE), httpClient });
   return { requests, read: () => client.getEntity("p", "r") };
 }
 

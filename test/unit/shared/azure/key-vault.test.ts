@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import type { TokenCredential } from "@azure/identity";
 import { SecretClient } from "@azure/keyvault-secrets";
 import { describe, expect, test } from "vitest";
-import { CLIENT_OPTIONS } from "../../../../shared/azure/client-options.ts";
+import { ownOptions } from "../../../../shared/azure/client-options.ts";
 import { createCredentialMac } from "../../../../shared/azure/key-vault.ts";
 import { countingBytes, NOW, TENANT } from "../../../support/fakes.ts";
 import { fakeHttp, type HttpAnswer } from "../../../support/fakes-azure-http.ts";
@@ -34,7 +34,7 @@ function macParts() {
     if (method === "PUT") keys.push(JSON.parse(String(body)).value);
     return keys.length === 0 ? refusal(404, "SecretNotFound") : secretOf(keys.length - 1);
   });
-  const client = new SecretClient(VAULT, credential, { ...CLIENT_OPTIONS, httpClient });
+  const client = new SecretClient(VAULT, credential, { ...ownOptions(VAULT), httpClient });
   const newMac = () =>
     createCredentialMac({ vault: async () => client, randomBytes: countingBytes, now: () => new Date(state.at) });
   return { state, keys, newMac };
