@@ -80,9 +80,8 @@ async function startParts(
   await checkPortsAreFree(ports);
   const now = () => new Date();
   const state = openStateStore(join(stateDir, "state"));
-  const certificateFolder = join(stateDir, "certificates");
-  const certificates = await openCertificates(certificateFolder, now);
-  const clientCertificates = await openClientCertificates(certificateFolder, seed, now);
+  const certificates = await openCertificates(join(stateDir, "certificates"), now);
+  const clientCertificates = await openClientCertificates(stateDir, seed, now);
   // Kept, so that `func start` goes on after a restart of the local Azure.
   const { secret } = state.document("managed-identity", () => ({ secret: randomUUID() })).read();
 

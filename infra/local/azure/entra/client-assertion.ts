@@ -48,12 +48,14 @@ const headerSchema = z.object({
   x5t: z.string().optional(),
   "x5t#S256": z.string().optional(),
 });
+/** Seconds; the end of the year 9999 is the last time that Entra can write down. */
+const numericDate = z.number().min(0).max(253_402_300_799);
 const claimsSchema = z.object({
   iss: z.string(),
   sub: z.string(),
   aud: z.union([z.string(), z.array(z.string()).nonempty()]),
-  exp: z.number(),
-  nbf: z.number().optional(),
+  exp: numericDate,
+  nbf: numericDate.optional(),
   xms_mirid: z.string().optional(),
 });
 type Claims = z.output<typeof claimsSchema>;

@@ -29,20 +29,21 @@ const LIFE_MS = 730 * DAY_MS;
 /** A certificate with less life left than this is made anew at the next start. */
 const RENEW_BEFORE_MS = 30 * DAY_MS;
 
-/** Where the private key and certificate of an application are, in one PEM text, as the SDKs take it. */
-export const clientCertificateFile = (folder: string, application: string) => join(folder, `${application}.pem`);
+/** Private key and certificate of an application in one PEM text, as the SDKs take it: a file in the state folder. */
+export const clientCertificateFile = (stateDir: string, application: string) =>
+  join(stateDir, "certificates", `${application}.pem`);
 
 /** The certificates of every application that has one; those that are missing or near their end are made. */
 export async function openClientCertificates(
-  folder: string,
+  stateDir: string,
   seed: Seed,
   now: () => Date,
 ): Promise<readonly RegisteredCertificate[]> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(join(stateDir, "certificates"), { recursive: true, mode: 0o700 });
   const opened = seed.applications
     .filter(({ certificate }) => certificate)
     .map(async ({ name, clientId }) => {
-      const file = clientCertificateFile(folder, name);
+      const file = clientCertificateFile(stateDir, name);
       const kept = existsSync(file) ? registered(clientId, readFileSync(file, "utf8")) : undefined;
       if (kept !== undefined && kept.until.getTime() - now().getTime() > RENEW_BEFORE_MS) return kept;
       const pem = await makeClientCertificate(`CN=${name}`, now());
