@@ -1,16 +1,23 @@
-/** HTTP routes of connectors: register, list, describe. */
+/** HTTP routes of connectors: register, list, describe, change, delete. */
 import { z } from "zod";
+import { readSeen } from "../shared/access/manage.ts";
 import {
-  type Connector,
   connectorRequestSchema,
   connectorViewSchema,
+  type Verification,
   verificationSchema,
   viewOf,
 } from "../shared/connectors/connector.ts";
+import { listConnectors } from "../shared/connectors/list.ts";
 import { type RegisterDeps, registerConnector } from "../shared/connectors/register.ts";
+import { type RemoveConnectorDeps, removeConnector } from "../shared/connectors/remove.ts";
+import { RESOURCE_TYPES } from "../shared/connectors/resource-type.ts";
+import { connectorPatchSchema, updateConnector } from "../shared/connectors/update.ts";
 import { findConnector } from "../shared/connectors/use.ts";
+import { maySee } from "../shared/connectors/visible.ts";
+import { InputError, NotFoundError } from "../shared/errors.ts";
 import { nameSchema } from "../shared/names.ts";
-import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
+import { keyOfToken, listQuerySchema, listSchema, tokenOf } from "./lists.ts";
 import { nothing, type Route, route } from "./route.ts";
 
 /** A connector, by the name that its owner gave or by its id. */
@@ -27,13 +34,11 @@ const describedSchema = connectorViewSchema
     verification: verificationSchema.nullable().describe("what the last verification found"),
   })
   .meta({ id: "DescribedConnector" });
-/** `ok` of this type says less than that of others. */
-const VAULTS_NOT_LISTED =
-  "key-vault-secret: vaults are not listed and no secret was read; whether one can be read shows when it is asked for";
-/** What these routes need: that of registering serves all of them. */
-export type ConnectorRoutesDeps = RegisterDeps;
+const verifyQuery = z.strictObject({ verify: z.enum(["true", "false"]).default("true") });
+/** What these routes need. */
+export type ConnectorRoutesDeps = RegisterDeps & RemoveConnectorDeps;
 
-/** Register, list and describe. */
+/** Administrators manage them; others see what is theirs, shared, or names them. */
 export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
   return [
     route({
@@ -43,7 +48,7 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       access: ["Latchkey.Admin"],
       summary: "Register a connector: sign in, verify by resource type, keep the secret in the key vault",
       params: nothing,
-      query: z.strictObject({ verify: z.enum(["true", "false"]).default("true") }),
+      query: verifyQuery,
       body: connectorRequestSchema,
       answer: { status: 201, description: "The record, with what the verification found", schema: describedSchema },
       handle: async ({ body, query, caller, rule, correlationId }) => {
@@ -53,7 +58,7 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
           status: 201,
           headers: { etag, location: `/api/connectors/${connector.name}` },
           facts: { connector: connector.name },
-          body: { ...viewOf(connector), warnings: warningsOf(verification), verification },
+          body: { ...viewOf(connector, deps.now()), warnings: warningsOf(connector, verification), verification },
         };
       },
     }),
@@ -61,16 +66,18 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       name: "connectors-get",
       method: "GET",
       path: "connectors/{nameOrId}",
-      access: ["Latchkey.Admin"],
+      access: ["Latchkey.Admin", "Latchkey.User"],
       summary: "Describe a connector; secrets are shown as [HIDDEN]",
       params: connectorParamsSchema,
       query: nothing,
       body: null,
       answer: { status: 200, description: "The connector", schema: describedSchema },
-      handle: async ({ params }) => {
+      handle: async ({ params, caller }) => {
         const { connector, etag } = await findConnector(deps.store, params.nameOrId);
+        // Whether there is one that the caller may not see is nobody's business.
+        if (!maySee(connector, caller)) throw notFound();
         const verification = connector.checkedAt === null ? null : await deps.verifications.get(connector.id);
-        const body = { ...viewOf(connector), warnings: warningsOf(verification), verification };
+        const body = { ...viewOf(connector, deps.now()), warnings: warningsOf(connector, verification), verification };
         return { status: 200, headers: { etag }, body };
       },
     }),
@@ -78,23 +85,101 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       name: "connectors-list",
       method: "GET",
       path: "connectors",
-      access: ["Latchkey.Admin"],
-      summary: "List connectors by name",
+      access: ["Latchkey.Admin", "Latchkey.User"],
+      summary: "List the connectors that one sees, by name",
       params: nothing,
-      query: listQuerySchema,
+      query: listQuerySchema.extend({
+        name: nameSchema.nullable().default(null),
+        type: z.enum(["azure"]).nullable().default(null),
+        resourceType: z.enum(RESOURCE_TYPES).nullable().default(null),
+        label: z.string().min(1).max(320).nullable().default(null).describe("key, or key=value"),
+        owner: z.string().min(1).max(300).nullable().default(null),
+      }),
       body: null,
-      answer: { status: 200, description: "One page", schema: listSchema(connectorViewSchema) },
-      handle: async ({ query }) => {
-        const page = await pageOf(query, ({ name }: Connector) => name, nameSchema, deps.store.list);
-        return { status: 200, body: { ...page, items: page.items.map(viewOf) } };
+      answer: {
+        status: 200,
+        description: "One page; with filters it may be short or empty while there is a next one",
+        schema: listSchema(connectorViewSchema),
+      },
+      handle: async ({ query: { limit, continuationToken, type: _, ...filter }, caller }) => {
+        const after = continuationToken === null ? null : keyOfToken(continuationToken, nameSchema);
+        const { items, next } = await listConnectors(deps.store, caller, filter, after, limit);
+        const token = next === null ? null : tokenOf(next);
+        return { status: 200, body: { items: items.map((one) => viewOf(one, deps.now())), continuationToken: token } };
+      },
+    }),
+    route({
+      name: "connectors-update",
+      method: "PATCH",
+      path: "connectors/{nameOrId}",
+      access: ["Latchkey.Admin"],
+      summary: "Change a connector: a new sign-in is verified before it replaces the old one; needs If-Match",
+      params: connectorParamsSchema,
+      query: verifyQuery,
+      body: connectorPatchSchema,
+      answer: { status: 200, description: "The changed connector", schema: describedSchema },
+      handle: async ({ params, body, query, preconditions, caller, rule, correlationId }) => {
+        const options = { verify: query.verify === "true", rule, correlationId };
+        const changed = await updateConnector(deps, params.nameOrId, body, seenEtag(preconditions), caller, options);
+        const { connector, etag } = changed;
+        const verification =
+          changed.verification ?? (connector.checkedAt === null ? null : await deps.verifications.get(connector.id));
+        return {
+          status: 200,
+          headers: { etag },
+          facts: { connector: connector.name },
+          body: { ...viewOf(connector, deps.now()), warnings: warningsOf(connector, verification), verification },
+        };
+      },
+    }),
+    route({
+      name: "connectors-delete",
+      method: "DELETE",
+      path: "connectors/{nameOrId}",
+      access: ["Latchkey.Admin"],
+      summary: "Delete a connector with its secret; refused while leases are active, unless force=true; needs If-Match",
+      params: connectorParamsSchema,
+      query: z.strictObject({ force: z.enum(["true", "false"]).default("false") }),
+      body: null,
+      answer: { status: 204, description: "It is gone" },
+      handle: async ({ params, query, preconditions, caller, rule, correlationId }) => {
+        const options = { force: query.force === "true", rule, correlationId };
+        await removeConnector(deps, params.nameOrId, seenEtag(preconditions), caller, options);
+        return { status: 204, facts: { connector: params.nameOrId } };
       },
     }),
   ];
 }
 
-function warningsOf(verification: z.output<typeof verificationSchema> | null): string[] {
-  return (verification?.resourceTypes ?? []).flatMap(({ resourceType, error }) => {
-    if (error !== null) return [`${resourceType}: ${error.message}`];
-    return resourceType === "key-vault-secret" ? [VAULTS_NOT_LISTED] : [];
-  });
+/** @throws InputError IF_MATCH_REQUIRED */
+function seenEtag({ ifMatch }: { readonly ifMatch: string | null }): string {
+  const seen = readSeen({ ifMatch, ifNoneMatch: null });
+  if ("etag" in seen) return seen.etag;
+  throw new InputError("IF_MATCH_REQUIRED", "Send If-Match with the ETag that GET gave.");
 }
+
+function notFound(): NotFoundError {
+  return new NotFoundError(
+    "NOT_FOUND",
+    "No connector that you may see has this name or id. GET /api/connectors lists them.",
+  );
+}
+
+/** What an administrator should know, beyond the states. */
+function warningsOf(
+  { authMethod }: { readonly authMethod: string },
+  verification: Verification | null,
+): string[] {
+  return [
+    ...(METHOD_WARNINGS[authMethod] ?? []),
+    ...(verification?.resourceTypes ?? []).flatMap(({ resourceType, error }) =>
+      error === null ? [] : [`${resourceType}: ${error.message}`],
+    ),
+  ];
+}
+const METHOD_WARNINGS: Readonly<Record<string, readonly string[]>> = {
+  implicit: [
+    "everything that the service's own identity may do is lent through this connector; a service principal or a managed identity of its own is safer for production",
+  ],
+  "access-token": ["the token is temporary: the connector ends with it, and blob containers and vault secrets need another method"],
+};

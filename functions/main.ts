@@ -37,7 +37,7 @@ import { openSeals } from "../shared/store/audit-seals.ts";
 import { openJsonBlobs } from "../shared/store/blobs.ts";
 import { createConnectorStore, createVerificationStore } from "../shared/store/connector-records.ts";
 import { createLeaseDue } from "../shared/store/lease-due.ts";
-import { createActiveSas, createLeaseStore } from "../shared/store/lease-records.ts";
+import { createActiveSas, createHasActiveLeases, createLeaseStore } from "../shared/store/lease-records.ts";
 import { openTable } from "../shared/store/tables.ts";
 import { leaseSweep } from "./lease-sweep.ts";
 import { type RefreshJob, registerRefreshTimer } from "./refresh-timer.ts";
@@ -65,7 +65,7 @@ const trail = createAuditTrail({
   writerId: randomUUID(),
   now,
 });
-const identities = createConnectorIdentities();
+const identities = createConnectorIdentities(config.appIdentity, { own: identity, now });
 const connectors = {
   store: createConnectorStore(table("Connectors", "STATE_UNAVAILABLE")),
   verifications: createVerificationStore(blobs),
@@ -94,7 +94,7 @@ const opening: FindObstacleDeps = {
   openContainer: (connector, resourceId) => openContainer(used, connector, resourceId),
   openVaultSecret: (connector, resourceId) => openVaultSecret(used, connector, resourceId),
   openSubscription: (connector, resourceId, asked) => openSubscription(used, connector, resourceId, asked),
-  audienceUri: createAudienceUri(config.tokenAudiences),
+  audienceUri: createAudienceUri(config.tokenAudiences, config.appIdentity),
   now,
 };
 const planning = { ...access, findObstacle: (allowed: Allowed) => findObstacle(opening, allowed) };
@@ -115,7 +115,11 @@ const readAudit = createAuditReader(auditTable);
 const delegationKeys = createDelegationKeys({ identities, now });
 
 const routes = appRoutes({
-  connectors,
+  connectors: {
+    ...connectors,
+    hasActiveLeases: createHasActiveLeases({ table: leaseTable, now }),
+    removeInventory: async () => {},
+  },
   access: {
     ...planning,
     store: policyStore,

@@ -4,6 +4,8 @@ import { sha256 } from "../ids.ts";
 /** What can happen. */
 export const AUDIT_EVENTS = [
   "connector.registered",
+  "connector.updated",
+  "connector.deleted",
   "credential.issued",
   "credential.renewed",
   "lease.revoked",

@@ -11,6 +11,7 @@ import {
   SECRET_KINDS,
   type SecretKind,
 } from "./auth-methods.ts";
+import { durationText, secondsLeft, stateNow } from "./connector-life.ts";
 import { RESOURCE_TYPES } from "./resource-type.ts";
 
 /** Form of a connector's id. */
@@ -138,19 +139,26 @@ export const connectorViewSchema = z
   .object({
     id: z.uuid(),
     name: z.string(),
+    type: z.literal("azure"),
     authMethod: z.enum(AUTH_METHODS),
     cloud: z.enum(CLOUD_NAMES),
     configuration: configurationSchema,
     secrets: z.partialRecord(z.enum(SECRET_KINDS), z.literal(HIDDEN)),
+    secretId: z.string().nullable().describe("name of the secret in the key vault; null: the method has none"),
     resourceTypes: z.array(z.enum(RESOURCE_TYPES)),
     resourceId: z.string().nullable(),
+    resourceName: z.string().describe("<multiple>, or the only resource that it may reach"),
     labels: z.record(z.string(), z.string()),
     owner: z.string(),
+    workspace: z.literal("default"),
     visibility: z.enum(["private", "shared"]),
+    shared: z.boolean().describe("whether everybody who may call sees it"),
     users: z.array(z.string()),
     state: z.enum(CONNECTOR_STATES),
     checkedAt: z.iso.datetime().nullable(),
     expiresAt: z.iso.datetime().nullable(),
+    expiresIn: z.string().nullable().describe("time left as people read it, e.g. 42m25s; null: nothing ends it"),
+    sessionDuration: z.null().describe("no method of today has one"),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
@@ -158,24 +166,32 @@ export const connectorViewSchema = z
 /** See connectorViewSchema. */
 export type ConnectorView = z.output<typeof connectorViewSchema>;
 
-/** Only what is named here is shown: where the secret lies stays inside. */
-export function viewOf(connector: Connector): ConnectorView {
+/** Only what is named here is shown: never a secret, nor which version of it serves. @param now for what is left of its life */
+export function viewOf(connector: Connector, now: Date): ConnectorView {
+  const left = secondsLeft(connector, now);
   return {
     id: connector.id,
     name: connector.name,
+    type: "azure",
     authMethod: connector.authMethod,
     cloud: connector.cloud,
     configuration: connector.configuration,
     secrets: connector.secret === null ? {} : { [connector.secret.kind]: HIDDEN },
+    secretId: connector.secret?.name ?? null,
     resourceTypes: connector.resourceTypes,
     resourceId: connector.resourceId,
+    resourceName: connector.resourceId ?? "<multiple>",
     labels: connector.labels,
     owner: connector.owner,
+    workspace: "default",
     visibility: connector.visibility,
+    shared: connector.visibility === "shared",
     users: connector.users,
-    state: connector.state,
+    state: stateNow(connector, now),
     checkedAt: connector.checkedAt,
     expiresAt: connector.expiresAt,
+    expiresIn: left === null ? null : durationText(left),
+    sessionDuration: null,
     createdAt: connector.createdAt,
     updatedAt: connector.updatedAt,
   };

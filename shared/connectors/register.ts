@@ -3,6 +3,7 @@ import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
 import { ConflictError, InputError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
+import { type Candidate, type CandidateDeps, lookAtCandidate, takeUnverified } from "./candidate.ts";
 import {
   type Connector,
   type ConnectorRequest,
@@ -11,27 +12,17 @@ import {
   secretOf,
   type Verification,
 } from "./connector.ts";
-import { type Limits, resolveBlobContainer } from "./inventory.ts";
-import type { AzureView, ConnectorStore, OpenAzure, SecretStore, SignIn, VerificationStore } from "./ports.ts";
-import { blobContainerArmId } from "./resource-name.ts";
-import { exactResource, resourceTypesOf } from "./resource-types.ts";
-import { resolveSubscription, subscriptionArmId } from "./subscription.ts";
-import { readVaultSecretName, refuseUnreachableSecret } from "./vault-secret.ts";
-import { verifyConnector } from "./verify.ts";
+import type { ConnectorStore, SecretStore, VerificationStore } from "./ports.ts";
+import { checkSecret } from "./secret-check.ts";
 
 /** What registering needs; `newId` gives a random UUID. */
-export type RegisterDeps = {
+export type RegisterDeps = CandidateDeps & {
   readonly store: ConnectorStore;
   readonly secrets: SecretStore;
   readonly verifications: VerificationStore;
   readonly appendAudit: AppendAudit;
-  readonly openAzure: OpenAzure;
   readonly now: () => Date;
   readonly newId: () => string;
-  /** The service's own storage accounts, which no connector may reach. */
-  readonly ownAccounts: readonly string[];
-  /** The service's own key vaults, which nobody is lent from. */
-  readonly ownVaults: readonly string[];
 };
 /** A stored connector with what its verification found; null when none was asked for. */
 export type Registered = {
@@ -55,27 +46,28 @@ export async function registerConnector(
   options: { verify: boolean; rule: string; correlationId: string },
 ): Promise<Registered> {
   const now = deps.now();
-  if (request.expiresAt !== null && new Date(request.expiresAt) <= now) {
-    const problems = [{ path: "/expiresAt", expected: "a time in the future" }];
-    throw new InputError("INVALID_REQUEST", "expiresAt is in the past. Give a time in the future, or null.", {
-      problems,
-    });
-  }
+  refusePast(request.expiresAt, now);
+  const { endsAt, tenantId } = checkSecret(request, now);
   // The insert decides who gets the name; this spares everybody else the sign-in.
   if ((await deps.store.find(request.name)) !== null) throw nameTaken();
 
   const { secrets: _, configuration: __, ...kept } = request;
   const given = secretOf(request);
-  const looked = options.verify
-    ? await lookAtAzure(deps, request, now)
-    : { resourceId: unverifiedResourceId(deps, request), verification: null };
+  const configuration = configurationOf(request);
+  const candidate: Candidate = {
+    ...kept,
+    configuration: { ...configuration, tenantId: configuration.tenantId ?? tenantId },
+    secret: given === null ? null : { kind: given.kind, read: async () => given.value },
+  };
+  const looked = options.verify ? await lookAtCandidate(deps, candidate, now) : takeUnverified(deps, candidate);
   const id = deps.newId();
   const connector: Connector = {
     ...kept,
-    configuration: configurationOf(request),
+    configuration: candidate.configuration,
     id,
     secret: given === null ? null : await keepSecret(deps, id, given),
     resourceId: looked.resourceId,
+    expiresAt: earlier(request.expiresAt, endsAt),
     owner: by.id,
     state: looked.verification?.state ?? "unverified",
     checkedAt: looked.verification?.checkedAt ?? null,
@@ -109,8 +101,23 @@ export async function registerConnector(
   }
 }
 
-async function keepSecret(
-  deps: RegisterDeps,
+/** @throws InputError INVALID_REQUEST */
+export function refusePast(expiresAt: string | null, now: Date): void {
+  if (expiresAt === null || new Date(expiresAt) > now) return;
+  throw new InputError("INVALID_REQUEST", "expiresAt is in the past. Give a time in the future, or null.", {
+    problems: [{ path: "/expiresAt", expected: "a time in the future" }],
+  });
+}
+
+/** What ends first: what was asked for, or the sign-in itself. */
+export function earlier(expiresAt: string | null, endsAt: Date | null): string | null {
+  if (endsAt === null) return expiresAt;
+  return expiresAt !== null && Date.parse(expiresAt) < endsAt.getTime() ? expiresAt : utc(endsAt);
+}
+
+/** Keeps a secret as a new version under the connector's own name. @throws UpstreamError VAULT_UNAVAILABLE */
+export async function keepSecret(
+  deps: Pick<RegisterDeps, "secrets">,
   id: string,
   { kind, value }: NonNullable<ReturnType<typeof secretOf>>,
 ): Promise<StoredSecret> {
@@ -134,78 +141,6 @@ async function takeBack(deps: RegisterDeps, connector: Connector, tried: readonl
     ...(connector.secret === null ? [] : [deps.secrets.remove(connector.secret.name)]),
     ...(connector.checkedAt === null ? [] : [deps.verifications.remove(connector.id)]),
   ]);
-}
-
-async function lookAtAzure(deps: RegisterDeps, request: ConnectorRequest, now: Date) {
-  const given = secretOf(request);
-  const configuration = configurationOf(request);
-  const signIn: SignIn = {
-    key: null,
-    cloud: request.cloud,
-    authMethod: request.authMethod,
-    configuration,
-    secret: given === null ? null : { kind: given.kind, read: async () => given.value },
-  };
-  const view = deps.openAzure(signIn);
-  await view.signIn();
-  const whole = { configuration, ownAccounts: deps.ownAccounts, resourceId: null };
-  const { resourceId: text } = request;
-  const resourceId = text === null ? null : await resolveResource(view, whole, text, deps, request);
-  const limits = { ...whole, resourceId };
-  const types = resourceTypesOf({ ...request, configuration, resourceId });
-  return { resourceId, verification: await verifyConnector(view, limits, types, now) };
-}
-
-/** The canonical id of the only resource that a connector is to reach. An alias is that of a container, unless none is served. */
-async function resolveResource(
-  view: AzureView,
-  limits: Limits,
-  text: string,
-  deps: RegisterDeps,
-  request: ConnectorRequest,
-): Promise<string> {
-  const exact = exactOf(deps, request, text);
-  if (exact?.resourceType === "key-vault-secret") return exact.resourceId;
-  const types = request.resourceTypes;
-  const isSubscription =
-    exact === null ? types.length === 1 && types[0] === "azure-generic" : exact.resourceType === "azure-generic";
-  if (isSubscription) return subscriptionArmId(await resolveSubscription(view, limits, text));
-  return blobContainerArmId(await resolveBlobContainer(view, limits, text));
-}
-
-/** @throws InputError INVALID_REQUEST when the types leave out the resource's own, DeniedError DENIED */
-function exactOf(deps: RegisterDeps, request: ConnectorRequest, text: string) {
-  const exact = exactResource(text);
-  const types = request.resourceTypes;
-  if (exact !== null && types.length > 0 && types.some((type) => type !== exact.resourceType)) {
-    throw new InputError(
-      "INVALID_REQUEST",
-      `The resourceId is a ${exact.resourceType}. Name this type alone, or none.`,
-      {
-        problems: [{ path: "/resourceTypes", expected: `${exact.resourceType} alone, or empty` }],
-      },
-    );
-  }
-  const secret = exact?.resourceType === "key-vault-secret" ? readVaultSecretName(exact.resourceId) : null;
-  if (exact !== null && secret !== null) {
-    const configuration = configurationOf(request);
-    refuseUnreachableSecret(secret.id, { ...request, configuration, resourceId: exact.resourceId }, deps.ownVaults);
-  }
-  return exact;
-}
-
-function unverifiedResourceId(deps: RegisterDeps, request: ConnectorRequest): string | null {
-  const { resourceId: text } = request;
-  if (text === null) return null;
-  const exact = exactOf(deps, request, text);
-  if (exact !== null) return exact.resourceId;
-  throw new InputError(
-    "INVALID_REQUEST",
-    "Without verification the resourceId must be a full id: other names are looked up in Azure.",
-    {
-      problems: [{ path: "/resourceId", expected: "an ARM id, or the URL of a Key Vault secret" }],
-    },
-  );
 }
 
 function nameTaken(): ConflictError {

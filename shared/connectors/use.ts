@@ -1,6 +1,7 @@
 /** Opens a stored connector for one named resource. Joined to credentials by functions/main.ts. */
-import { ConflictError, DeniedError, NotFoundError } from "../errors.ts";
+import { DeniedError, NotFoundError } from "../errors.ts";
 import type { Connector } from "./connector.ts";
+import { refuseUnusable } from "./connector-life.ts";
 import { type Limits, listStorageAccounts, resolveBlobContainer } from "./inventory.ts";
 import type {
   ConnectorStore,
@@ -152,19 +153,8 @@ export async function openStorageAccount(deps: UseDeps, nameOrId: string, text: 
   return { ...opened, account: found };
 }
 
-function refuseUnusable(connector: Connector, now: Date): void {
-  if (connector.expiresAt !== null && new Date(connector.expiresAt) <= now) {
-    throw new ConflictError(
-      "CONNECTOR_EXPIRED",
-      "This connector has expired. An administrator can register a new one.",
-    );
-  }
-  if (connector.state === "disabled") {
-    throw new ConflictError("CONNECTOR_DISABLED", "This connector is disabled. An administrator can enable it.");
-  }
-}
-
-function signInOf(secrets: SecretStore, connector: Connector): SignIn {
+/** How to sign in as a stored connector. */
+export function signInOf(secrets: SecretStore, connector: Connector): SignIn {
   const { secret: stored } = connector;
   return {
     key: JSON.stringify([connector.id, connector.secret?.version ?? null]),

@@ -42,6 +42,8 @@ const rowSchema = z.object({
 const ALL = { from: "0", to: "g" };
 /** Row keys begin with the partition's digits; the ledger comes after all of them. */
 const END = LEDGER_KEY;
+/** Rows read to find an active one: a page of Table Storage. More that are over are taken for active. */
+const PAGE = 1_000;
 
 /**
  * @param deps.table opened with STATE_UNAVAILABLE
@@ -85,6 +87,24 @@ export function createActiveSas(deps: { readonly table: Table; readonly now: () 
       limit,
     });
     return rows.map((row) => ({ lease: fromRow(row), etag: row.etag }));
+  };
+}
+
+/** Whether any lease through a connector is active. @param deps.table opened with STATE_UNAVAILABLE */
+export function createHasActiveLeases(deps: { readonly table: Table; readonly now: () => Date }) {
+  return async (connectorId: string): Promise<boolean> => {
+    const through = [["connectorId", "eq", connectorId] as const, ["RowKey", "lt", END] as const];
+    const living = [["state", "eq", "active"] as const, ["maxUntil", "ge", utc(deps.now())] as const];
+    const asked = { ...ALL, after: null, limit: PAGE, select: ["state", "expiresAt", "maxUntil"] };
+    const active = await deps.table.scan({ ...asked, where: [...through, ...living] });
+    const isOver = ({ expiresAt }: StoredRow) => typeof expiresAt === "string" && expiresAt < utc(deps.now());
+    if (active.length === PAGE || active.some((row) => !isOver(row))) return true;
+    const ending = await Promise.all(
+      (["pending", "revoking", "irrevocable"] as const).map((state) =>
+        deps.table.scan({ ...asked, limit: 1, where: [...through, ["state", "eq", state]] }),
+      ),
+    );
+    return ending.some((rows) => rows.length > 0);
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { connectorRequestSchema, connectorViewSchema, viewOf } from "../../../../shared/connectors/connector.ts";
-import { CLIENT, connector, SECRET, SUBSCRIPTION, TENANT } from "../../../support/fakes.ts";
+import { CLIENT, connector, NOW, SECRET, SUBSCRIPTION, TENANT } from "../../../support/fakes.ts";
 
 const good = {
   name: "azure-service-principal",
@@ -112,7 +112,7 @@ test("viewOf: shows no secret and not where it lies", () => {
   const stored = connector({
     secret: { kind: "clientSecret", name: "name-of-the-secret", version: "version-of-the-secret" },
   });
-  const view = viewOf(stored);
+  const view = viewOf(stored, NOW);
   expect(connectorViewSchema.strict().parse(view)).toEqual(view);
   expect(view.secrets).toEqual({ clientSecret: "[HIDDEN]" });
   for (const hidden of ["name-of-the-secret", "version-of-the-secret"])

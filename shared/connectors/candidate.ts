@@ -1,0 +1,115 @@
+/** A connector that is about to be stored: what Azure says of it, before anything is. Used by register and update. */
+import { InputError } from "../errors.ts";
+import type { AuthMethod, ConnectorConfiguration } from "./auth-methods.ts";
+import { unsupportedText } from "./auth-methods.ts";
+import type { Connector, Verification } from "./connector.ts";
+import { type Limits, resolveBlobContainer } from "./inventory.ts";
+import type { AzureView, OpenAzure, SignIn } from "./ports.ts";
+import { blobContainerArmId } from "./resource-name.ts";
+import type { ResourceType } from "./resource-type.ts";
+import { exactResource, resourceTypesOf } from "./resource-types.ts";
+import { resolveSubscription, subscriptionArmId } from "./subscription.ts";
+import { readVaultSecretName, refuseUnreachableSecret } from "./vault-secret.ts";
+import { verifyConnector } from "./verify.ts";
+
+/** What looking at it needs. */
+export type CandidateDeps = {
+  readonly openAzure: OpenAzure;
+  /** The service's own storage accounts, which no connector may reach. */
+  readonly ownAccounts: readonly string[];
+  /** The service's own key vaults, which nobody is lent from. */
+  readonly ownVaults: readonly string[];
+};
+/** What is asked to be stored. `resourceId` is as the caller wrote it. */
+export type Candidate = {
+  readonly authMethod: AuthMethod;
+  readonly cloud: Connector["cloud"];
+  readonly configuration: ConnectorConfiguration;
+  readonly resourceTypes: readonly ResourceType[];
+  readonly resourceId: string | null;
+  readonly secret: SignIn["secret"];
+};
+/** What was found: the canonical id of the only resource, and the verification. */
+export type Looked = { readonly resourceId: string | null; readonly verification: Verification | null };
+
+/**
+ * Signs in and verifies.
+ * @throws InputError SIGN_IN_FAILED INVALID_REQUEST UNSUPPORTED_BY_METHOD, DeniedError DENIED,
+ * NotFoundError RESOURCE_NOT_FOUND, ConflictError AMBIGUOUS_RESOURCE, UpstreamError
+ */
+export async function lookAtCandidate(deps: CandidateDeps, candidate: Candidate, now: Date): Promise<Looked> {
+  refuseUnserved(candidate);
+  const { cloud, authMethod, configuration, secret } = candidate;
+  const view = deps.openAzure({ key: null, cloud, authMethod, configuration, secret });
+  await view.signIn();
+  const whole = { configuration, ownAccounts: deps.ownAccounts, resourceId: null };
+  const { resourceId: text } = candidate;
+  const resourceId = text === null ? null : await resolveResource(view, whole, text, deps, candidate);
+  const types = resourceTypesOf({ ...candidate, resourceId });
+  return { resourceId, verification: await verifyConnector(view, { ...whole, resourceId }, types, now) };
+}
+
+/**
+ * What can be said without asking Azure.
+ * @throws InputError INVALID_REQUEST UNSUPPORTED_BY_METHOD, DeniedError DENIED
+ */
+export function takeUnverified(deps: CandidateDeps, candidate: Candidate): Looked {
+  refuseUnserved(candidate);
+  const { resourceId: text } = candidate;
+  if (text === null) return { resourceId: null, verification: null };
+  const exact = exactOf(deps, candidate, text);
+  if (exact !== null) return { resourceId: exact.resourceId, verification: null };
+  throw new InputError(
+    "INVALID_REQUEST",
+    "Without verification the resourceId must be a full id: other names are looked up in Azure.",
+    {
+      problems: [{ path: "/resourceId", expected: "an ARM id, or the URL of a Key Vault secret" }],
+    },
+  );
+}
+
+/** Types that are named, and none of which the method serves, could never be of use. */
+function refuseUnserved({ authMethod, resourceTypes }: Candidate): void {
+  const [first] = resourceTypes;
+  if (first === undefined || resourceTypes.some((type) => unsupportedText(authMethod, type) === null)) return;
+  throw new InputError("UNSUPPORTED_BY_METHOD", `${unsupportedText(authMethod, first)}. Use another method.`, {
+    problems: [{ path: "/resourceTypes", expected: `types that ${authMethod} serves` }],
+  });
+}
+
+/** The canonical id of the only resource that a connector is to reach. An alias is that of a container, unless none is served. */
+async function resolveResource(
+  view: AzureView,
+  limits: Limits,
+  text: string,
+  deps: CandidateDeps,
+  candidate: Candidate,
+): Promise<string> {
+  const exact = exactOf(deps, candidate, text);
+  if (exact?.resourceType === "key-vault-secret") return exact.resourceId;
+  const types = candidate.resourceTypes;
+  const isSubscription =
+    exact === null ? types.length === 1 && types[0] === "azure-generic" : exact.resourceType === "azure-generic";
+  if (isSubscription) return subscriptionArmId(await resolveSubscription(view, limits, text));
+  return blobContainerArmId(await resolveBlobContainer(view, limits, text));
+}
+
+/** @throws InputError INVALID_REQUEST when the types leave out the resource's own, DeniedError DENIED */
+function exactOf(deps: CandidateDeps, candidate: Candidate, text: string) {
+  const exact = exactResource(text);
+  const types = candidate.resourceTypes;
+  if (exact !== null && types.length > 0 && types.some((type) => type !== exact.resourceType)) {
+    throw new InputError(
+      "INVALID_REQUEST",
+      `The resourceId is a ${exact.resourceType}. Name this type alone, or none.`,
+      {
+        problems: [{ path: "/resourceTypes", expected: `${exact.resourceType} alone, or empty` }],
+      },
+    );
+  }
+  const secret = exact?.resourceType === "key-vault-secret" ? readVaultSecretName(exact.resourceId) : null;
+  if (exact !== null && secret !== null) {
+    refuseUnreachableSecret(secret.id, { ...candidate, resourceId: exact.resourceId }, deps.ownVaults);
+  }
+  return exact;
+}
