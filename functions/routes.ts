@@ -4,8 +4,10 @@ import { lazy } from "../shared/lazy.ts";
 import { type AccessRoutesDeps, accessRoutes } from "./access.ts";
 import { type AuditRoutesDeps, auditRoutes } from "./audit.ts";
 import { type BreakGlassRoutesDeps, breakGlassRoutes } from "./break-glass.ts";
+import { connectorTypeRoutes } from "./connector-types.ts";
 import { type ConnectorRoutesDeps, connectorRoutes } from "./connectors.ts";
 import { type CredentialRoutesDeps, credentialRoutes } from "./credentials.ts";
+import { identityRoutes } from "./identities.ts";
 import { leaseRoutes } from "./leases.ts";
 import { describeApi } from "./openapi.ts";
 import type { Route } from "./route.ts";
@@ -26,6 +28,8 @@ export type AppDeps = {
 export function appRoutes(deps: AppDeps): Route[] {
   const routes: Route[] = [
     ...connectorRoutes(deps.connectors),
+    ...connectorTypeRoutes(),
+    ...identityRoutes(deps.connectors),
     ...credentialRoutes(deps.credentials),
     ...secretRoutes(deps.credentials),
     ...leaseRoutes(deps.credentials),

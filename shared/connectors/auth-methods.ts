@@ -53,7 +53,8 @@ export const METHOD_SCHEMAS = {
       })
       .refine(({ clientSecret, certificate }) => (clientSecret === undefined) !== (certificate === undefined), {
         message: "either clientSecret or certificate",
-      }),
+      })
+      .meta({ oneOf: [{ required: ["clientSecret"] }, { required: ["certificate"] }] }),
   },
   "access-token": {
     configuration: z.strictObject(limits).prefault({}),
