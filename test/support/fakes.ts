@@ -199,23 +199,27 @@ export function connectorStore(journal: string[] = []): ConnectorStore & { reado
   };
 }
 
-/** Secrets in memory, by name. */
+/** Secrets in memory: the newest value by name in `values`, and every version. */
 export function secretStore(journal: string[] = []): SecretStore & { readonly values: Map<string, string> } {
   const values = new Map<string, string>();
+  const versions = new Map<string, string[]>();
   return {
     values,
     async put(name, value) {
       journal.push("secrets.put");
       values.set(name, value);
-      return "v1";
+      const all = [...(versions.get(name) ?? []), value];
+      versions.set(name, all);
+      return `v${all.length}`;
     },
-    async get(name) {
+    async get(name, version) {
       journal.push("secrets.get");
-      return values.get(name) ?? "";
+      return versions.get(name)?.[Number(version.slice(1)) - 1] ?? "";
     },
     async remove(name) {
       journal.push("secrets.remove");
       values.delete(name);
+      versions.delete(name);
     },
   };
 }

@@ -1,0 +1,73 @@
+import { describe, expect, test } from "vitest";
+import { registerConnector } from "../../../../shared/connectors/register.ts";
+import { type RemoveConnectorDeps, removeConnector } from "../../../../shared/connectors/remove.ts";
+import { ADMIN, connectorRequest, registerParts, unavailable } from "../../../support/fakes.ts";
+
+const CONTEXT = { rule: "role:Latchkey.Admin", correlationId: "c-1" };
+const NAME = "azure-service-principal";
+
+async function parts(hasLeases = false) {
+  const made = registerParts();
+  const { etag, connector } = await registerConnector(made.deps, connectorRequest(), ADMIN, { ...CONTEXT, verify: true });
+  const forgotten: string[] = [];
+  const deps: RemoveConnectorDeps = {
+    ...made.deps,
+    hasActiveLeases: async (id) => hasLeases && id === connector.id,
+    removeInventory: async (id) => void forgotten.push(id),
+  };
+  made.journal.length = 0;
+  const remove = (force = false, seen = etag, changed: Partial<RemoveConnectorDeps> = {}) =>
+    removeConnector({ ...deps, ...changed }, NAME, seen, ADMIN, { ...CONTEXT, force });
+  return { ...made, connector, remove, forgotten };
+}
+
+describe("removeConnector", () => {
+  test("on record first, then the connector, then its secret and all that is known of it", async () => {
+    const { remove, journal, store, secrets, verifications, connector, forgotten, audited } = await parts();
+    await remove();
+    expect(journal).toEqual(["audit connector.deleted ok", "store.removeIf", "secrets.remove", "verifications.remove"]);
+    expect([store.rows.size, secrets.values.size, verifications.ids.size, forgotten]).toEqual([0, 0, 0, [connector.id]]);
+    expect(audited.at(-1)).toMatchObject({ resourceId: connector.id, detail: { name: NAME, force: false } });
+  });
+
+  test("while leases are active it is refused, unless forced", async () => {
+    const { remove, store, journal } = await parts(true);
+    await expect(remove()).rejects.toMatchObject({ code: "CONNECTOR_IN_USE" });
+    expect([store.rows.size, journal]).toEqual([1, []]);
+    await remove(true);
+    expect(store.rows.size).toBe(0);
+  });
+
+  test("one that was changed meanwhile stays, with its secret", async () => {
+    const { remove, store, secrets, journal, audited, connector } = await parts();
+    await expect(remove(false, 'W/"9"')).rejects.toMatchObject({ code: "ETAG_MISMATCH" });
+    expect(journal).toEqual([]);
+    const hasActiveLeases = async () => {
+      await store.replace({ ...connector, labels: { by: "another" } }, 'W/"1"');
+      return false;
+    };
+    await expect(remove(false, undefined, { hasActiveLeases })).rejects.toMatchObject({ code: "ETAG_MISMATCH" });
+    expect([store.rows.size, secrets.values.size]).toEqual([1, 1]);
+    expect(audited.slice(-2).map(({ outcome }) => outcome)).toEqual(["ok", "withdrawn"]);
+  });
+
+  test("without an audit record nothing is deleted", async () => {
+    const { remove, store } = await parts();
+    const appendAudit = () => Promise.reject(unavailable("AUDIT_UNAVAILABLE"));
+    await expect(remove(false, undefined, { appendAudit })).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+    expect(store.rows.size).toBe(1);
+  });
+
+  test("what is not known to be unused is not deleted", async () => {
+    const { remove, store } = await parts();
+    const hasActiveLeases = () => Promise.reject(unavailable("STATE_UNAVAILABLE"));
+    await expect(remove(false, undefined, { hasActiveLeases })).rejects.toMatchObject({ code: "STATE_UNAVAILABLE" });
+    expect(store.rows.size).toBe(1);
+  });
+
+  test("one that is not there", async () => {
+    const { remove } = await parts();
+    await remove();
+    await expect(remove()).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+});
