@@ -2,11 +2,20 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { clientCertificateFile } from "../../infra/local/azure/entra/client-certificates.ts";
+import { identitiesOf } from "../../infra/local/seed.ts";
 import { applicationOf, type ClientRun, type ClientSystem, startClientSystem } from "./client-system.ts";
 import { allowLending, CONTAINER, callApi, issue, lentSas, OTHER_CONTAINER, registerConnector } from "./lending.ts";
 
 /** Each is signed in apart, in a settings folder of its own. */
-type Identity = "platform-automation" | "zenml-connector" | "stranger" | "nobody" | "admin";
+type Identity =
+  | "platform-automation"
+  | "zenml-connector"
+  | "zenml-certificate"
+  | "zenml-federated"
+  | "stranger"
+  | "nobody"
+  | "admin";
 
 let system: ClientSystem;
 
@@ -75,6 +84,24 @@ describe("az login", () => {
     const refused = await signIn("stranger");
     expect(refused.code).not.toBe(0);
     expect(refused.stderr).toContain("No subscriptions found");
+  });
+
+  test("az: signs an application in by its certificate, and by a token of the app's own identity", async () => {
+    const { seed, appEnv } = system;
+    const signInBy = (name: "zenml-certificate" | "zenml-federated", ...proof: string[]) => {
+      const clientId = seed.applications.find((one) => one.name === name)?.clientId ?? "";
+      return az(name, "login", "--service-principal", "-u", clientId, ...proof, "--tenant", seed.tenant.id);
+    };
+    const found = [{ id: seed.subscriptions[0]?.id, user: { type: "servicePrincipal" } }];
+    const file = clientCertificateFile(system.stateDir, "zenml-certificate");
+    expect(await answer(signInBy("zenml-certificate", "-p", file))).toMatchObject(found);
+
+    const own = identitiesOf(seed).find(({ identity }) => identity.attachedToApp)?.identity.clientId;
+    const asked = `api-version=2019-08-01&resource=api://AzureADTokenExchange&client_id=${own}`;
+    const headers = { "X-IDENTITY-HEADER": appEnv.IDENTITY_HEADER };
+    const exchanged: unknown = await (await fetch(`${appEnv.IDENTITY_ENDPOINT}?${asked}`, { headers })).json();
+    const token = String(Reflect.get(Object(exchanged), "access_token"));
+    expect(await answer(signInBy("zenml-federated", "--federated-token", token))).toMatchObject(found);
   });
 
   test("az: signs a person in with name and password", async () => {
