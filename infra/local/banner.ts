@@ -1,4 +1,5 @@
 /** What `npm start` prints when all is ready. Called by start.ts. */
+import { clientCertificateFile } from "./azure/entra/client-certificates.ts";
 import { tokenRequestUrl } from "./azure/github/jobs.ts";
 import type { EmulatedAzure } from "./emulated-azure.ts";
 import { type Seed, storageAccountsOf } from "./seed.ts";
@@ -30,6 +31,7 @@ export function banner(
     ["Control", `${azure.controlUrl}/faults  ${azure.controlUrl}/requests`],
     ["Azure hosts", hostsOf(azure.seed).join(`\n${" ".repeat(LABEL_WIDTH + 3)}`)],
     ["Certificate", azure.caFile],
+    ...certificatesOf(azure),
     ["Azurite log", azure.azuriteLog],
   ];
   if (host) {
@@ -48,6 +50,13 @@ export function banner(
     "",
     ...stepsFor(azure, host?.apiUrl).flatMap(({ comment, bash }) => [paint(`# ${comment}`), bash, ""]),
   ].join("\n");
+}
+
+/** With which applications sign in: where each one's key and certificate are. */
+function certificatesOf({ seed, stateDir }: EmulatedAzure): [string, string][] {
+  return seed.applications
+    .filter(({ certificate }) => certificate)
+    .map(({ name }) => ["Client PEM", clientCertificateFile(stateDir, name)]);
 }
 
 function hostsOf(seed: Seed): string[] {

@@ -9,8 +9,8 @@ export type Ports = {
   readonly identity: number;
 };
 
-/** What `npm start` takes: 7071 is where `func start` listens, the others are near it. */
-export const DEFAULT_PORTS: Ports = { host: 7071, proxy: 7080, control: 7081, identity: 7082 };
+/** What `npm start` takes: 7071 is where `func start` listens, others are near it. The app alone is told of the last. */
+export const DEFAULT_PORTS: Ports = { host: 7071, proxy: 7080, control: 7081, identity: 0 };
 
 /** Thrown before anything is started when another program listens on a port. */
 export class PortInUseError extends Error {

@@ -23,7 +23,7 @@ const USAGE = `npm start -- [options]
   --port N           port of the API (default ${DEFAULT_PORTS.host}; 0 takes a free one, also below)
   --proxy-port N     port of the CONNECT proxy (default ${DEFAULT_PORTS.proxy})
   --control-port N   port of the control endpoint (default ${DEFAULT_PORTS.control})
-  --identity-port N  port of the managed identity endpoint (default ${DEFAULT_PORTS.identity})
+  --identity-port N  port of the managed identity endpoint (default: a free one)
   --state-dir DIR    where state is kept (default .local)
   --without-host     the local Azure alone, for use with func start
 `;

@@ -27,8 +27,15 @@ test("banner: is a valid bash script from the first comment on, whatever the pat
   expect(shown).toBe(azure.caFile);
 });
 
+test("banner: shows where an application's certificate is, and the app's own settings to nobody else", () => {
+  const text = banner(azure, { apiUrl: "http://127.0.0.1:7071", hostLog: "/host.log" }, 1, plain);
+  expect(text).toContain("/home/it's me/.local/certificates/zenml-certificate.pem");
+  expect(text).not.toContain("IDENTITY_HEADER");
+});
+
 test("banner: without the host it names func and no address of an API", () => {
   const text = banner(azure, undefined, 1, plain);
   expect(text).toContain("func start");
+  expect(text).toContain("export IDENTITY_ENDPOINT=http://127.0.0.1:7082/msi/token\nexport IDENTITY_HEADER=secret\n");
   expect(text).not.toContain("/api");
 });
