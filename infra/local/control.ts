@@ -1,7 +1,8 @@
-/** Loopback HTTP endpoint that steers the local Azure: fault rules and the request log. Called by system.ts. */
+/** Loopback HTTP endpoint that steers the local Azure: fault rules, the request log, limits of ARM. Called by system.ts. */
 import type { AddressInfo } from "node:net";
 import Fastify from "fastify";
 import { z } from "zod";
+import { type ArmLimits, armSettingsSchema } from "./azure/arm/arm-limits.ts";
 import { type Faults, faultRuleSchema } from "./faults.ts";
 import { hostName } from "./front.ts";
 import type { RequestLog } from "./request-log.ts";
@@ -17,10 +18,15 @@ export type Control = { readonly url: string; close(): Promise<void> };
  * @param port 0 takes a free one
  */
 export async function startControl(
-  deps: { readonly faults: Faults; readonly log: RequestLog; readonly services: readonly string[] },
+  deps: {
+    readonly faults: Faults;
+    readonly log: RequestLog;
+    readonly armLimits: ArmLimits;
+    readonly services: readonly string[];
+  },
   port: number,
 ): Promise<Control> {
-  const { faults, log } = deps;
+  const { faults, log, armLimits } = deps;
   const app = Fastify({ bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: true });
   const rule = faultRuleSchema.refine((value) => value.service === undefined || deps.services.includes(value.service), {
     error: `service is one of ${deps.services.join(", ")}`,
@@ -58,6 +64,19 @@ export async function startControl(
   });
   app.delete("/requests", async (_request, reply) => {
     log.clear();
+    return reply.code(204).send();
+  });
+
+  // Page sizes and limits of the local ARM; DELETE sets them back and forgets what was counted.
+  app.get("/arm", async () => armLimits.settings());
+  app.patch("/arm", async (request) => {
+    // The schema has a default for each, and what is not given shall stay.
+    const given = z.record(z.string(), z.unknown()).parse(request.body);
+    armLimits.change(armSettingsSchema.parse({ ...armLimits.settings(), ...given }));
+    return armLimits.settings();
+  });
+  app.delete("/arm", async (_request, reply) => {
+    armLimits.reset();
     return reply.code(204).send();
   });
 

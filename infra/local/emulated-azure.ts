@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { createArmLimits } from "./azure/arm/arm-limits.ts";
 import { openClientCertificates } from "./azure/entra/client-certificates.ts";
 import { startAzurite } from "./azurite.ts";
 import { openCertificates } from "./certificates.ts";
@@ -91,9 +92,11 @@ async function startParts(
   ends.push(() => azurite.child.stop());
   void azurite.child.exited.then((exit) => azurite.child.isStopping() || onChildExit?.("azurite", exit));
 
+  const armLimits = createArmLimits({ now });
   const services = await createServices({
     seed,
     state,
+    armLimits,
     certificates: clientCertificates,
     identitySecret: secret,
     azurite,
@@ -111,7 +114,7 @@ async function startParts(
   const identity = await startIdentityServer(services.managedIdentity, faults.intercept, ports.identity ?? 0);
   ends.push(() => identity.close());
   const names = [...services.named, services.managedIdentity].map(({ name }) => name);
-  const control = await startControl({ faults, log, services: names }, ports.control ?? 0);
+  const control = await startControl({ faults, log, armLimits, services: names }, ports.control ?? 0);
   ends.push(() => control.close());
 
   const { caFile, ca } = certificates;

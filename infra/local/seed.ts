@@ -2,31 +2,9 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
+import { clusterSchema, keyVaultSchema, registrySchema, storageAccountSchema } from "./seed-resources.ts";
 
 const guid = z.guid();
-const storageAccount = z.strictObject({
-  name: z.string().regex(/^[a-z0-9]{3,24}$/),
-  containers: z.array(z.string()),
-  sharedKeyAccess: z.boolean().default(false),
-  key: z.base64().optional(),
-});
-/** One version of a secret; without `version` it gets an id of its own. */
-const secretVersion = z.strictObject({
-  version: z
-    .string()
-    .regex(/^[0-9a-f]{32}$/)
-    .optional(),
-  value: z.string(),
-  contentType: z.string().optional(),
-  enabled: z.boolean().default(true),
-  notBefore: z.iso.datetime().optional(),
-  expires: z.iso.datetime().optional(),
-});
-const keyVault = z.strictObject({
-  name: z.string().regex(/^[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]$/),
-  /** Versions of each, oldest first. */
-  secrets: z.record(z.string(), z.array(secretVersion).min(1)),
-});
 /** What an application or an identity trusts in the place of a secret: tokens of that issuer for that subject. */
 const federatedCredential = z.strictObject({
   name: z.string().min(3).max(120),
@@ -103,8 +81,10 @@ const schema = z.strictObject({
         z.strictObject({
           name: z.string(),
           location: z.string(),
-          storageAccounts: z.array(storageAccount).default([]),
-          keyVaults: z.array(keyVault).default([]),
+          storageAccounts: z.array(storageAccountSchema).default([]),
+          registries: z.array(registrySchema).default([]),
+          clusters: z.array(clusterSchema).default([]),
+          keyVaults: z.array(keyVaultSchema).default([]),
           identities: z.array(identity).default([]),
         }),
       ),

@@ -1,5 +1,6 @@
 /** The emulated Azure services, wired to each other. Called by system.ts. */
 import { createArm } from "./azure/arm/arm.ts";
+import type { ArmLimits } from "./azure/arm/arm-limits.ts";
 import { createAuthorization } from "./azure/authorization.ts";
 import type { RegisteredCertificate } from "./azure/entra/client-certificates.ts";
 import { createEntra } from "./azure/entra/entra.ts";
@@ -36,6 +37,7 @@ export async function createServices(deps: {
   readonly certificates: readonly RegisteredCertificate[];
   readonly identitySecret: string;
   readonly azurite: Azurite;
+  readonly armLimits: ArmLimits;
   readonly ca: string;
   readonly settleMs?: number | undefined;
   readonly revocationDelayMs?: number | undefined;
@@ -52,7 +54,9 @@ export async function createServices(deps: {
   const azurite = { blobPort, queuePort, tablePort, ca };
   const storage = await createStorage({ seed, tokens, authorization, azurite, delegationKeys, now });
   await storage.seedContainers();
-  const arm = await createArm({ seed, tokens, authorization, containers: storage.containers, delegationKeys, now });
+  const { containers } = storage;
+  const limits = deps.armLimits;
+  const arm = await createArm({ seed, tokens, authorization, containers, delegationKeys, limits, now });
   const keyVault = await createKeyVault({ seed, state, tokens, authorization, settleMs, now });
   const github = await createGitHub({ seed, key: githubKey, now });
   const managedIdentity = await createManagedIdentity({ seed, key, secret: deps.identitySecret, now });

@@ -1,8 +1,10 @@
 /** Azure RBAC over the role assignments of the seed file; used by ARM, Key Vault and the storage guard. */
-import { identitiesOf, keyVaultsOf, type Seed, storageAccountsOf, tenantOf } from "../seed.ts";
-import { BUILT_IN_ROLES, type RoleDefinition } from "./built-in-roles.ts";
+import { placed } from "../placed-resources.ts";
+import { identitiesOf, type Seed, tenantOf } from "../seed.ts";
+import { BUILT_IN_ROLES } from "./built-in-roles.ts";
 import { CUSTOM_ROLES } from "./custom-roles.ts";
 import type { Authorization, Principal } from "./ports.ts";
+import type { RoleDefinition } from "./role-definition.ts";
 
 /** A role assignment with ids in the place of names. */
 export type RoleAssignment = {
@@ -14,15 +16,15 @@ export type RoleAssignment = {
 };
 
 /**
- * The role assignments of a seed, names resolved. `/` in the file stands for every subscription of it.
+ * The role assignments of a seed, names resolved.
  * @throws Error when a principal, role or scope is not in the seed: the local system must not start half-made.
  */
 export function roleAssignmentsOf(seed: Seed): RoleAssignment[] {
-  return seed.roleAssignments.flatMap((assignment) => {
+  return seed.roleAssignments.map((assignment) => {
     const principalId = principalIdOf(seed, assignment.principal);
     const role = [...BUILT_IN_ROLES, ...CUSTOM_ROLES].find((candidate) => candidate.name === assignment.role);
     if (!role) throw new Error(`seed: role assignment names the unknown role "${assignment.role}"`);
-    return scopesOf(seed, assignment.scope).map((scope) => ({ principalId, role, scope }));
+    return { principalId, role, scope: scopeOf(seed, assignment.scope) };
   });
 }
 
@@ -83,7 +85,11 @@ function matches(pattern: string, operation: string): boolean {
   return new RegExp(`^${expression}$`, "is").test(operation);
 }
 
-function principalIdOf(seed: Seed, name: string): string {
+/**
+ * Object id of the user, group, application or managed identity of that name.
+ * @throws Error when there is none or more than one
+ */
+export function principalIdOf(seed: Seed, name: string): string {
   const found = [
     ...seed.users.filter((user) => user.name === name).map((user) => user.objectId),
     ...seed.groups.filter((group) => group.name === name).map((group) => group.id),
@@ -101,42 +107,54 @@ function principalIdOf(seed: Seed, name: string): string {
   return exactlyOne(found, `principal "${name}"`);
 }
 
-function scopesOf(seed: Seed, scope: string): string[] {
-  if (scope === "/") return seed.subscriptions.map((subscription) => `/subscriptions/${subscription.id}`);
-  const [root, groupName, resourceName, partName, ...rest] = scope.split("/");
-  if (root !== "" || !groupName || rest.length > 0 || scope.endsWith("/")) {
+/** Types of resources that a scope can name. */
+const RESOURCE_TYPES: Readonly<Record<string, (group: ResourceGroup) => readonly { readonly name: string }[]>> = {
+  "Microsoft.Storage/storageAccounts": (group) => group.storageAccounts,
+  "Microsoft.ContainerRegistry/registries": (group) => group.registries,
+  "Microsoft.ContainerService/managedClusters": (group) => group.clusters,
+  "Microsoft.KeyVault/vaults": (group) => group.keyVaults,
+  "Microsoft.ManagedIdentity/userAssignedIdentities": (group) => group.identities,
+};
+type ResourceGroup = Seed["subscriptions"][number]["resourceGroups"][number];
+
+/** The ARM id of `[subscription:]/[group[/resource[/container or secret]]]`; without the subscription, of the first. */
+function scopeOf(seed: Seed, scope: string): string {
+  const [, subscriptionName, path = ""] = /^(?:([^/:]+):)?(\/.*)$/.exec(scope) ?? [];
+  const [root, groupName, resourceName, partName, ...rest] = path.split("/");
+  if (root !== "" || groupName === undefined || rest.length > 0 || (path.endsWith("/") && path !== "/")) {
     throw new Error(
-      `seed: "${scope}" is no scope; write /, /group, /group/resource, /group/account/container or /group/vault/secret`,
+      `seed: "${scope}" is no scope; write /, /group, /group/resource, /group/account/container or /group/vault/secret, behind "subscription:" for all but the first`,
     );
   }
-  if (resourceName === undefined) return [groupIdOf(seed, groupName)];
-  const inGroup = ({ group }: { group: { name: string } }) => same(group.name, groupName);
-  const accounts = storageAccountsOf(seed).filter((entry) => inGroup(entry) && same(entry.account.name, resourceName));
-  const vaults = keyVaultsOf(seed).filter((entry) => inGroup(entry) && same(entry.vault.name, resourceName));
-  if (partName === undefined) {
-    return [
-      exactlyOne(
-        [...accounts, ...vaults].map((entry) => entry.id),
-        `scope "${scope}"`,
-      ),
-    ];
-  }
-  const containers = accounts
-    .filter((entry) => entry.account.containers.includes(partName))
-    .map((entry) => `${entry.id}/blobServices/default/containers/${partName}`);
-  const secrets = vaults
-    .filter((entry) => Object.hasOwn(entry.vault.secrets, partName))
-    .map((entry) => `${entry.id}/secrets/${partName}`);
-  return [exactlyOne([...containers, ...secrets], `scope "${scope}"`)];
-}
-
-function groupIdOf(seed: Seed, name: string): string {
-  const found = seed.subscriptions.flatMap((subscription) =>
-    subscription.resourceGroups
-      .filter((group) => same(group.name, name))
-      .map((group) => `/subscriptions/${subscription.id}/resourceGroups/${group.name}`),
+  const subscriptions = seed.subscriptions.filter(({ name }, index) =>
+    subscriptionName === undefined ? index === 0 : name === subscriptionName,
   );
-  return exactlyOne(found, `scope "/${name}"`);
+  const only = (found: readonly string[]) => exactlyOne(found, `scope "${scope}"`);
+  if (path === "/") return only(subscriptions.map(({ id }) => `/subscriptions/${id}`));
+  const inScope = { ...seed, subscriptions };
+  if (resourceName === undefined) {
+    return only(
+      subscriptions.flatMap(({ id, resourceGroups }) =>
+        resourceGroups
+          .filter((group) => same(group.name, groupName))
+          .map((group) => `/subscriptions/${id}/resourceGroups/${group.name}`),
+      ),
+    );
+  }
+  const resources = Object.entries(RESOURCE_TYPES)
+    .flatMap(([type, of]) => placed(inScope, type, of))
+    .filter(({ name, group }) => same(group.name, groupName) && same(name, resourceName));
+  if (partName === undefined) return only(resources.map(({ id }) => id));
+  return only(
+    resources.flatMap(({ id, group, name }) => [
+      ...group.storageAccounts
+        .filter((account) => account.name === name && account.containers.includes(partName))
+        .map(() => `${id}/blobServices/default/containers/${partName}`),
+      ...group.keyVaults
+        .filter((vault) => vault.name === name && Object.hasOwn(vault.secrets, partName))
+        .map(() => `${id}/secrets/${partName}`),
+    ]),
+  );
 }
 
 function exactlyOne(found: readonly string[], what: string): string {

@@ -3,27 +3,29 @@
  * Source: MicrosoftDocs/azure-docs, articles/role-based-access-control/built-in-roles/{privileged,general,storage,security}.md
  */
 
-/** What a role allows: operations may hold `*`, which stands for any run of characters. */
-export type RoleDefinition = {
-  /** GUID of the definition: the same in every tenant. */
-  readonly id: string;
-  readonly name: string;
-  readonly actions: readonly string[];
-  readonly notActions: readonly string[];
-  readonly dataActions: readonly string[];
-  readonly notDataActions: readonly string[];
-};
+import { CONTAINER_ROLES } from "./built-in-roles-containers.ts";
+import { type RoleDefinition, role } from "./role-definition.ts";
 
 const BLOB = "Microsoft.Storage/storageAccounts/blobServices";
 const TABLES = "Microsoft.Storage/storageAccounts/tableServices/tables";
 
-/** Builds a definition from the lists that are not empty. */
-function role(id: string, name: string, lists: Partial<Omit<RoleDefinition, "id" | "name">>): RoleDefinition {
-  return { id, name, actions: [], notActions: [], dataActions: [], notDataActions: [], ...lists };
-}
+/** What every role over vaults may read. */
+const VAULT_READS = [
+  "Microsoft.Authorization/*/read",
+  "Microsoft.Insights/alertRules/*",
+  "Microsoft.Resources/deployments/*",
+  "Microsoft.Resources/subscriptions/resourceGroups/read",
+  "Microsoft.Support/*",
+  "Microsoft.KeyVault/checkNameAvailability/read",
+  "Microsoft.KeyVault/deletedVaults/read",
+  "Microsoft.KeyVault/locations/*/read",
+  "Microsoft.KeyVault/vaults/*/read",
+  "Microsoft.KeyVault/operations/read",
+];
 
 /** Every role that the seed file may name. */
 export const BUILT_IN_ROLES: readonly RoleDefinition[] = [
+  ...CONTAINER_ROLES,
   role("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner", { actions: ["*"] }),
   role("b24988ac-6180-42a0-ab88-20f7382dd24c", "Contributor", {
     actions: ["*"],
@@ -68,6 +70,13 @@ export const BUILT_IN_ROLES: readonly RoleDefinition[] = [
   role("db58b8e5-c6ad-4a2a-8342-4190687cbf4a", "Storage Blob Delegator", {
     actions: [`${BLOB}/generateUserDelegationKey/action`],
   }),
+  role("c12c1c16-33a1-487b-954d-41c89c60f349", "Reader and Data Access", {
+    actions: [
+      "Microsoft.Storage/storageAccounts/listKeys/action",
+      "Microsoft.Storage/storageAccounts/ListAccountSas/action",
+      "Microsoft.Storage/storageAccounts/read",
+    ],
+  }),
   role("0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3", "Storage Table Data Contributor", {
     actions: [`${TABLES}/read`, `${TABLES}/write`, `${TABLES}/delete`],
     dataActions: [
@@ -84,19 +93,12 @@ export const BUILT_IN_ROLES: readonly RoleDefinition[] = [
       "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
     ],
   }),
+  role("21090545-7ca7-4776-b22c-e363652d74d2", "Key Vault Reader", {
+    actions: VAULT_READS,
+    dataActions: ["Microsoft.KeyVault/vaults/*/read", "Microsoft.KeyVault/vaults/secrets/readMetadata/action"],
+  }),
   role("b86a8fe4-44ce-4948-aee5-eccb2c155cd7", "Key Vault Secrets Officer", {
-    actions: [
-      "Microsoft.Authorization/*/read",
-      "Microsoft.Insights/alertRules/*",
-      "Microsoft.Resources/deployments/*",
-      "Microsoft.Resources/subscriptions/resourceGroups/read",
-      "Microsoft.Support/*",
-      "Microsoft.KeyVault/checkNameAvailability/read",
-      "Microsoft.KeyVault/deletedVaults/read",
-      "Microsoft.KeyVault/locations/*/read",
-      "Microsoft.KeyVault/vaults/*/read",
-      "Microsoft.KeyVault/operations/read",
-    ],
+    actions: VAULT_READS,
     dataActions: ["Microsoft.KeyVault/vaults/secrets/*"],
   }),
 ];

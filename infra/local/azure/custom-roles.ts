@@ -1,5 +1,5 @@
 /** Roles that the tenant of the seed has made itself, beside those that Azure has (used by authorization.ts). */
-import type { RoleDefinition } from "./built-in-roles.ts";
+import type { RoleDefinition } from "./role-definition.ts";
 
 /** Every custom role that the seed file may name. */
 export const CUSTOM_ROLES: readonly RoleDefinition[] = [

@@ -44,3 +44,57 @@ export const STORAGE_API_VERSIONS: readonly string[] = [
   "2026-06-01",
   "2026-09-01",
 ];
+
+/** Container registries: what the SDKs, az 2.45 and the bicep types of the last years ask for. Source: azure-rest-api-specs. */
+export const REGISTRY_API_VERSIONS: readonly string[] = [
+  "2019-05-01",
+  "2021-09-01",
+  "2022-02-01-preview",
+  "2022-12-01",
+  "2023-07-01",
+  "2025-04-01",
+  "2025-11-01",
+];
+
+/** Clusters: those of az 2.45 (2022-11-01), azmcp 2.0 (2023-10-01), and all that arm-containerservice 25 knows. */
+export const CLUSTER_API_VERSIONS: readonly string[] = [
+  "2022-11-01",
+  "2023-10-01",
+  "2024-10-01",
+  "2025-10-01",
+  "2026-01-01",
+  "2026-02-01",
+  "2026-03-01",
+  "2026-04-01",
+  "2026-05-01",
+  "2026-06-01",
+];
+
+/** Managed identities: az 2.45 asks for the preview. Source: azure-rest-api-specs, specification/msi. */
+export const IDENTITY_API_VERSIONS: readonly string[] = [
+  "2018-11-30",
+  "2022-01-31-preview",
+  "2023-01-31",
+  "2024-11-30",
+];
+
+/** Key vaults and managed HSMs. Source: azure-rest-api-specs, specification/keyvault/resource-manager. */
+export const VAULT_API_VERSIONS: readonly string[] = [
+  "2019-09-01",
+  "2021-10-01",
+  "2022-07-01",
+  "2023-02-01",
+  "2023-07-01",
+  "2024-11-01",
+  "2025-05-01",
+  "2026-02-01",
+];
+
+/** The list of resources of every type: `az keyvault list` and its SDK still ask for the first. */
+export const GENERIC_RESOURCES_API_VERSIONS: readonly string[] = ["2015-11-01", ...RESOURCES_API_VERSIONS];
+
+/** Permissions of the caller. Source: azure-rest-api-specs, specification/authorization. */
+export const PERMISSIONS_API_VERSIONS: readonly string[] = ["2015-07-01", "2018-07-01", "2022-04-01"];
+
+/** Azure Resource Graph. Source: azure-rest-api-specs, specification/resourcegraph. */
+export const GRAPH_API_VERSIONS: readonly string[] = ["2021-03-01", "2022-10-01", "2024-04-01"];

@@ -15,14 +15,25 @@ export const ARM_AUDIENCES: readonly string[] = [
 export type ArmCaller = {
   readonly principal: Principal;
   readonly objectId: string;
+  /** Where it signed in. */
+  readonly tenantId: string;
   /** What ARM calls the caller in messages: application id of an app, sign-in name of a user. */
   readonly client: string;
 };
 
-/** @throws ArmError 401 with the challenge that names the tenant of the subscription */
+/**
+ * @param deps.tenantId named in the challenge
+ * @param deps.onlyTenantId the only tenant whose tokens are good there; every tenant's if left out
+ * @throws ArmError 401 with the challenge that names the tenant of the subscription
+ */
 export async function identifyCaller(
   authorization: string | undefined,
-  deps: { readonly tokens: AccessTokens; readonly tenantId: string; readonly now: () => Date },
+  deps: {
+    readonly tokens: AccessTokens;
+    readonly tenantId: string;
+    readonly onlyTenantId?: string | undefined;
+    readonly now: () => Date;
+  },
 ): Promise<ArmCaller> {
   const refuse = (code: string, message: string, description = message) =>
     new ArmError(401, code, message, {
@@ -40,7 +51,7 @@ export async function identifyCaller(
     const message = "Authentication failed. The 'Authorization' header is provided in an invalid format.";
     throw refuse("AuthenticationFailedInvalidHeader", message);
   }
-  const verified = await deps.tokens.verify(token, ARM_AUDIENCES);
+  const verified = await deps.tokens.verify(token, ARM_AUDIENCES, deps.onlyTenantId);
   if (!verified.ok) {
     const { code, message } = refusal(verified.reason, claimsOf(token), deps);
     throw refuse(code, message);
@@ -51,6 +62,7 @@ export async function identifyCaller(
   return {
     principal: { objectId: claims.oid, groups: claims.groups ?? [] },
     objectId: claims.oid,
+    tenantId: claims.tid,
     client: typeof client === "string" ? client : claims.oid,
   };
 }

@@ -7,12 +7,18 @@ export class ArmError extends Error {
   readonly gateway: boolean;
   /** Challenge of a 401. */
   readonly challenge: string | undefined;
+  /** Further headers of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(
     status: number,
     code: string,
     message: string,
-    options: { readonly gateway?: boolean; readonly challenge?: string } = {},
+    options: {
+      readonly gateway?: boolean;
+      readonly challenge?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
   ) {
     super(message);
     this.name = "ArmError";
@@ -20,6 +26,7 @@ export class ArmError extends Error {
     this.code = code;
     this.gateway = options.gateway ?? true;
     this.challenge = options.challenge;
+    this.headers = options.headers ?? {};
   }
 }
 
@@ -83,6 +90,32 @@ export function containerNotFound(requestId: string, now: Date): ArmError {
 export function invalidRequestParameter(parameter: string): ArmError {
   const message = `Values for request parameters are invalid: ${parameter}.`;
   return new ArmError(400, "InvalidValuesForRequestParameters", message, { gateway: false });
+}
+
+/** What the storage resource provider calls itself in its answers. */
+export const STORAGE_SERVER =
+  "Microsoft-Azure-Storage-Resource-Provider/1.0,Microsoft-HTTPAPI/2.0 Microsoft-HTTPAPI/2.0";
+
+/**
+ * 429 of the storage resource provider. Source: Azure/azure-cli issue 28959, with its `Retry-After`, which is none of
+ * the true wait.
+ */
+export function storageListsThrottled(): ArmError {
+  const message =
+    "The request is being throttled as the limit has been reached for operation type - List_ObservationWindow_00:05:00. For more information, see - https://aka.ms/srpthrottlinglimits";
+  const headers = { "retry-after": "30", server: STORAGE_SERVER };
+  return new ArmError(429, "TooManyRequests", message, { gateway: false, headers });
+}
+
+/** 429 of ARM itself. Source: vmware-tanzu/velero issue 9171. */
+export function subscriptionThrottled(kind: "read" | "write", subscription: string, objectId: string): ArmError {
+  const message = `Number of '${kind}' requests for subscription '${subscription}' actor '${objectId}' exceeded. Please try again after '10' seconds after additional tokens are available. Refer to https://aka.ms/arm-throttling for additional information.`;
+  return new ArmError(429, "SubscriptionRequestsThrottled", message, { headers: { "retry-after": "10" } });
+}
+
+/** 400: a body that is no JSON. */
+export function invalidRequestContent(): ArmError {
+  return new ArmError(400, "InvalidRequestContent", "The request content was invalid and could not be deserialized.");
 }
 
 /** 403: no role assignment allows the action at the scope. */

@@ -13,6 +13,8 @@ export type ArmRequest = {
   param(name: string): string;
   /** A query option; names are compared without regard to case. */
   query(name: string): string | undefined;
+  /** What came with the request. @throws ArmError 400 InvalidRequestContent when it is no JSON */
+  body(): unknown;
 };
 
 /** What an operation answers; a refusal is thrown as an ArmError. */
@@ -22,11 +24,24 @@ export type ArmAnswer = {
   readonly body?: unknown;
 };
 
-/** One operation of the emulated ARM. `type` marks those of a resource provider, without its namespace. */
+/** A resource provider behind ARM. */
+export type ArmProvider = {
+  /** Of its resources, without its namespace. */
+  readonly type: string;
+  /** What it calls itself in its answers, if it does. */
+  readonly server?: string;
+  /** The type of its bodies; ARM's own if left out. */
+  readonly contentType?: string;
+};
+
+/** One operation of the emulated ARM. */
 export type ArmOperation = {
   readonly method: "GET" | "HEAD" | "POST";
   readonly path: string;
   readonly apiVersions: readonly string[];
-  readonly type?: string;
+  /** None for ARM's own operations. */
+  readonly provider?: ArmProvider;
+  /** A POST that changes nothing, as ARM counts it. */
+  readonly isRead?: boolean;
   answer(request: ArmRequest): ArmAnswer | Promise<ArmAnswer>;
 };

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
-import type { Seed } from "../../seed.ts";
+import { type Seed, tenantOf } from "../../seed.ts";
 import type { Service } from "../../service.ts";
 import type { AccessTokens, Authorization, ContainerDirectory, DelegationKeyRegister } from "../ports.ts";
 import { paramOf, pathOf, queryOf, REST_SERVER } from "../rest-request.ts";
@@ -11,15 +11,26 @@ import {
   ArmError,
   armErrorBody,
   invalidApiVersion,
+  invalidRequestContent,
   invalidSubscriptionId,
   missingApiVersion,
   noRegisteredProvider,
   operationNotImplemented,
   subscriptionNotFound,
 } from "./arm-errors.ts";
-import { createArmRights } from "./arm-rights.ts";
+import type { ArmLimits } from "./arm-limits.ts";
+import type { ArmOperation } from "./arm-operation.ts";
+import { type ArmRights, createArmRights } from "./arm-rights.ts";
 import { blobContainerOperations } from "./blob-containers.ts";
-import { storageAccountOperations } from "./storage-accounts.ts";
+import { clusters } from "./clusters.ts";
+import { userAssignedIdentities } from "./identities.ts";
+import { keyVaults, MANAGED_HSMS } from "./key-vaults.ts";
+import { permissionOperations } from "./permissions.ts";
+import { resourceOperations } from "./provider-operations.ts";
+import { registries } from "./registries.ts";
+import { resourceGraphOperations } from "./resource-graph.ts";
+import { everyResource, genericResourceOperations } from "./resources.ts";
+import { storageAccountOperations, storageAccounts } from "./storage-accounts.ts";
 import { subscriptionOperations } from "./subscriptions.ts";
 
 /** Reads left in the bucket of a new caller after this one, as answers of 2025 show them. */
@@ -27,8 +38,6 @@ const READS_LEFT = { tenant: "249", subscription: "1099", global: "16499" };
 /** Writes left, as answers of 2026 show them. */
 const WRITES_LEFT = { subscription: "199", global: "2999" };
 const GUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
-/** What the storage resource provider calls itself in its answers. */
-const STORAGE_SERVER = "Microsoft-Azure-Storage-Resource-Provider/1.0,Microsoft-HTTPAPI/2.0 Microsoft-HTTPAPI/2.0";
 
 /** @throws Error when a role assignment of the seed names what is not there */
 export async function createArm(deps: {
@@ -37,9 +46,10 @@ export async function createArm(deps: {
   readonly authorization: Authorization;
   readonly containers: ContainerDirectory;
   readonly delegationKeys: DelegationKeyRegister;
+  readonly limits: ArmLimits;
   readonly now: () => Date;
 }): Promise<Service> {
-  const { seed, tokens, now } = deps;
+  const { seed, tokens, limits, now } = deps;
   const rights = createArmRights(seed, deps.authorization);
   const location = seed.subscriptions[0]?.resourceGroups[0]?.location ?? "westeurope";
   const app = fastify({
@@ -68,9 +78,9 @@ export async function createArm(deps: {
     };
   };
 
-  // Nothing that is emulated reads a body: whatever comes is thrown away, or an unknown operation is no 501.
+  // Whatever comes is taken as it is, and read by the operation that needs it, or an unknown operation is no 501.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, undefined));
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(headersFor(request.headers, request.id));
   });
@@ -87,24 +97,23 @@ export async function createArm(deps: {
     await admit(request, { seed, tokens, now });
     throw operationNotImplemented(`${request.method} ${pathShape(pathOf(request))}`);
   });
-  const operations = [
-    ...subscriptionOperations({ seed, rights }),
-    ...storageAccountOperations({ seed, rights, delegationKeys: deps.delegationKeys }),
-    ...blobContainerOperations({ seed, rights, containers: deps.containers, now }),
-  ];
-  for (const operation of operations) {
+  for (const operation of operationsOf(deps, rights)) {
     app.route({
       method: operation.method,
       url: operation.path,
       handler: async (request, reply) => {
-        const { caller, apiVersion } = await admit(request, { seed, tokens, now });
+        const { caller, apiVersion, subscription } = await admit(request, { seed, tokens, now });
+        const kind = operation.method === "POST" && !operation.isRead ? "write" : "read";
+        const left = limits.takeRequest(kind, subscription ?? caller.tenantId, caller.objectId);
+        const { provider } = operation;
         if (!operation.apiVersions.includes(apiVersion)) {
-          throw operation.type
-            ? noRegisteredProvider(apiVersion, operation.type, location, operation.apiVersions)
+          throw provider
+            ? noRegisteredProvider(apiVersion, provider.type, location, operation.apiVersions)
             : invalidApiVersion(apiVersion, operation.apiVersions);
         }
-        const id = operation.type ? randomUUID() : request.id;
+        const id = provider ? randomUUID() : request.id;
         reply.header("x-ms-request-id", id);
+        reply.headers(requestsLeft(kind, subscription === undefined, left));
         const answer = await operation.answer({
           id,
           caller,
@@ -112,20 +121,12 @@ export async function createArm(deps: {
           path: pathOf(request),
           param: (name) => paramOf(request, name),
           query: (name) => queryOf(request, name),
+          body: () => jsonIn(request.body),
         });
-        const isTenantLevel = !operation.path.includes(":subscription");
-        if (operation.method === "POST") {
-          reply.header("x-ms-ratelimit-remaining-subscription-writes", WRITES_LEFT.subscription);
-          reply.header("x-ms-ratelimit-remaining-subscription-global-writes", WRITES_LEFT.global);
-        } else if (isTenantLevel) reply.header("x-ms-ratelimit-remaining-tenant-reads", READS_LEFT.tenant);
-        else {
-          reply.header("x-ms-ratelimit-remaining-subscription-reads", READS_LEFT.subscription);
-          reply.header("x-ms-ratelimit-remaining-subscription-global-reads", READS_LEFT.global);
-        }
-        if (operation.type) reply.header("server", STORAGE_SERVER);
+        if (provider?.server) reply.header("server", provider.server);
         reply.code(answer.status).headers(answer.headers ?? {});
         if (answer.body === undefined) return reply.send();
-        reply.header("content-type", operation.type ? "application/json" : "application/json; charset=utf-8");
+        reply.header("content-type", provider?.contentType ?? "application/json; charset=utf-8");
         // A client that takes compressed answers gets one from Azure; here only this header tells.
         if (/\bgzip\b/i.test(String(request.headers["accept-encoding"]))) reply.header("vary", "Accept-Encoding");
         // Bytes, not text: fastify would add a charset, which the storage resource provider does not send.
@@ -146,27 +147,85 @@ export async function createArm(deps: {
   };
 }
 
-/** ARM's own checks in its order: api-version there, subscription known, token good. */
+/** All that is emulated. */
+function operationsOf(deps: Parameters<typeof createArm>[0], rights: ArmRights): readonly ArmOperation[] {
+  const { seed, limits } = deps;
+  const all = { seed, rights, limits };
+  const kinds = {
+    registries: registries(seed),
+    clusters: clusters(seed),
+    identities: userAssignedIdentities(seed),
+    vaults: keyVaults(seed),
+  };
+  const resources = [
+    ...everyResource(storageAccounts(all)),
+    ...everyResource(kinds.registries),
+    ...everyResource(kinds.clusters),
+    ...everyResource(kinds.identities),
+    ...everyResource(kinds.vaults),
+  ];
+  return [
+    ...subscriptionOperations(all),
+    ...storageAccountOperations({ ...all, delegationKeys: deps.delegationKeys }),
+    ...blobContainerOperations({ ...all, containers: deps.containers, now: deps.now }),
+    ...resourceOperations(all, kinds.registries),
+    ...resourceOperations(all, kinds.clusters),
+    ...resourceOperations(all, kinds.identities),
+    ...resourceOperations(all, kinds.vaults),
+    ...resourceOperations(all, MANAGED_HSMS),
+    ...permissionOperations(all),
+    ...genericResourceOperations(all, resources),
+    ...resourceGraphOperations(all, resources),
+  ];
+}
+
+/** ARM's own checks in its order: api-version there, subscription known, token good and of the subscription's tenant. */
 async function admit(
   request: FastifyRequest,
   deps: { readonly seed: Seed; readonly tokens: AccessTokens; readonly now: () => Date },
-): Promise<{ readonly caller: ArmCaller; readonly apiVersion: string }> {
+): Promise<{ readonly caller: ArmCaller; readonly apiVersion: string; readonly subscription: string | undefined }> {
+  const { seed, tokens, now } = deps;
   const apiVersion = queryOf(request, "api-version");
   if (!apiVersion) throw missingApiVersion();
-  const [, subscription] = /^\/subscriptions\/([^/]+)/i.exec(pathOf(request)) ?? [];
-  if (subscription !== undefined) {
-    if (!GUID.test(subscription)) throw invalidSubscriptionId(subscription);
-    const known = deps.seed.subscriptions.some(({ id }) => id.toLowerCase() === subscription.toLowerCase());
-    if (!known) throw subscriptionNotFound(subscription);
+  const [, asked] = /^\/subscriptions\/([^/]+)/i.exec(pathOf(request)) ?? [];
+  const { authorization } = request.headers;
+  if (asked === undefined) {
+    const caller = await identifyCaller(authorization, { tokens, tenantId: seed.tenant.id, now });
+    return { caller, apiVersion, subscription: undefined };
   }
-  const tenantId = deps.seed.tenant.id;
-  const caller = await identifyCaller(request.headers.authorization, { tokens: deps.tokens, tenantId, now: deps.now });
-  return { caller, apiVersion };
+  if (!GUID.test(asked)) throw invalidSubscriptionId(asked);
+  const subscription = seed.subscriptions.find(({ id }) => id.toLowerCase() === asked.toLowerCase());
+  if (!subscription) throw subscriptionNotFound(asked);
+  const tenantId = tenantOf(seed, subscription).id;
+  const caller = await identifyCaller(authorization, { tokens, tenantId, onlyTenantId: tenantId, now });
+  return { caller, apiVersion, subscription: subscription.id };
+}
+
+/** @param left as counted; null when nothing is */
+function requestsLeft(kind: "read" | "write", isTenantLevel: boolean, left: number | null): Record<string, string> {
+  const counted = left === null ? null : String(left);
+  const prefix = "x-ms-ratelimit-remaining";
+  if (kind === "read" && isTenantLevel) return { [`${prefix}-tenant-reads`]: counted ?? READS_LEFT.tenant };
+  const usual = kind === "read" ? READS_LEFT : WRITES_LEFT;
+  return {
+    [`${prefix}-subscription-${kind}s`]: counted ?? usual.subscription,
+    [`${prefix}-subscription-global-${kind}s`]: usual.global,
+  };
+}
+
+/** @throws ArmError 400 InvalidRequestContent */
+function jsonIn(body: unknown): unknown {
+  try {
+    return JSON.parse(Buffer.isBuffer(body) ? body.toString() : "");
+  } catch {
+    throw invalidRequestContent();
+  }
 }
 
 function refuse(reply: FastifyReply, error: ArmError) {
   if (error.gateway && error.status < 500) reply.header("x-ms-failure-cause", "gateway");
   if (error.challenge) reply.header("www-authenticate", error.challenge);
+  reply.headers(error.headers);
   return reply.code(error.status).header("content-type", "application/json; charset=utf-8").send(armErrorBody(error));
 }
 

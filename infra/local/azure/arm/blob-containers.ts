@@ -1,40 +1,40 @@
 /** Blob containers as the storage resource provider shows them, read from what is really stored. Registered by arm.ts. */
-import type { Seed } from "../../seed.ts";
 import type { ContainerDirectory, StoredContainer } from "../ports.ts";
 import { STORAGE_API_VERSIONS } from "./api-versions.ts";
 import { containerNotFound, invalidRequestParameter } from "./arm-errors.ts";
 import type { ArmOperation, ArmRequest } from "./arm-operation.ts";
-import type { ArmRights } from "./arm-rights.ts";
-import { ACCOUNT_PATH, readableAccount } from "./storage-accounts.ts";
+import type { ResourceDeps } from "./provider-operations.ts";
+import { ACCOUNT_PATH, readableAccount, storageProvider } from "./storage-accounts.ts";
 
 /** Action behind a read of a container, one or all. */
 const READ_CONTAINER = "Microsoft.Storage/storageAccounts/blobServices/containers/read";
 /** Most containers in one page, asked for or not. Source: Storage Resource Provider, Blob Containers - List. */
 export const MAX_PAGE_SIZE = 5000;
 
-/** Source of the shapes: azure-sdk-for-js recordings of arm-storage (blobContainers get and list). */
-export function blobContainerOperations(deps: {
-  readonly seed: Seed;
-  readonly rights: ArmRights;
-  readonly containers: ContainerDirectory;
-  readonly now: () => Date;
-}): ArmOperation[] {
-  const { seed, rights, containers } = deps;
+/**
+ * Source of the shapes: azure-sdk-for-js recordings of arm-storage (blobContainers get and list). Nobody says whether the
+ * provider counts this list too; it does here, so that whoever lives within its limit does so in any case.
+ */
+export function blobContainerOperations(
+  deps: ResourceDeps & { readonly containers: ContainerDirectory; readonly now: () => Date },
+): ArmOperation[] {
+  const { rights, limits, containers } = deps;
   const provider = {
     method: "GET",
     apiVersions: STORAGE_API_VERSIONS,
-    type: "storageAccounts/blobServices/containers",
+    provider: storageProvider("storageAccounts/blobServices/containers"),
   } as const;
   return [
     {
       ...provider,
       path: `${ACCOUNT_PATH}/blobServices/default/containers`,
       answer: async (request) => {
-        const account = readableAccount(seed, request, (scope) =>
+        const account = readableAccount(deps, request, (scope) =>
           rights.demand(request.caller, READ_CONTAINER, `${scope}/blobServices/default`),
         );
-        const page = pageOf(await containers.list(account.account.name), request);
-        const nextLink = page.next && nextLinkOf(request, account.account.name, page.next.name);
+        limits.takeStorageList(account.subscription.id, [account.location]);
+        const page = pageOf(await containers.list(account.name), request);
+        const nextLink = page.next && nextLinkOf(request, account.name, page.next.name);
         const value = page.items.map((container) => itemBody(account.id, container));
         return { status: 200, body: nextLink ? { value, nextLink } : { value } };
       },
@@ -44,10 +44,10 @@ export function blobContainerOperations(deps: {
       path: `${ACCOUNT_PATH}/blobServices/default/containers/:container`,
       answer: async (request) => {
         const asked = request.param("container");
-        const account = readableAccount(seed, request, (scope) =>
+        const account = readableAccount(deps, request, (scope) =>
           rights.demand(request.caller, READ_CONTAINER, `${scope}/blobServices/default/containers/${asked}`),
         );
-        const stored = await containers.list(account.account.name);
+        const stored = await containers.list(account.name);
         const container = stored.find((candidate) => candidate.name === asked.toLowerCase());
         if (!container) throw containerNotFound(request.id, deps.now());
         return {

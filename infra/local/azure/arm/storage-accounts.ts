@@ -1,16 +1,15 @@
 /** Storage accounts as the storage resource provider shows them. Registered by arm.ts. */
-import { type Seed, storageAccountsOf } from "../../seed.ts";
+import type { z } from "zod";
+import { type Placed, placed } from "../../placed-resources.ts";
+import type { storageAccountSchema } from "../../seed-resources.ts";
 import type { DelegationKeyRegister } from "../ports.ts";
 import { STORAGE_API_VERSIONS } from "./api-versions.ts";
-import { resourceGroupNotFound, resourceNotFound } from "./arm-errors.ts";
+import { STORAGE_SERVER } from "./arm-errors.ts";
 import type { ArmOperation, ArmRequest } from "./arm-operation.ts";
-import type { ArmRights } from "./arm-rights.ts";
-import { groupOf, subscriptionId, subscriptionOf } from "./subscriptions.ts";
+import { memberOf, type ResourceDeps, type ResourceKind, resourceOperations } from "./provider-operations.ts";
 
-type Account = ReturnType<typeof storageAccountsOf>[number];
+type Account = z.infer<typeof storageAccountSchema>;
 
-/** Action behind a read of a storage account. */
-const READ_ACCOUNT = "Microsoft.Storage/storageAccounts/read";
 /** Action behind the end of all user delegation keys of an account. */
 const REVOKE_KEYS = "Microsoft.Storage/storageAccounts/revokeUserDelegationKeys/action";
 /** When the accounts of the seed tenant were made: the seed file has no date, and a fixed one keeps answers equal. */
@@ -18,58 +17,47 @@ const CREATED = "2026-01-12T09:30:41.1183706Z";
 /** DNS zone of static websites in West Europe (`zNN` is fixed by region). */
 const WEB_ZONE = "z6";
 
-/** Path of one account below `/subscriptions/:subscription`. */
+/** Path of one account. */
 export const ACCOUNT_PATH =
   "/subscriptions/:subscription/resourceGroups/:group/providers/Microsoft.Storage/storageAccounts/:account";
+/** The provider, by a type of its resources. */
+export const storageProvider = (type: string) => ({ type, server: STORAGE_SERVER, contentType: "application/json" });
 
-/** Source of the shapes: azure-rest-api-specs storage 2026-09-01 and azure-cli recordings of `storage account show`. */
-export function storageAccountOperations(deps: {
-  readonly seed: Seed;
-  readonly rights: ArmRights;
-  readonly delegationKeys: DelegationKeyRegister;
-}): ArmOperation[] {
-  const { seed, rights } = deps;
-  const provider = { method: "GET", apiVersions: STORAGE_API_VERSIONS, type: "storageAccounts" } as const;
+/**
+ * Source of the shapes: azure-rest-api-specs storage 2026-09-01 and azure-cli recordings of `storage account show`.
+ * Each page of a list is a call that the provider counts.
+ */
+export function storageAccounts({ seed, limits }: Pick<ResourceDeps, "seed" | "limits">): ResourceKind<Account> {
+  return {
+    namespace: "Microsoft.Storage",
+    provider: storageProvider("storageAccounts"),
+    type: "storageAccounts",
+    apiVersions: STORAGE_API_VERSIONS,
+    members: placed(seed, "Microsoft.Storage/storageAccounts", (group) => group.storageAccounts),
+    body: accountBody,
+    onList: (subscription, members) =>
+      limits.takeStorageList(
+        subscription,
+        members.map(({ location }) => location),
+      ),
+  };
+}
+
+/** All of the storage provider but containers. */
+export function storageAccountOperations(
+  deps: ResourceDeps & { readonly delegationKeys: DelegationKeyRegister },
+): ArmOperation[] {
+  const { rights } = deps;
   return [
+    ...resourceOperations(deps, storageAccounts(deps)),
     {
-      ...provider,
-      path: "/subscriptions/:subscription/providers/Microsoft.Storage/storageAccounts",
-      answer: (request) => {
-        const subscription = subscriptionOf(seed, request);
-        const accounts = storageAccountsOf(seed).filter((entry) => entry.subscription.id === subscription.id);
-        const value = rights.trim(request.caller, READ_ACCOUNT, subscriptionId(subscription), accounts);
-        return { status: 200, body: { value: value.map(accountBody) } };
-      },
-    },
-    {
-      ...provider,
-      path: ACCOUNT_PATH.replace("/:account", ""),
-      answer: (request) => {
-        const subscription = subscriptionOf(seed, request);
-        const group = groupOf(subscription, request);
-        const asked = group?.name ?? request.param("group");
-        const scope = `${subscriptionId(subscription)}/resourceGroups/${asked}`;
-        const accounts = storageAccountsOf(seed).filter((entry) => entry.group === group);
-        const value = rights.trim(request.caller, READ_ACCOUNT, scope, accounts);
-        if (!group) throw resourceGroupNotFound(asked);
-        return { status: 200, body: { value: value.map(accountBody) } };
-      },
-    },
-    {
-      ...provider,
-      path: ACCOUNT_PATH,
-      answer: (request) => {
-        const account = readableAccount(seed, request, (scope) => rights.demand(request.caller, READ_ACCOUNT, scope));
-        return { status: 200, body: accountBody(account) };
-      },
-    },
-    {
-      ...provider,
       method: "POST",
+      apiVersions: STORAGE_API_VERSIONS,
+      provider: storageProvider("storageAccounts"),
       path: `${ACCOUNT_PATH}/revokeUserDelegationKeys`,
       answer: (request) => {
         const demand = (scope: string) => rights.demand(request.caller, REVOKE_KEYS, scope);
-        deps.delegationKeys.revokeAll(readableAccount(seed, request, demand).account.name);
+        deps.delegationKeys.revokeAll(readableAccount(deps, request, demand).name);
         return { status: 200 };
       },
     },
@@ -80,20 +68,15 @@ export function storageAccountOperations(deps: {
  * The account of the path, after the rights check for its scope.
  * @throws ArmError what `demand` throws, then 404 ResourceGroupNotFound or ResourceNotFound
  */
-export function readableAccount(seed: Seed, request: ArmRequest, demand: (scope: string) => void): Account {
-  const subscription = subscriptionOf(seed, request);
-  const group = groupOf(subscription, request);
-  const groupName = group?.name ?? request.param("group");
-  const asked = request.param("account").toLowerCase();
-  const account = storageAccountsOf(seed).find((entry) => entry.group === group && entry.account.name === asked);
-  const resource = `Microsoft.Storage/storageAccounts/${account?.account.name ?? request.param("account")}`;
-  demand(`${subscriptionId(subscription)}/resourceGroups/${groupName}/providers/${resource}`);
-  if (!group) throw resourceGroupNotFound(groupName);
-  if (!account) throw resourceNotFound(resource, groupName);
-  return account;
+export function readableAccount(
+  deps: Pick<ResourceDeps, "seed" | "limits">,
+  request: ArmRequest,
+  demand: (scope: string) => void,
+): Placed<Account> {
+  return memberOf(deps.seed, storageAccounts(deps), request, "account", demand);
 }
 
-function accountBody({ account, group, id }: Account) {
+function accountBody({ resource: account, location, id }: Placed<Account>) {
   const service = { keyType: "Account", enabled: true, lastEnabledTime: CREATED };
   const endpoint = (name: string) => `https://${account.name}.${name}.core.windows.net/`;
   return {
@@ -102,7 +85,7 @@ function accountBody({ account, group, id }: Account) {
     id,
     name: account.name,
     type: "Microsoft.Storage/storageAccounts",
-    location: group.location,
+    location,
     tags: {},
     properties: {
       dnsEndpointType: "Standard",
@@ -117,7 +100,7 @@ function accountBody({ account, group, id }: Account) {
       minimumTlsVersion: "TLS1_2",
       allowBlobPublicAccess: false,
       allowSharedKeyAccess: account.sharedKeyAccess,
-      isHnsEnabled: false,
+      isHnsEnabled: account.hierarchicalNamespace,
       networkAcls: {
         ipv6Rules: [],
         bypass: "AzureServices",
@@ -142,7 +125,7 @@ function accountBody({ account, group, id }: Account) {
         table: endpoint("table"),
         file: endpoint("file"),
       },
-      primaryLocation: group.location,
+      primaryLocation: location,
       statusOfPrimary: "available",
     },
   };

@@ -1,5 +1,5 @@
 /** Tenants, subscriptions and resource groups as Azure Resource Manager shows them. Registered by arm.ts. */
-import type { Seed } from "../../seed.ts";
+import { type Seed, type SeedTenant, tenantOf, tenantsOf } from "../../seed.ts";
 import { RESOURCES_API_VERSIONS } from "./api-versions.ts";
 import { operationNotImplemented, resourceGroupNotFound, subscriptionNotFound } from "./arm-errors.ts";
 import type { ArmOperation, ArmRequest } from "./arm-operation.ts";
@@ -17,13 +17,15 @@ const READ_GROUP = "Microsoft.Resources/subscriptions/resourceGroups/read";
 export function subscriptionOperations(deps: { readonly seed: Seed; readonly rights: ArmRights }): ArmOperation[] {
   const { seed, rights } = deps;
   const versions = { apiVersions: RESOURCES_API_VERSIONS };
-  const tenantId = seed.tenant.id;
   return [
     {
       ...versions,
       method: "GET",
       path: "/tenants",
-      answer: () => ({ status: 200, body: { value: [tenantBody(seed)] } }),
+      answer: ({ caller }) => {
+        const own = tenantsOf(seed).filter(({ id }) => id === caller.tenantId);
+        return { status: 200, body: { value: own.map(tenantBody) } };
+      },
     },
     {
       ...versions,
@@ -32,7 +34,7 @@ export function subscriptionOperations(deps: { readonly seed: Seed; readonly rig
       answer: ({ caller }) => {
         const value = seed.subscriptions
           .filter((subscription) => rights.touches(caller, subscriptionId(subscription)))
-          .map((subscription) => subscriptionBody(subscription, tenantId));
+          .map((subscription) => subscriptionBody(subscription, tenantOf(seed, subscription)));
         return { status: 200, body: { value, count: { type: "Total", value: value.length } } };
       },
     },
@@ -43,7 +45,7 @@ export function subscriptionOperations(deps: { readonly seed: Seed; readonly rig
       answer: (request) => {
         const subscription = subscriptionOf(seed, request);
         rights.demand(request.caller, READ_SUBSCRIPTION, subscriptionId(subscription));
-        return { status: 200, body: subscriptionBody(subscription, tenantId) };
+        return { status: 200, body: subscriptionBody(subscription, tenantOf(seed, subscription)) };
       },
     },
     {
@@ -110,26 +112,26 @@ function readableGroup(seed: Seed, rights: ArmRights, request: ArmRequest) {
   return groupBody(subscription, group);
 }
 
-function tenantBody(seed: Seed) {
+function tenantBody({ id, name, domain }: SeedTenant) {
   return {
-    id: `/tenants/${seed.tenant.id}`,
-    tenantId: seed.tenant.id,
+    id: `/tenants/${id}`,
+    tenantId: id,
     countryCode: "US",
-    displayName: seed.tenant.name,
-    domains: [seed.tenant.domain],
+    displayName: name,
+    domains: [domain],
     tenantCategory: "Home",
-    defaultDomain: seed.tenant.domain,
+    defaultDomain: domain,
     tenantType: "AAD",
   };
 }
 
-function subscriptionBody(subscription: Subscription, tenantId: string) {
+function subscriptionBody(subscription: Subscription, tenant: SeedTenant) {
   return {
     id: subscriptionId(subscription),
     authorizationSource: "RoleBased",
     managedByTenants: [],
     subscriptionId: subscription.id,
-    tenantId,
+    tenantId: tenant.id,
     displayName: subscription.name,
     state: "Enabled",
     subscriptionPolicies: {

@@ -7,8 +7,9 @@ import {
   roleAllows,
   roleAssignmentsOf,
 } from "../../../../infra/local/azure/authorization.ts";
-import { BUILT_IN_ROLES, type RoleDefinition } from "../../../../infra/local/azure/built-in-roles.ts";
+import { BUILT_IN_ROLES } from "../../../../infra/local/azure/built-in-roles.ts";
 import { CUSTOM_ROLES } from "../../../../infra/local/azure/custom-roles.ts";
+import type { RoleDefinition } from "../../../../infra/local/azure/role-definition.ts";
 import { loadSeed, type Seed } from "../../../../infra/local/seed.ts";
 
 const ROLES = [...BUILT_IN_ROLES, ...CUSTOM_ROLES];
@@ -65,13 +66,31 @@ describe("load", () => {
     expect(roleAssignmentsOf(withAssignment("stranger", "Reader", scope))).toMatchObject([{ scope: id }]);
   });
 
-  test("takes / for every subscription", () => {
+  test.each([
+    ["ZenML Research:/", ""],
+    ["ZenML Research:/research-speech", "/resourceGroups/research-speech"],
+    [
+      "ZenML Research:/research-speech/training",
+      "/resourceGroups/research-speech/providers/Microsoft.ContainerService/managedClusters/training",
+    ],
+    [
+      "ZenML Research:/research-vision/researchabacregistry",
+      "/resourceGroups/research-vision/providers/Microsoft.ContainerRegistry/registries/researchabacregistry",
+    ],
+  ])("resolves scope %s in the subscription that it names", (scope, rest) => {
+    const research = seed.subscriptions.find(({ name }) => name === "ZenML Research");
+    expect(roleAssignmentsOf(withAssignment("stranger", "Reader", scope))).toMatchObject([
+      { scope: `/subscriptions/${research?.id}${rest}` },
+    ]);
+  });
+
+  test("takes / for the first subscription alone", () => {
     const subscriptions = [
       { id: "11111111-1111-4111-8111-111111111111", name: "one", resourceGroups: [] },
       { id: "22222222-2222-4222-8222-222222222222", name: "two", resourceGroups: [] },
     ];
     const assignments = roleAssignmentsOf(withAssignment("stranger", "Reader", "/", { subscriptions }));
-    expect(assignments.map(({ scope }) => scope)).toEqual(subscriptions.map(({ id }) => `/subscriptions/${id}`));
+    expect(assignments).toMatchObject([{ scope: "/subscriptions/11111111-1111-4111-8111-111111111111" }]);
   });
 });
 

@@ -17,7 +17,7 @@ function callerOf(name: string) {
     seed.applications.find((application) => application.name === name)?.objectId ??
     seed.users.find((user) => user.name === name)?.objectId ??
     "";
-  return { objectId, client: name, principal: { objectId, groups: [] } };
+  return { objectId, tenantId: seed.tenant.id, client: name, principal: { objectId, groups: [] } };
 }
 
 test("trim: rights on one resource group show that group's members of the whole subscription", () => {

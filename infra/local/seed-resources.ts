@@ -1,0 +1,60 @@
+/** What registries, clusters, vaults and storage accounts of seed.yaml look like. A part of the schema of seed.ts. */
+import { z } from "zod";
+
+/** One version of a secret; without `version` it gets an id of its own. */
+const secretVersion = z.strictObject({
+  version: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional(),
+  value: z.string(),
+  contentType: z.string().optional(),
+  enabled: z.boolean().default(true),
+  notBefore: z.iso.datetime().optional(),
+  expires: z.iso.datetime().optional(),
+});
+
+/** A storage account. */
+export const storageAccountSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9]{3,24}$/),
+  containers: z.array(z.string()),
+  /** That of its group if left out. */
+  location: z.string().optional(),
+  hierarchicalNamespace: z.boolean().default(false),
+  sharedKeyAccess: z.boolean().default(false),
+  key: z.base64().optional(),
+});
+
+/** A key vault. */
+export const keyVaultSchema = z.strictObject({
+  name: z.string().regex(/^[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]$/),
+  /** Who may do what with its secrets, by principal name; without the list, Azure roles decide. */
+  accessPolicies: z.array(z.strictObject({ principal: z.string(), secrets: z.array(z.string()) })).optional(),
+  /** Versions of each, oldest first. */
+  secrets: z.record(z.string(), z.array(secretVersion).min(1)),
+});
+
+/** A container registry. */
+export const registrySchema = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9]{5,50}$/),
+  /** What Azure puts behind the name in the host name of a registry whose name need not be unique. */
+  domainNameLabel: z
+    .string()
+    .regex(/^[a-z0-9]{16}$/)
+    .optional(),
+  /** `abac`: only the repository roles count. */
+  mode: z.enum(["legacy", "abac"]).default("legacy"),
+  adminUser: z.boolean().default(false),
+  /** Whether it takes tokens that were made for ARM. */
+  takesArmTokens: z.boolean().default(true),
+});
+
+/** An AKS cluster. */
+export const clusterSchema = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9][\w-]{0,61}[A-Za-z0-9]$/),
+  /** Whether people sign in with Entra, and whether Azure roles then decide inside the cluster. */
+  entra: z.enum(["none", "kubernetes-rbac", "azure-rbac"]),
+  localAccounts: z.boolean().default(true),
+  running: z.boolean().default(true),
+  private: z.boolean().default(false),
+});
