@@ -10,6 +10,7 @@ import { enterLocalAzure } from "../../infra/local/in-process-client.ts";
 import { startLocalSystem } from "../../infra/local/system.ts";
 import { buildBundle } from "../build.ts";
 import { proveTrail } from "./audit-trail.ts";
+import { connect } from "./connect.ts";
 import { lendBlob } from "./lend-blob.ts";
 import { lendSecret } from "./lend-secret.ts";
 import { createStage } from "./stage.ts";
@@ -41,6 +42,7 @@ try {
 
   await lendBlob(stage, system);
   await lendSecret(stage, system);
+  await connect(stage, system);
   await proveTrail(stage, system);
 
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
