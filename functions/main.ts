@@ -16,6 +16,7 @@ import { createCustomerSecrets } from "../shared/azure/customer-secrets.ts";
 import { createRevokeDelegationKeys } from "../shared/azure/delegation-keys.ts";
 import { createConnectorIdentities, ownIdentity } from "../shared/azure/identity.ts";
 import { createCredentialMac, createSecretStore, createVault } from "../shared/azure/key-vault.ts";
+import { createOpenProbes } from "../shared/azure/probes.ts";
 import { accountUrl, cloudOf } from "../shared/cloud.ts";
 import { readConfig } from "../shared/config.ts";
 import { createKnown } from "../shared/connectors/known.ts";
@@ -72,6 +73,7 @@ const connectors = {
   secrets: createSecretStore(vault),
   appendAudit: trail.append,
   openAzure: createOpenAzure(identities),
+  openProbes: createOpenProbes({ identities, now }),
   ownAccounts: config.ownAccounts,
   ownVaults: [config.keyVault],
   now,

@@ -6,6 +6,7 @@ export const AUDIT_EVENTS = [
   "connector.registered",
   "connector.updated",
   "connector.deleted",
+  "connector.verified",
   "credential.issued",
   "credential.renewed",
   "lease.revoked",

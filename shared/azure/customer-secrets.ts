@@ -111,7 +111,7 @@ function refused(what: string, error?: unknown): UpstreamError {
 }
 
 /** Key Vault's finer reason: `error.innererror.code` of the body. */
-function innerCodeOf(error: unknown): string | null {
+export function innerCodeOf(error: unknown): string | null {
   const body = memberOf(memberOf(error, "response"), "bodyAsText");
   if (typeof body !== "string") return null;
   try {

@@ -5,6 +5,7 @@ import { unsupportedText } from "./auth-methods.ts";
 import type { Connector, Verification } from "./connector.ts";
 import { type Limits, resolveBlobContainer } from "./inventory.ts";
 import type { AzureView, OpenAzure, SignIn } from "./ports.ts";
+import type { OpenProbes } from "./probe.ts";
 import { blobContainerArmId } from "./resource-name.ts";
 import type { ResourceType } from "./resource-type.ts";
 import { exactResource, resourceTypesOf } from "./resource-types.ts";
@@ -15,6 +16,8 @@ import { verifyConnector } from "./verify.ts";
 /** What looking at it needs. */
 export type CandidateDeps = {
   readonly openAzure: OpenAzure;
+  readonly openProbes: OpenProbes;
+  readonly now: () => Date;
   /** The service's own storage accounts, which no connector may reach. */
   readonly ownAccounts: readonly string[];
   /** The service's own key vaults, which nobody is lent from. */
@@ -37,16 +40,20 @@ export type Looked = { readonly resourceId: string | null; readonly verification
  * @throws InputError SIGN_IN_FAILED INVALID_REQUEST UNSUPPORTED_BY_METHOD, DeniedError DENIED,
  * NotFoundError RESOURCE_NOT_FOUND, ConflictError AMBIGUOUS_RESOURCE, UpstreamError
  */
-export async function lookAtCandidate(deps: CandidateDeps, candidate: Candidate, now: Date): Promise<Looked> {
+export async function lookAtCandidate(deps: CandidateDeps, candidate: Candidate): Promise<Looked> {
   refuseUnserved(candidate);
   const { cloud, authMethod, configuration, secret } = candidate;
-  const view = deps.openAzure({ key: null, cloud, authMethod, configuration, secret });
-  await view.signIn();
+  const signIn: SignIn = { key: null, cloud, authMethod, configuration, secret };
+  const view = deps.openAzure(signIn);
+  const who = await view.signIn();
   const whole = { configuration, ownAccounts: deps.ownAccounts, resourceId: null };
   const { resourceId: text } = candidate;
   const resourceId = text === null ? null : await resolveResource(view, whole, text, deps, candidate);
   const types = resourceTypesOf({ ...candidate, resourceId });
-  return { resourceId, verification: await verifyConnector(view, { ...whole, resourceId }, types, now) };
+  const reach = { ...whole, resourceId, cloud, ownVaults: deps.ownVaults };
+  const areTypesNamed = candidate.resourceTypes.length > 0 || resourceId !== null;
+  const ask = { view, probes: deps.openProbes(signIn), who, authMethod, reach, types, areTypesNamed };
+  return { resourceId, verification: await verifyConnector(ask, deps.now) };
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   SECRET_KINDS,
   type SecretKind,
 } from "./auth-methods.ts";
+import { checkSchema } from "./check.ts";
 import { durationText, secondsLeft, stateNow } from "./connector-life.ts";
 import { RESOURCE_TYPES } from "./resource-type.ts";
 
@@ -125,9 +126,11 @@ export const verificationSchema = z.object({
   resourceTypes: z.array(
     z.object({
       resourceType: z.enum(RESOURCE_TYPES),
-      state: z.enum(["ok", "error"]),
-      resources: z.array(z.string()).describe("display names of what can be reached"),
+      state: z.enum(["ok", "degraded", "error"]),
+      resources: z.array(z.string()).describe("display names of what can be seen"),
       error: verificationErrorSchema.nullable(),
+      checks: z.array(checkSchema).default([]).describe("what was looked at, one by one"),
+      unprobed: z.int().min(0).default(0).describe("how many more there are that were not looked at"),
     }),
   ),
 });

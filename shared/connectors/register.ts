@@ -59,7 +59,7 @@ export async function registerConnector(
     configuration: { ...configuration, tenantId: configuration.tenantId ?? tenantId },
     secret: given === null ? null : { kind: given.kind, read: async () => given.value },
   };
-  const looked = options.verify ? await lookAtCandidate(deps, candidate, now) : takeUnverified(deps, candidate);
+  const looked = options.verify ? await lookAtCandidate(deps, candidate) : takeUnverified(deps, candidate);
   const id = deps.newId();
   const connector: Connector = {
     ...kept,

@@ -79,7 +79,7 @@ export async function updateConnector(
   const looked = !isLookedAt
     ? null
     : options.verify
-      ? await lookAtCandidate(deps, candidate, now)
+      ? await lookAtCandidate(deps, candidate)
       : takeUnverified(deps, candidate);
   const state = looked === null ? old.state : (looked.verification?.state ?? "unverified");
   const isDisabled = patch.enabled === false || (old.state === "disabled" && patch.enabled !== true);
@@ -138,7 +138,11 @@ function membersOf(method: AuthMethod): ReadonlySet<string> {
 }
 
 /** The tenant of an access token is that of the token. */
-function configurationAfter(old: Connector, request: ConnectorRequest, tenantId: string | null): ConnectorConfiguration {
+function configurationAfter(
+  old: Connector,
+  request: ConnectorRequest,
+  tenantId: string | null,
+): ConnectorConfiguration {
   const { tenantId: before, clientId } = old.configuration;
   const configuration = { tenantId: before, clientId, ...request.configuration };
   return tenantId === null ? configuration : { ...configuration, tenantId };

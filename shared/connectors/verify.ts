@@ -1,116 +1,176 @@
-/** Looks at what a connector really reaches, by resource type. Used by register. */
-import { LatchkeyError, UpstreamError } from "../errors.ts";
+/** Looks at what a connector really may do, by resource type, access and resource. Used by candidate.ts and verify-stored.ts. */
+import pMap from "p-map";
+import { LatchkeyError } from "../errors.ts";
 import { utc } from "../time.ts";
+import { type AuthMethod, unsupportedText } from "./auth-methods.ts";
+import { type Check, works } from "./check.ts";
+import { checkContainer } from "./check-blob.ts";
+import { checkCluster } from "./check-cluster.ts";
+import { type CheckContext, createCheckContext, isNoVerdict } from "./check-context.ts";
+import { checkRegistry } from "./check-registry.ts";
+import { checkVault } from "./check-vault.ts";
 import type { Verification } from "./connector.ts";
-import { type Limits, listBlobContainers, resolveBlobContainer } from "./inventory.ts";
-import type { AzureView } from "./ports.ts";
-import { blobContainerDisplayName } from "./resource-name.ts";
+import { RESOURCES } from "./find-resources.ts";
+import type { Found, Listing, Reach } from "./found.ts";
+import type { AzureView, SignedIn } from "./ports.ts";
+import type { Probes } from "./probe.ts";
 import type { ResourceType } from "./resource-type.ts";
-import { listSubscriptions } from "./subscription.ts";
+import { probedOf } from "./verify-sample.ts";
+import { checkedType, failedType, stateOfTypes, type TypeResult } from "./verify-states.ts";
 
-/** Names that a verification keeps of each type, so that its record stays small. */
-const MAX_RESOURCES = 1_000;
+/** Looks under way at once, for each type. */
+const CHECK_CONCURRENCY = 8;
+/** Milliseconds after which no further look is begun: the caller's HTTP client gives up after about 30 s. */
+const CHECK_BUDGET_MS = 12_000;
 
-type TypeResult = Verification["resourceTypes"][number];
+/** What is verified, and as whom. The caller has proved the sign-in already. */
+export type VerifyAsk = {
+  readonly view: AzureView;
+  readonly probes: Probes;
+  readonly who: SignedIn;
+  readonly authMethod: AuthMethod;
+  readonly reach: Reach;
+  /** Those that the connector serves. */
+  readonly types: readonly ResourceType[];
+  /** Whether somebody asked for these types; else they are all that there are. */
+  readonly areTypesNamed: boolean;
+};
 
 /**
- * The caller has proved the sign-in already; here a type that Azure refuses is reported and does not stop the others.
- * @param types those that the connector serves
+ * A type that Azure refuses is reported and does not stop the others, and neither does a resource.
  * @throws InputError SIGN_IN_FAILED when the sign-in fails for a resource all the same; UpstreamError when Azure could
  * not be asked at all: an outage says nothing about the connector
  */
-export async function verifyConnector(
-  view: AzureView,
-  limits: Limits,
-  types: readonly ResourceType[],
-  now: Date,
-): Promise<Verification> {
-  const resourceTypes = await Promise.all(types.map((type) => verifyType(type, view, limits)));
-  const failed = resourceTypes.filter(({ state }) => state === "error").length;
-  const state = failed === 0 ? "healthy" : failed === resourceTypes.length ? "failed" : "degraded";
-  return { checkedAt: utc(now), state, resourceTypes };
+export async function verifyConnector(ask: VerifyAsk, now: () => Date): Promise<Verification> {
+  const startedAt = now();
+  const { context, view } = createCheckContext(ask.view, ask.probes, ask.who);
+  const isLate = () => now().getTime() - startedAt.getTime() > CHECK_BUDGET_MS;
+  const resourceTypes = await Promise.all(ask.types.map((type) => verifyType(type, { ...ask, view }, context, isLate)));
+  return { checkedAt: utc(startedAt), state: stateOfTypes(resourceTypes, ask.areTypesNamed), resourceTypes };
 }
 
-async function verifyType(resourceType: ResourceType, view: AzureView, limits: Limits): Promise<TypeResult> {
+/**
+ * One resource alone, by any of its names.
+ * @throws as verifyConnector, and what resolving a name throws: InputError INVALID_REQUEST, DeniedError DENIED,
+ * NotFoundError RESOURCE_NOT_FOUND, ConflictError AMBIGUOUS_RESOURCE
+ */
+export async function verifyResource(ask: VerifyAsk, type: ResourceType, text: string): Promise<TypeResult> {
+  const refusal = unsupportedText(ask.authMethod, type);
+  if (refusal !== null) return unsupported(type, refusal);
+  const { context, view } = createCheckContext(ask.view, ask.probes, ask.who);
+  const found = await RESOURCES[type].resolve(view, ask.reach, text);
+  return checkAll(type, { found: [found], unread: [] }, ask.authMethod, context, () => false);
+}
+
+async function verifyType(
+  type: ResourceType,
+  { view, reach, authMethod }: VerifyAsk,
+  context: CheckContext,
+  isLate: () => boolean,
+): Promise<TypeResult> {
+  const text = unsupportedText(authMethod, type);
+  if (text !== null) return unsupported(type, text);
   try {
-    switch (resourceType) {
-      case "blob-container":
-        return await verifyContainers(view, limits);
-      case "azure-generic":
-        return await verifySubscriptions(view, limits);
-      case "key-vault-secret":
-        // Vaults are not listed, and a value is not read for a look: the first real read shows whether it works.
-        return { resourceType, state: "ok", resources: [], error: null };
-    }
+    const listing = await list(type, view, reach);
+    const { found, unread } = listing;
+    const outages = unread.filter(({ error }) => isNoVerdict(error));
+    if (found.length === 0 && unread.length > 0 && outages.length === unread.length) throw outages[0]?.error;
+    return await checkAll(type, listing, authMethod, context, isLate);
   } catch (error) {
-    if (!(error instanceof LatchkeyError) || error.code === "SIGN_IN_FAILED") throw error;
-    if (error instanceof UpstreamError && error.retryable) throw error;
-    const message = `the ${PLURALS[resourceType]} could not be listed`;
-    return {
-      resourceType,
-      state: "error",
-      resources: [],
-      error: { code: error.code, message, remedy: error.message },
-    };
+    if (!(error instanceof LatchkeyError) || isNoVerdict(error)) throw error;
+    return failedType(type, {
+      code: error.code,
+      message: `the ${PLURALS[type]} could not be listed`,
+      remedy: error.message,
+    });
   }
 }
 
-const PLURALS: Readonly<Record<ResourceType, string>> = {
-  "blob-container": "blob containers",
-  "key-vault-secret": "vault secrets",
-  "azure-generic": "subscriptions",
-};
+/** The only resource of a connector is looked up, not searched for. */
+async function list(type: ResourceType, view: AzureView, reach: Reach): Promise<Listing> {
+  if (reach.resourceId === null || type !== "blob-container") return RESOURCES[type].list(view, reach);
+  return { found: [await RESOURCES[type].resolve(view, reach, reach.resourceId)], unread: [] };
+}
 
-async function verifySubscriptions(view: AzureView, limits: Limits): Promise<TypeResult> {
-  const resourceType = "azure-generic";
-  const found = await listSubscriptions(view, limits);
-  const resources = found.map(({ displayName }) => displayName).slice(0, MAX_RESOURCES);
-  if (resources.length > 0) return { resourceType, state: "ok", resources, error: null };
-  return {
-    resourceType,
-    state: "error",
-    resources,
-    error: {
+/** @throws UpstreamError when no resource at all could be asked for */
+async function checkAll(
+  type: ResourceType,
+  { found, unread }: Listing,
+  method: AuthMethod,
+  context: CheckContext,
+  isLate: () => boolean,
+): Promise<TypeResult> {
+  if (found.length === 0 && unread.length === 0) {
+    return failedType(type, {
       code: "RESOURCE_NOT_FOUND",
-      message: "the sign-in works, but no subscription is visible within the connector's limits",
-      remedy: "Grant the connector's identity a role in the subscription, or widen the limits.",
-    },
+      message: `the sign-in works, but no ${SINGULARS[type]} is visible within the connector's limits`,
+      remedy: `Grant the connector's identity the role Reader on ${OWNERS[type]}, or widen the limits.`,
+    });
+  }
+  const outages: LatchkeyError[] = [];
+  const look = async (one: Found): Promise<Check | null> => {
+    if (isLate()) return null;
+    try {
+      return await checkOne(one, method, context);
+    } catch (error) {
+      if (!(error instanceof LatchkeyError) || error.code === "SIGN_IN_FAILED") throw error;
+      outages.push(error);
+      return unanswered(one, error);
+    }
   };
+  const checks = (await pMap(probedOf(found), look, { concurrency: CHECK_CONCURRENCY })).filter((one) => one !== null);
+  const [outage] = outages;
+  if (outage !== undefined && outages.length === checks.length && outages.every(isNoVerdict)) throw outage;
+  return checkedType(type, { found, unread, checks });
 }
 
-async function verifyContainers(view: AzureView, limits: Limits): Promise<TypeResult> {
-  const resourceType = "blob-container";
-  if (limits.resourceId !== null) {
-    const id = await resolveBlobContainer(view, limits, limits.resourceId);
-    return { resourceType, state: "ok", resources: [blobContainerDisplayName(id)], error: null };
+async function checkOne(found: Found, method: AuthMethod, context: CheckContext): Promise<Check> {
+  switch (found.resourceType) {
+    case "blob-container":
+      return checkContainer(context, found);
+    case "docker-registry":
+      return checkRegistry(context, found, method);
+    case "kubernetes-cluster":
+      return checkCluster(context, found);
+    case "key-vault-secret":
+      return checkVault(context, found);
+    case "azure-generic": {
+      // It is seen because the identity has a role in it, and the sign-in was a token request.
+      const { resourceId, displayName } = found;
+      return { resourceId, displayName, state: "ok", access: [works("use", "proved")], findings: [] };
+    }
   }
-  const { containers, unread } = await listBlobContainers(view, limits);
-  const resources = [...new Set(containers.map(blobContainerDisplayName))].slice(0, MAX_RESOURCES);
-  if (unread.length > 0) {
-    const outages = unread.filter(({ error }) => error instanceof UpstreamError && error.retryable);
-    if (resources.length === 0 && outages.length === unread.length) throw unread[0]?.error;
-    return {
-      resourceType,
-      state: "error",
-      resources,
-      error: {
-        code: unread[0]?.error.code ?? "UPSTREAM_REFUSED",
-        message: `the containers of ${unread.map(({ account }) => account).join(", ")} could not be listed`,
-        remedy: unread[0]?.error.message ?? "",
-      },
-    };
-  }
-  if (resources.length === 0) {
-    return {
-      resourceType,
-      state: "error",
-      resources,
-      error: {
-        code: "RESOURCE_NOT_FOUND",
-        message: "the sign-in works, but no blob container is visible within the connector's limits",
-        remedy: "Grant the connector's identity the role Reader on the storage accounts, or widen the limits.",
-      },
-    };
-  }
-  return { resourceType, state: "ok", resources, error: null };
 }
+
+function unanswered({ resourceId, displayName }: Found, error: LatchkeyError): Check {
+  const code = error.code === "UPSTREAM_TIMEOUT" ? "UPSTREAM_TIMEOUT" : "UPSTREAM_REFUSED";
+  const access = { access: "read", ok: null, proof: "none", code, message: error.message, remedy: null } as const;
+  return { resourceId, displayName, state: "unknown", access: [access], findings: [] };
+}
+
+function unsupported(type: ResourceType, message: string): TypeResult {
+  const remedy = "Use a connector with another authentication method for these.";
+  return failedType(type, { code: "UNSUPPORTED_BY_METHOD", message, remedy });
+}
+
+const SINGULARS: Readonly<Record<ResourceType, string>> = {
+  "azure-generic": "subscription",
+  "blob-container": "blob container",
+  "docker-registry": "container registry",
+  "kubernetes-cluster": "AKS cluster",
+  "key-vault-secret": "key vault",
+};
+const PLURALS: Readonly<Record<ResourceType, string>> = {
+  "azure-generic": "subscriptions",
+  "blob-container": "blob containers",
+  "docker-registry": "container registries",
+  "kubernetes-cluster": "AKS clusters",
+  "key-vault-secret": "key vaults",
+};
+const OWNERS: Readonly<Record<ResourceType, string>> = {
+  "azure-generic": "the subscription",
+  "blob-container": "the storage accounts",
+  "docker-registry": "the registries",
+  "kubernetes-cluster": "the clusters",
+  "key-vault-secret": "the vaults",
+};

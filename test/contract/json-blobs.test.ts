@@ -56,6 +56,8 @@ test("verifications: come back as they were put, null when there is none, refuse
         state: "error",
         resources: [],
         error: { code: "UPSTREAM_REFUSED", message: "m", remedy: "r" },
+        checks: [],
+        unprobed: 0,
       },
     ],
   };

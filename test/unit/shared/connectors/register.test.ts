@@ -32,7 +32,6 @@ describe("registerConnector", () => {
     expect(journal).toEqual([
       "sign-in",
       "subscriptions",
-      "subscriptions",
       "accounts *",
       "containers accountone",
       "secrets.put",
