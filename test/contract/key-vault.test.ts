@@ -100,6 +100,25 @@ describe("keyvault-secrets SDK", () => {
   });
 });
 
+describe("a vault on access policies", () => {
+  const vault = (name: string) =>
+    new SecretClient("https://research-policies.vault.azure.net", credentialOf(azure, name));
+
+  test("heeds them, and no Azure role", async () => {
+    expect((await vault("research-connector").getSecret("research-secret")).value).toBe("local-research-secret-value");
+    const refusal = {
+      statusCode: 403,
+      code: "Forbidden",
+      message: expect.stringContaining("does not have secrets set permission on key vault 'research-policies;"),
+      details: { error: { innerError: { code: "AccessDenied" } } },
+    };
+    await expect(vault("research-connector").setSecret("research-secret", "x")).rejects.toMatchObject(refusal);
+    await expect(vault("zenml-connector").getSecret("research-secret")).rejects.toMatchObject({
+      details: { error: { innerError: { code: "AccessDenied" } } },
+    });
+  });
+});
+
 describe("state", () => {
   test("secrets, versions and deletions survive a restart", async () => {
     const first = await client.setSecret("kept", "one");

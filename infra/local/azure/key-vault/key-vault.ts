@@ -5,6 +5,7 @@ import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { keyVaultsOf, type Seed, tenantOf } from "../../seed.ts";
 import type { Service } from "../../service.ts";
 import type { Document, StateStore } from "../../state.ts";
+import { principalIdOf } from "../authorization.ts";
 import type { AccessTokens, Authorization } from "../ports.ts";
 import { paramOf, pathOf, queryOf, REST_SERVER } from "../rest-request.ts";
 import { type SecretAnswer, type SecretRequest, secretOperations } from "./secret-operations.ts";
@@ -42,7 +43,13 @@ export async function createKeyVault(deps: {
       const initial = () => seededState(entry.vault.secrets, now(), newVersion);
       const document = deps.state.document(`key-vault-${entry.vault.name.toLowerCase()}`, initial);
       const tenantId = tenantOf(seed, entry.subscription).id;
-      const vault: Vault = { name: entry.vault.name, location: entry.group.location, id: entry.id, tenantId, document };
+      const { name } = entry.vault;
+      const accessPolicies = entry.vault.accessPolicies?.map(({ principal, secrets }) => ({
+        objectId: principalIdOf(seed, principal),
+        secrets,
+      }));
+      const place = { name, location: entry.group.location, id: entry.id };
+      const vault: Vault = { ...place, accessPolicies, tenantId, document };
       return [`${entry.vault.name.toLowerCase()}.vault.azure.net`, vault] as const;
     }),
   );
