@@ -6,6 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # Debian's names. azure-cli is 2.45, rclone is 1.60.
 readonly PACKAGES=(azure-cli ca-certificates curl python3-venv rclone)
 readonly PYTHON_FOLDER=test/clients/python
+# Azure's MCP server, at the version and with the hash of its own package-lock.json.
+readonly AZMCP_FOLDER=test/clients/azmcp
 readonly TRIES=3
 readonly SECONDS_BETWEEN_TRIES=10
 # Another package manager may be at work, e.g. on a machine that has just started.
@@ -45,3 +47,6 @@ fi
 echo "Installing the Python SDKs in $PYTHON_FOLDER/.venv"
 try python3 -m venv "$PYTHON_FOLDER/.venv"
 try "$PYTHON_FOLDER/.venv/bin/python" -m pip install --disable-pip-version-check --requirement "$PYTHON_FOLDER/requirements.txt"
+
+echo "Installing Azure's MCP server in $AZMCP_FOLDER/node_modules"
+try npm ci --prefix "$AZMCP_FOLDER" --ignore-scripts --no-audit --no-fund

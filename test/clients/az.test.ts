@@ -8,21 +8,14 @@ import { applicationOf, type ClientRun, type ClientSystem, startClientSystem } f
 import { allowLending, CONTAINER, callApi, issue, lentSas, OTHER_CONTAINER, registerConnector } from "./lending.ts";
 
 /** Each is signed in apart, in a settings folder of its own. */
-type Identity =
-  | "platform-automation"
-  | "zenml-connector"
-  | "zenml-certificate"
-  | "zenml-federated"
-  | "stranger"
-  | "nobody"
-  | "admin";
+type Identity = "platform-automation" | "zenml-connector" | "research-connector" | "stranger" | "nobody" | "admin";
 
 let system: ClientSystem;
 
 beforeAll(async () => {
   system = await startClientSystem();
   writeFileSync(join(system.home, "model.txt"), "weights");
-  for (const identity of ["platform-automation", "zenml-connector"] as const) {
+  for (const identity of ["platform-automation", "zenml-connector", "research-connector"] as const) {
     const signedIn = await signIn(identity);
     expect(signedIn.code, signedIn.stderr).toBe(0);
   }
@@ -38,7 +31,10 @@ function az(identity: Identity, ...args: string[]): Promise<ClientRun> {
   return system.run("az", [...args, "--output", "json"], { env });
 }
 
-function signIn(identity: "platform-automation" | "zenml-connector" | "stranger", secret?: string): Promise<ClientRun> {
+function signIn(
+  identity: "platform-automation" | "zenml-connector" | "research-connector" | "stranger",
+  secret?: string,
+): Promise<ClientRun> {
   const application = applicationOf(system.seed, identity);
   const password = secret ?? application.secret;
   const who = ["--service-principal", "-u", application.clientId, "-p", password, "--tenant", system.seed.tenant.id];
@@ -125,6 +121,61 @@ describe("az with Azure Resource Manager", () => {
       kind: "StorageV2",
       primaryEndpoints: { blob: `https://${CONTAINER.account}.blob.core.windows.net/` },
     });
+  });
+});
+
+describe("az lists what the inventory lists", () => {
+  const research = (...args: string[]) => answer(az("research-connector", ...args, "--subscription", "ZenML Research"));
+
+  test("az: registries and clusters, and shows one of each", async () => {
+    expect(each(await research("acr", "list"), "loginServer").sort()).toEqual([
+      "demozenmlcontainerregistry-e7ggejfuhzhgedc8.azurecr.io",
+      "researchabacregistry.azurecr.io",
+      "researchadminregistry.azurecr.io",
+    ]);
+    expect(await research("acr", "show", "-n", "researchadminregistry")).toMatchObject({ adminUserEnabled: true });
+    const clusters = await research("aks", "list");
+    expect(each(clusters, "name").sort()).toEqual([
+      "demo-zenml-terraform-cluster",
+      "nightly",
+      "secure",
+      "training",
+      "training",
+    ]);
+    expect(await research("aks", "show", "-n", "training", "-g", "research-speech")).toMatchObject({
+      disableLocalAccounts: true,
+      aadProfile: { enableAzureRbac: true },
+    });
+  });
+
+  test("az: identities, vaults, groups and containers", async () => {
+    const identities = await answer(az("zenml-connector", "identity", "list"));
+    expect(each(identities, "name").sort()).toEqual([
+      "flyteuser-speech",
+      "flyteuser-vision",
+      "latchkey-app-identity",
+      "userflyterole",
+    ]);
+    const ofGroup = await answer(az("zenml-connector", "identity", "list", "-g", "demo-zenml-demos"));
+    expect(each(ofGroup, "name")).toHaveLength(3);
+    expect(each(await research("keyvault", "list"), "name").sort()).toEqual(["research-policies", "research-roles"]);
+    const vaults = await research("keyvault", "list", "-g", "research-speech");
+    expect(vaults).toMatchObject([{ properties: { enableRbacAuthorization: true } }]);
+    expect(each(await research("group", "list"), "name").sort()).toEqual(["research-speech", "research-vision"]);
+    const inAccount = ["--storage-account", "researchspeechlake", "-g", "research-speech"];
+    const containers = await research("storage", "container-rm", "list", ...inAccount);
+    expect(each(containers, "name").sort()).toEqual(["datasets", "raw-audio"]);
+  });
+
+  test("az: its own permissions at a resource", async () => {
+    const subscription = system.seed.subscriptions[0]?.id;
+    const registry = `/subscriptions/${subscription}/resourceGroups/demo-zenml-demos/providers/Microsoft.ContainerRegistry/registries/demozenmlcontainerregistry`;
+    const url = `${registry}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01`;
+    const { value } = Object(await answer(az("zenml-connector", "rest", "--url", url)));
+    expect(value).toMatchObject([
+      { actions: ["*/read"] },
+      { actions: expect.arrayContaining([expect.stringContaining("push/write")]) },
+    ]);
   });
 });
 

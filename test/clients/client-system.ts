@@ -9,6 +9,8 @@ import type { Seed } from "../../infra/local/seed.ts";
 import { type LocalSystem, startLocalSystem } from "../../infra/local/system.ts";
 import { buildBundle } from "../../scripts/build.ts";
 
+/** Azure's MCP server, as scripts/clients/install.sh puts it. */
+export const AZMCP = fileURLToPath(new URL("./azmcp/node_modules/@azure/mcp-linux-x64/dist/azmcp", import.meta.url));
 const APP_ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** A client that takes longer hangs; `az` takes 2 s on an idle machine, far more on a busy one. */
 const CLIENT_TIMEOUT_MS = 60_000;
