@@ -8,7 +8,8 @@ import { callAsConnector } from "./upstream.ts";
 const armModule = lazy(() => import("@azure/arm-containerservice"));
 
 /** What a sign-in sees of clusters. */
-export function openClusters({ credential, options }: ArmSignIn): Pick<AzureView, "clusters"> {
+export function openClusters(arm: ArmSignIn): Pick<AzureView, "clusters"> {
+  const { credential, options } = arm;
   return {
     clusters: (subscriptionId, resourceGroup) =>
       callAsConnector(`list the clusters of subscription ${subscriptionId}`, READER, async (abortSignal) => {
@@ -18,7 +19,7 @@ export function openClusters({ credential, options }: ArmSignIn): Pick<AzureView
           resourceGroup === null
             ? managedClusters.list({ abortSignal })
             : managedClusters.listByResourceGroup(resourceGroup, { abortSignal });
-        return (await readResources(list, abortSignal)).map((cluster) => {
+        return (await readResources(arm, list, abortSignal)).map((cluster) => {
           const { name, ...place } = placeOf(CLUSTER_TYPE, cluster.id);
           const { aadProfile = null, apiServerAccessProfile, powerState } = cluster;
           return {

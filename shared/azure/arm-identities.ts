@@ -8,17 +8,18 @@ import { callAsConnector } from "./upstream.ts";
 const armModule = lazy(() => import("@azure/arm-msi"));
 
 /** What a sign-in sees of identities. */
-export function openIdentities({ credential, options }: ArmSignIn): Pick<AzureView, "identities"> {
+export function openIdentities(arm: ArmSignIn): Pick<AzureView, "identities"> {
+  const { credential, options } = arm;
   return {
     identities: (subscriptionId, resourceGroup) =>
       callAsConnector(`list the managed identities of subscription ${subscriptionId}`, READER, async (abortSignal) => {
-        const { ManagedServiceIdentityClient } = await armModule();
+        const { ManagedServiceIdentityClient, getContinuationToken } = await armModule();
         const { userAssignedIdentities } = new ManagedServiceIdentityClient(credential, subscriptionId, options);
         const list = () =>
           resourceGroup === null
             ? userAssignedIdentities.listBySubscription({ abortSignal })
             : userAssignedIdentities.listByResourceGroup(resourceGroup, { abortSignal });
-        return (await readResources(list, abortSignal)).map((identity) => {
+        return (await readResources(arm, list, abortSignal, undefined, getContinuationToken)).map((identity) => {
           const { name, ...place } = placeOf(IDENTITY_TYPE, identity.id);
           const { location, clientId = "", principalId = "", tenantId = "" } = identity;
           return { ...place, identity: name, location, clientId, principalId, tenantId };

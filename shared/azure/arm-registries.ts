@@ -8,10 +8,8 @@ import { callAsConnector } from "./upstream.ts";
 const armModule = lazy(() => import("@azure/arm-containerregistry"));
 
 /** @param registrySuffix of the cloud, for a registry whose host name ARM leaves out while it is being made */
-export function openRegistries(
-  { credential, options }: ArmSignIn,
-  registrySuffix: string,
-): Pick<AzureView, "registries"> {
+export function openRegistries(arm: ArmSignIn, registrySuffix: string): Pick<AzureView, "registries"> {
+  const { credential, options } = arm;
   return {
     registries: (subscriptionId, resourceGroup) =>
       callAsConnector(`list the registries of subscription ${subscriptionId}`, READER, async (abortSignal) => {
@@ -21,7 +19,7 @@ export function openRegistries(
           resourceGroup === null
             ? registries.list({ abortSignal })
             : registries.listByResourceGroup(resourceGroup, { abortSignal });
-        return (await readResources(list, abortSignal)).map((registry) => {
+        return (await readResources(arm, list, abortSignal)).map((registry) => {
           const { name, ...place } = placeOf(REGISTRY_TYPE, registry.id);
           const armTokens = registry.policies?.azureADAuthenticationAsArmPolicy?.status;
           return {

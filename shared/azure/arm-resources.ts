@@ -2,6 +2,7 @@
 import { cloudOf } from "../cloud.ts";
 import type { AzureView, OpenAzure } from "../connectors/ports.ts";
 import { UpstreamError } from "../errors.ts";
+import { readClaims } from "../token-claims.ts";
 import { openClusters } from "./arm-clusters.ts";
 import { openIdentities } from "./arm-identities.ts";
 import { type ArmSignIn, READER, readAll } from "./arm-list.ts";
@@ -11,7 +12,6 @@ import { openStorage } from "./arm-storage.ts";
 import { openVaults } from "./arm-vaults.ts";
 import { armOptions } from "./client-options.ts";
 import type { ConnectorIdentities } from "./identity.ts";
-import { readClaims } from "./token-claims.ts";
 import { callAsConnector } from "./upstream.ts";
 
 /** @param identities gives the credential of a sign-in */
@@ -31,7 +31,8 @@ export function createOpenAzure(identities: ConnectorIdentities): OpenAzure {
   };
 }
 
-function openSignIn({ credential, options }: ArmSignIn): Pick<AzureView, "signIn" | "subscriptions"> {
+function openSignIn(arm: ArmSignIn): Pick<AzureView, "signIn" | "subscriptions"> {
+  const { credential, options } = arm;
   return {
     signIn: () =>
       callAsConnector("sign in", "Check the connector's configuration.", async (abortSignal) => {
@@ -45,7 +46,7 @@ function openSignIn({ credential, options }: ArmSignIn): Pick<AzureView, "signIn
       callAsConnector("list the subscriptions", READER, async (abortSignal) => {
         const { SubscriptionClient } = await import("@azure/arm-resources-subscriptions");
         const { subscriptions } = new SubscriptionClient(credential, options);
-        const found = await readAll(() => subscriptions.list({ abortSignal }), abortSignal);
+        const found = await readAll(arm, () => subscriptions.list({ abortSignal }), abortSignal);
         return found.flatMap(({ subscriptionId, displayName = "" }) =>
           subscriptionId === undefined ? [] : [{ subscriptionId: subscriptionId.toLowerCase(), displayName }],
         );

@@ -13,23 +13,21 @@ const NO_BLOBS = "FileStorage";
 const armModule = lazy(() => import("@azure/arm-storage"));
 
 /** What a sign-in sees of storage. */
-export function openStorage({
-  credential,
-  options,
-}: ArmSignIn): Pick<AzureView, "storageAccounts" | "containers" | "container"> {
+export function openStorage(arm: ArmSignIn): Pick<AzureView, "storageAccounts" | "containers" | "container"> {
+  const { credential, options } = arm;
   const clientOf = async (subscriptionId: string): Promise<StorageManagementClient> => {
     const { StorageManagementClient } = await armModule();
     return new StorageManagementClient(credential, subscriptionId, options);
   };
   return {
-    storageAccounts: (subscriptionId, resourceGroup) =>
+    storageAccounts: (subscriptionId, resourceGroup, beforePage) =>
       callAsConnector(`list the storage accounts of subscription ${subscriptionId}`, READER, async (abortSignal) => {
         const { storageAccounts } = await clientOf(subscriptionId);
         const list = () =>
           resourceGroup === null
             ? storageAccounts.list({ abortSignal })
             : storageAccounts.listByResourceGroup(resourceGroup, { abortSignal });
-        return (await readResources(list, abortSignal))
+        return (await readResources(arm, list, abortSignal, beforePage))
           .filter(({ kind }) => kind !== NO_BLOBS)
           .map(({ id, location, isHnsEnabled = false }) => {
             const { name, ...place } = placeOf(STORAGE_ACCOUNT_TYPE, id);
@@ -37,10 +35,15 @@ export function openStorage({
           });
       }),
 
-    containers: ({ subscriptionId, resourceGroup, account }) =>
+    containers: ({ subscriptionId, resourceGroup, account }, beforePage) =>
       callAsConnector(`list the containers of ${account}`, READER, async (abortSignal) => {
         const { blobContainers } = await clientOf(subscriptionId);
-        const found = await readAll(() => blobContainers.list(resourceGroup, account, { abortSignal }), abortSignal);
+        const found = await readAll(
+          arm,
+          () => blobContainers.list(resourceGroup, account, { abortSignal }),
+          abortSignal,
+          beforePage,
+        );
         return found.flatMap(({ name }) => (name === undefined ? [] : [name]));
       }),
 

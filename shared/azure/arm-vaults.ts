@@ -8,7 +8,8 @@ import { callAsConnector } from "./upstream.ts";
 const armModule = lazy(() => import("@azure/arm-keyvault"));
 
 /** What a sign-in sees of vaults; nothing of what is in them. */
-export function openVaults({ credential, options }: ArmSignIn): Pick<AzureView, "vaults"> {
+export function openVaults(arm: ArmSignIn): Pick<AzureView, "vaults"> {
+  const { credential, options } = arm;
   return {
     vaults: (subscriptionId, resourceGroup) =>
       callAsConnector(`list the key vaults of subscription ${subscriptionId}`, READER, async (abortSignal) => {
@@ -18,7 +19,7 @@ export function openVaults({ credential, options }: ArmSignIn): Pick<AzureView, 
           resourceGroup === null
             ? vaults.listBySubscription({ abortSignal })
             : vaults.listByResourceGroup(resourceGroup, { abortSignal });
-        return (await readResources(list, abortSignal)).map(({ id, properties }) => {
+        return (await readResources(arm, list, abortSignal)).map(({ id, properties }) => {
           const { name, ...place } = placeOf(VAULT_TYPE, id);
           // Absent means access policies: the older of the two ways.
           return { ...place, vault: name, hasRbac: properties?.enableRbacAuthorization === true };
