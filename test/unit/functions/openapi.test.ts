@@ -102,7 +102,19 @@ function shadowed(all: readonly Pick<Route, "name" | "method" | "path">[]): stri
 
 describe("routes", () => {
   test("have names of the form file-verb, each once", () => {
-    const files = ["access", "audit", "break-glass", "connectors", "credentials", "leases", "secrets", "status"];
+    const files = [
+      "access",
+      "audit",
+      "break-glass",
+      "connector-types",
+      "connector-verify",
+      "connectors",
+      "credentials",
+      "identities",
+      "leases",
+      "secrets",
+      "status",
+    ];
     for (const { name } of routes) {
       expect(name).toMatch(/^[a-z]+(-[a-z]+)+$/);
       expect(files.filter((file) => name.startsWith(`${file}-`))).toHaveLength(1);

@@ -56,7 +56,7 @@ describe("connectorRequestSchema", () => {
   test.each<[string, object]>([
     ["another auth method", { authMethod: "implicit" }],
     ["another cloud", { cloud: "moon" }],
-    ["another resource type", { resourceTypes: ["docker-registry"] }],
+    ["another resource type", { resourceTypes: ["virtual-machine"] }],
     ["a secret that is empty", { secrets: { clientSecret: "" } }],
     ["no secret", { secrets: {} }],
     ["a second secret", { secrets: { clientSecret: SECRET, certificate: "x" } }],
@@ -108,13 +108,13 @@ describe("connectorRequestSchema", () => {
   });
 });
 
-test("viewOf: shows no secret and not where it lies", () => {
+test("viewOf: shows where the secret lies, not which version serves, and never the secret", () => {
   const stored = connector({
     secret: { kind: "clientSecret", name: "name-of-the-secret", version: "version-of-the-secret" },
   });
   const view = viewOf(stored, NOW);
   expect(connectorViewSchema.strict().parse(view)).toEqual(view);
   expect(view.secrets).toEqual({ clientSecret: "[HIDDEN]" });
-  for (const hidden of ["name-of-the-secret", "version-of-the-secret"])
-    expect(JSON.stringify(view)).not.toContain(hidden);
+  expect(view.secretId).toBe("name-of-the-secret");
+  expect(JSON.stringify(view)).not.toContain("version-of-the-secret");
 });

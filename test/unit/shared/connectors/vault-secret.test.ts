@@ -43,7 +43,7 @@ describe("name", () => {
     ["a backslash", "https://examplevault.vault.azure.net\\secrets\\example-secret"],
     ["a backslash before the host", "https:\\\\examplevault.vault.azure.net/secrets/example-secret"],
     ["an HSM", "https://examplevault.managedhsm.azure.net/secrets/example-secret"],
-    ["a cloud that is not served", "https://examplevault.vault.azure.cn/secrets/example-secret"],
+    ["a cloud that is not served", "https://examplevault.vault.microsoftazure.de/secrets/example-secret"],
     ["a query", `${SECRET}?api-version=7.4`],
     ["a fragment", `${SECRET}#x`],
     ["a key", "https://examplevault.vault.azure.net/keys/example-secret"],
