@@ -17,6 +17,8 @@ export type Cloud = {
   readonly audiences: { readonly arm: string; readonly storage: string; readonly "key-vault": string };
   /** Audience of tokens that are exchanged for a sign-in of an app registration. */
   readonly exchangeAudience: string;
+  /** Audience of ARM before it had its own: what the Azure CLI still asks tokens for. */
+  readonly oldArmAudience: string;
   /** Issuer of v1 tokens is `<v1Issuer><tenant>/`. */
   readonly v1Issuer: string;
   /** Issuer of v2 tokens is `<v2Issuer>/<tenant>/v2.0`. */
@@ -40,6 +42,7 @@ const CLOUDS = {
       "key-vault": "https://vault.azure.net",
     },
     exchangeAudience: "api://AzureADTokenExchange",
+    oldArmAudience: "https://management.core.windows.net",
     v1Issuer: "https://sts.windows.net/",
     v2Issuer: "https://login.microsoftonline.com",
   },
@@ -57,6 +60,7 @@ const CLOUDS = {
       "key-vault": "https://vault.usgovcloudapi.net",
     },
     exchangeAudience: "api://AzureADTokenExchangeUSGov",
+    oldArmAudience: "https://management.core.usgovcloudapi.net",
     v1Issuer: "https://sts.windows.net/",
     v2Issuer: "https://login.microsoftonline.us",
   },
@@ -74,6 +78,7 @@ const CLOUDS = {
       "key-vault": "https://vault.azure.cn",
     },
     exchangeAudience: "api://AzureADTokenExchangeChina",
+    oldArmAudience: "https://management.core.chinacloudapi.cn",
     v1Issuer: "https://sts.chinacloudapi.cn/",
     v2Issuer: "https://login.partner.microsoftonline.cn",
   },

@@ -1,6 +1,7 @@
 /** The app's settings: environment → typed Config. Read once by functions/main.ts; a wrong setting stops the start. */
 import { z } from "zod";
 import { CLOUD_NAMES, type CloudName, KEY_VAULT_NAME, STORAGE_ACCOUNT_NAME } from "./cloud.ts";
+import type { AppIdentity } from "./connectors/app-identity.ts";
 import { type OidcIssuer, oidcIssuersSchema } from "./oidc-issuers.ts";
 
 const commaList = <I extends z.ZodType<string, string>>(item: I) =>
@@ -53,6 +54,16 @@ export const settingsSchema = z.object({
   LATCHKEY_TOKEN_AUDIENCES: commaList(z.string().regex(/^[!-~]{1,200}$/))
     .default([])
     .describe("audiences that azure-generic lends tokens for beside arm, storage and key-vault, comma separated"),
+  LATCHKEY_APP_IDENTITY_CLIENT_ID: z
+    .guid()
+    .toLowerCase()
+    .nullable()
+    .default(null)
+    .describe("client id of the app's user-assigned identity, whose tokens workload-identity connectors sign in with"),
+  LATCHKEY_ENABLE_IMPLICIT_AUTH: z
+    .enum(["true", "false"])
+    .default("false")
+    .describe("true: connectors may sign in as the app itself"),
   LATCHKEY_MAX_ACTIVE_LEASES: wholeNumber(1, 10_000)
     .default(1_000)
     .describe("active leases that one caller may hold, 1 to 10000; exact, whatever runs beside"),
@@ -61,10 +72,16 @@ export const settingsSchema = z.object({
     .describe("credentials a second that one caller gets from one process, 1 to 10000; five times as many at once"),
 });
 
-/** The Functions host's own settings, as far as the app looks at them: where the host keeps its keys and state. */
+/** Settings of the Functions host and of the platform, as far as the app looks at them. */
 const hostSettingsSchema = z.object({
+  // Where the host keeps its keys and state.
   AzureWebJobsStorage: z.string().default(""),
   AzureWebJobsStorage__accountName: z.string().default(""),
+  // Whose identity the app takes for its own, by the identity library's own setting.
+  AZURE_CLIENT_ID: z.string().toLowerCase().optional(),
+  // Where App Service gives tokens of managed identities; absent when there are none.
+  IDENTITY_ENDPOINT: z.string().optional(),
+  IDENTITY_HEADER: z.string().optional(),
 });
 
 /** Settings in the form that the app uses. */
@@ -76,6 +93,7 @@ export type Config = {
   readonly keyVault: string;
   /** Canonical ids that are never lent, with all below them. */
   readonly deniedResources: readonly string[];
+  readonly appIdentity: AppIdentity;
   /** Audiences of lent tokens beside those that every cloud has. */
   readonly tokenAudiences: readonly string[];
   /** Of one caller. */
@@ -102,6 +120,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   const settings = result.data;
   const host = hostSettingsSchema.parse(present);
+  const assertionClientId = settings.LATCHKEY_APP_IDENTITY_CLIENT_ID;
   const hostAccount = /(?:^|;)AccountName=([a-z0-9]+)/i.exec(host.AzureWebJobsStorage)?.[1];
   return {
     cloud: settings.LATCHKEY_CLOUD,
@@ -111,6 +130,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ),
     keyVault: settings.LATCHKEY_KEY_VAULT,
     deniedResources: settings.LATCHKEY_DENIED_RESOURCES,
+    appIdentity: {
+      ownClientIds: [host.AZURE_CLIENT_ID, assertionClientId].filter((id) => typeof id === "string"),
+      assertionClientId,
+      hasManagedIdentities: host.IDENTITY_ENDPOINT !== undefined && host.IDENTITY_HEADER !== undefined,
+      allowsImplicit: settings.LATCHKEY_ENABLE_IMPLICIT_AUTH === "true",
+    },
     tokenAudiences: settings.LATCHKEY_TOKEN_AUDIENCES,
     limits: {
       maxActiveLeases: settings.LATCHKEY_MAX_ACTIVE_LEASES,

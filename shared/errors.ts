@@ -1,7 +1,13 @@
 /** Every error that a caller can meet: closed codes, one class per reaction. Mapped to HTTP by functions/problem.ts. */
 
 /** The caller must change the request (400, 413, 422, 428). */
-export type InputCode = "INVALID_REQUEST" | "BODY_TOO_LARGE" | "SIGN_IN_FAILED" | "IF_MATCH_REQUIRED";
+export type InputCode =
+  | "INVALID_REQUEST"
+  | "BODY_TOO_LARGE"
+  | "SIGN_IN_FAILED"
+  | "UNSUPPORTED_BY_METHOD"
+  | "CROSS_TENANT"
+  | "IF_MATCH_REQUIRED";
 /** The caller is not known, or may not (401, 403). */
 export type DeniedCode =
   | "TOKEN_MISSING"
@@ -20,6 +26,7 @@ export type ConflictCode =
   | "AMBIGUOUS_RESOURCE"
   | "CONNECTOR_EXPIRED"
   | "CONNECTOR_DISABLED"
+  | "CONNECTOR_IN_USE"
   | "ETAG_MISMATCH"
   | "LEASE_CLOSED";
 /** Too much at once: the same request may be sent again later (429). */

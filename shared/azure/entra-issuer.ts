@@ -30,7 +30,7 @@ export function entraIssuers(
   { tenantIds, apiClientId, v1Audiences }: Config["callers"],
   fetchKeys: typeof fetch,
 ): TrustedIssuer[] {
-  const { authorityHost, v1Issuer } = cloudOf(cloudName);
+  const { authorityHost, v1Issuer, v2Issuer } = cloudOf(cloudName);
   return tenantIds.flatMap((tenantId): TrustedIssuer[] => {
     const keys = publishedKeys(`${authorityHost}/${tenantId}/discovery/v2.0/keys`, fetchKeys);
     const issuer = (url: string, version: Claims["ver"], audiences: readonly string[]): TrustedIssuer => ({
@@ -40,7 +40,7 @@ export function entraIssuers(
       principalOf: (payload) => principalOf(payload, { url, version, tenantId }),
     });
     return [
-      issuer(`${authorityHost}/${tenantId}/v2.0`, "2.0", [apiClientId]),
+      issuer(`${v2Issuer}/${tenantId}/v2.0`, "2.0", [apiClientId]),
       ...(v1Audiences.length === 0 ? [] : [issuer(`${v1Issuer}${tenantId}/`, "1.0", v1Audiences)]),
     ];
   });

@@ -1,5 +1,5 @@
 /** One way to call Azure: a time limit, and errors that say what failed without carrying it along. */
-import { InputError, LatchkeyError, type UpstreamCode, UpstreamError } from "../errors.ts";
+import { LatchkeyError, type UpstreamCode, UpstreamError } from "../errors.ts";
 import { BrokenAnswerError } from "./broken-answers.ts";
 import { retryAfterSeconds, ThrottledError } from "./client-options.ts";
 
@@ -47,7 +47,7 @@ const OWN_SERVICE = {
 } as const;
 
 /**
- * Runs a call with a connector's sign-in.
+ * Runs a call with a connector's sign-in, which tells by itself why Entra refuses it.
  * @param what what was tried, for the message: `list the storage accounts`
  * @param remedy what to do when Azure refuses: the missing role and where
  * @throws InputError SIGN_IN_FAILED, UpstreamError UPSTREAM_REFUSED UPSTREAM_TIMEOUT
@@ -61,7 +61,7 @@ export async function callAsConnector<T>(
     return await withinLimit(call);
   } catch (error) {
     if (error instanceof LatchkeyError || !isAzureFailure(error)) throw error;
-    throw signInError(error) ?? upstreamError(what, remedy, failureOf(error));
+    throw upstreamError(what, remedy, failureOf(error));
   }
 }
 
@@ -127,33 +127,6 @@ export function failureOf(error: unknown): Failure {
     code: typeof code === "string" ? code : null,
     retryAfterSeconds: asked ?? retryAfterSeconds(header),
   };
-}
-
-/** AADSTS numbers whose cause a connector's owner can mend, with what to do. Source: Entra's error code reference. */
-const SIGN_IN_REMEDIES: Readonly<Record<string, string>> = {
-  "7000215": "The client secret is wrong. Give the secret's value, not its id.",
-  "7000222": "The client secret has expired. Create a new one for the app registration.",
-  "700016": "The tenant has no application with this client id. Check clientId and tenantId.",
-  "90002": "There is no tenant with this id. Check tenantId.",
-  "7000112": "The application is disabled. Enable it in the tenant.",
-};
-
-/**
- * The sign-in library wraps Entra's answer: an error whose cause is its `ServerError` with Entra's number.
- * Null when the failure is not Entra refusing the connector's own identity.
- */
-function signInError(error: unknown): InputError | null {
-  const server = [error, asRecord(error).cause].map(asRecord).find(({ name }) => name === "ServerError");
-  if (server === undefined) return null;
-  // Without a status it is no answer: the library repeats that Entra failed a moment ago, without asking again.
-  const { status } = server;
-  if (typeof status !== "number" || status === 429 || status >= 500) return null;
-  const number = String(server.errorNo ?? "");
-  // Entra numbers what it refuses for: what does not is something in its place, and says nothing of the connector.
-  if (number === "") return null;
-  const remedy = SIGN_IN_REMEDIES[number] ?? "Check tenantId, clientId and the secret.";
-  const name = /^\d{1,8}$/.test(number) ? ` (AADSTS${number})` : "";
-  return new InputError("SIGN_IN_FAILED", `Microsoft Entra refused the connector's sign-in${name}. ${remedy}`);
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {

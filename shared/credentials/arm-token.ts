@@ -50,7 +50,7 @@ export async function mintToken(deps: MintTokenDeps, request: MintRequest, now: 
   const name = request.scope.audience ?? "";
   const opened = await deps.openSubscription(request.connector, request.resourceId, request.asked);
   const { connector, resourceId, displayName, subscription, signIn } = opened;
-  const audience = deps.audienceUri(name, signIn.cloud);
+  const audience = deps.audienceUri(name, signIn);
   const { token, expiresAt, tenantId } = await deps.issueToken({ signIn, audience });
   const longest = utc(new Date(now.getTime() + (request.maxTtlSeconds + MARGIN_SECONDS) * 1000));
   const end = [connector.expiresAt, request.grantExpiresAt, longest].find(

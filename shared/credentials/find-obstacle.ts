@@ -31,7 +31,7 @@ export async function findObstacle(deps: FindObstacleDeps, allowed: Allowed): Pr
   if ("check" in opened) return opened;
   const { audience } = allowed.scope;
   if (audience !== undefined) {
-    const served = await refusalOf("scope", async () => deps.audienceUri(audience, opened.done.signIn.cloud));
+    const served = await refusalOf("scope", async () => deps.audienceUri(audience, opened.done.signIn));
     if ("check" in served) return served;
   }
   const longest = longestLifeSeconds([opened.done.connector.expiresAt], deps.now());

@@ -1,6 +1,5 @@
 /** What issuing needs from outside. Other domains are named here as ports and joined in functions/main.ts. */
 import type { Ask as AccessAsk } from "../access/ports.ts";
-import type { CloudName } from "../cloud.ts";
 import type {
   LentType,
   Opened,
@@ -41,8 +40,12 @@ export type ReadVaultSecret = (request: {
   readonly version: string | null;
 }) => Promise<VaultSecret | null>;
 
-/** URI of an audience by the name that requests use. @throws InputError INVALID_REQUEST for one that is not served */
-export type AudienceUri = (name: string, cloud: CloudName) => string;
+/**
+ * URI of an audience by the name that requests use, if this sign-in may give tokens for it.
+ * @throws InputError INVALID_REQUEST for one that is not served, UNSUPPORTED_BY_METHOD; DeniedError DENIED for tokens of
+ * the app itself
+ */
+export type AudienceUri = (name: string, signIn: Pick<SignIn, "cloud" | "authMethod" | "configuration">) => string;
 /**
  * A new access token of a connector's identity; its end is read from the token.
  * @throws InputError SIGN_IN_FAILED, UpstreamError UPSTREAM_REFUSED UPSTREAM_TIMEOUT VAULT_UNAVAILABLE

@@ -27,6 +27,12 @@ describe("readConfig", () => {
       ownAccounts: ["latchkeystate"],
       keyVault: "latchkey-vault",
       deniedResources: [],
+      appIdentity: {
+        ownClientIds: [],
+        assertionClientId: null,
+        hasManagedIdentities: false,
+        allowsImplicit: false,
+      },
       tokenAudiences: [],
       limits: { maxActiveLeases: 1000, maxIssuesPerSecond: 20 },
       callers: {

@@ -63,30 +63,6 @@ describe("callAsConnector", () => {
     await expect(asConnector(error)).rejects.toMatchObject({ code: "UPSTREAM_TIMEOUT", retryable: true });
   });
 
-  test.each([
-    ["7000215", /AADSTS7000215.*client secret is wrong/],
-    ["7000222", /AADSTS7000222.*secret has expired/],
-    ["700016", /AADSTS700016.*clientId/],
-    ["90002", /AADSTS90002.*tenantId/],
-    ["7000112", /AADSTS7000112.*disabled/],
-    ["1234567", /AADSTS1234567.*tenantId, clientId and the secret/],
-  ])("Entra's refusal %s is SIGN_IN_FAILED with its remedy", async (number, text) => {
-    const refusal = asConnector(signInRefusal(number, 401));
-    await expect(refusal).rejects.toBeInstanceOf(InputError);
-    await expect(refusal).rejects.toMatchObject({ code: "SIGN_IN_FAILED", message: expect.stringMatching(text) });
-  });
-
-  test("a number that is none is not repeated", async () => {
-    await expect(asConnector(signInRefusal(`1; ${TOKEN}`, 400))).rejects.toMatchObject({
-      code: "SIGN_IN_FAILED",
-      message: expect.not.stringContaining(TOKEN),
-    });
-  });
-
-  test.each([429, 500, 503])("Entra that answers %s is not the connector's fault", async (status) => {
-    await expect(asConnector(signInRefusal("90033", status))).rejects.toMatchObject({ retryable: true });
-  });
-
   test("an error of ours passes as it is, a result too", async () => {
     const ours = new InputError("INVALID_REQUEST", "x");
     await expect(asConnector(ours)).rejects.toBe(ours);
@@ -196,7 +172,6 @@ describe("failureOf", () => {
 test.each([
   ["callAsConnector", asConnector, new SdkError(403, { code: TOKEN })],
   ["callAsConnector, no answer", asConnector, new SdkError()],
-  ["callAsConnector, sign-in", asConnector, signInRefusal("7000215", 401)],
   ["callOwn", (error: unknown) => callOwn("STATE_UNAVAILABLE", failWith(error)), new SdkError(403, { code: TOKEN })],
 ])("%s: nothing that is thrown carries the request or the token along", async (_what, call, error) => {
   const thrown: unknown = await call(error).then(
