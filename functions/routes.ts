@@ -5,6 +5,7 @@ import { type AccessRoutesDeps, accessRoutes } from "./access.ts";
 import { type AuditRoutesDeps, auditRoutes } from "./audit.ts";
 import { type BreakGlassRoutesDeps, breakGlassRoutes } from "./break-glass.ts";
 import { connectorTypeRoutes } from "./connector-types.ts";
+import { connectorVerifyRoutes } from "./connector-verify.ts";
 import { type ConnectorRoutesDeps, connectorRoutes } from "./connectors.ts";
 import { type CredentialRoutesDeps, credentialRoutes } from "./credentials.ts";
 import { identityRoutes } from "./identities.ts";
@@ -28,6 +29,7 @@ export type AppDeps = {
 export function appRoutes(deps: AppDeps): Route[] {
   const routes: Route[] = [
     ...connectorRoutes(deps.connectors),
+    ...connectorVerifyRoutes(deps.connectors),
     ...connectorTypeRoutes(),
     ...identityRoutes(deps.connectors),
     ...credentialRoutes(deps.credentials),

@@ -2,7 +2,7 @@
 import { InputError } from "../errors.ts";
 import type { AuthMethod, ConnectorConfiguration } from "./auth-methods.ts";
 import { unsupportedText } from "./auth-methods.ts";
-import type { Connector, Verification } from "./connector.ts";
+import { type Connector, type ConnectorRequest, configurationOf, secretOf, type Verification } from "./connector.ts";
 import { type Limits, resolveBlobContainer } from "./inventory.ts";
 import type { AzureView, OpenAzure, SignIn } from "./ports.ts";
 import type { OpenProbes } from "./probe.ts";
@@ -32,6 +32,21 @@ export type Candidate = {
   readonly resourceId: string | null;
   readonly secret: SignIn["secret"];
 };
+/** What a registration asks for. @param tenantId that the secret itself names, for methods that are not told one */
+export function candidateOf(request: ConnectorRequest, tenantId: string | null): Candidate {
+  const { authMethod, cloud, resourceTypes, resourceId } = request;
+  const configuration = configurationOf(request);
+  const given = secretOf(request);
+  return {
+    authMethod,
+    cloud,
+    resourceTypes,
+    resourceId,
+    configuration: { ...configuration, tenantId: configuration.tenantId ?? tenantId },
+    secret: given === null ? null : { kind: given.kind, read: async () => given.value },
+  };
+}
+
 /** What was found: the canonical id of the only resource, and the verification. */
 export type Looked = { readonly resourceId: string | null; readonly verification: Verification | null };
 

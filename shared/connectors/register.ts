@@ -3,15 +3,8 @@ import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
 import { ConflictError, InputError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
-import { type Candidate, type CandidateDeps, lookAtCandidate, takeUnverified } from "./candidate.ts";
-import {
-  type Connector,
-  type ConnectorRequest,
-  configurationOf,
-  type StoredSecret,
-  secretOf,
-  type Verification,
-} from "./connector.ts";
+import { type CandidateDeps, candidateOf, lookAtCandidate, takeUnverified } from "./candidate.ts";
+import { type Connector, type ConnectorRequest, type StoredSecret, secretOf, type Verification } from "./connector.ts";
 import type { ConnectorStore, SecretStore, VerificationStore } from "./ports.ts";
 import { checkSecret } from "./secret-check.ts";
 
@@ -53,12 +46,7 @@ export async function registerConnector(
 
   const { secrets: _, configuration: __, ...kept } = request;
   const given = secretOf(request);
-  const configuration = configurationOf(request);
-  const candidate: Candidate = {
-    ...kept,
-    configuration: { ...configuration, tenantId: configuration.tenantId ?? tenantId },
-    secret: given === null ? null : { kind: given.kind, read: async () => given.value },
-  };
+  const candidate = candidateOf(request, tenantId);
   const looked = options.verify ? await lookAtCandidate(deps, candidate) : takeUnverified(deps, candidate);
   const id = deps.newId();
   const connector: Connector = {
