@@ -8,7 +8,15 @@ import { applicationOf, type ClientRun, type ClientSystem, startClientSystem } f
 import { allowLending, CONTAINER, callApi, issue, lentSas, OTHER_CONTAINER, registerConnector } from "./lending.ts";
 
 /** Each is signed in apart, in a settings folder of its own. */
-type Identity = "platform-automation" | "zenml-connector" | "research-connector" | "stranger" | "nobody" | "admin";
+type Identity =
+  | "platform-automation"
+  | "zenml-connector"
+  | "zenml-certificate"
+  | "zenml-federated"
+  | "research-connector"
+  | "stranger"
+  | "nobody"
+  | "admin";
 
 let system: ClientSystem;
 

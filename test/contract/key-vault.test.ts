@@ -100,6 +100,39 @@ describe("keyvault-secrets SDK", () => {
   });
 });
 
+describe("lists", () => {
+  const example = (name: string) => new SecretClient("https://examplevault.vault.azure.net", credentialOf(azure, name));
+  const collect = async <T>(pages: AsyncIterable<T>) => {
+    const all: T[] = [];
+    for await (const item of pages) all.push(item);
+    return all;
+  };
+
+  test("name every secret that is not deleted, and every version of one, in pages and without a value", async () => {
+    const automation = example("platform-automation");
+    const secrets = await collect(automation.listPropertiesOfSecrets().byPage({ maxPageSize: 2 }));
+    expect(secrets.map((page) => page.map(({ name }) => name))).toEqual([
+      ["disabled-secret", "early-secret"],
+      ["example-secret", "expired-secret"],
+      ["unshared-secret"],
+    ]);
+    const versions = await collect(automation.listPropertiesOfSecretVersions("example-secret"));
+    expect(versions.map(({ version }) => version)).toContain("5f0c3a1e9b7d4c2f8a6e1d3b5c7f9a02");
+    expect(versions).toHaveLength(2);
+    expect(JSON.stringify([secrets, versions])).not.toContain("local-example");
+    expect(await collect(automation.listPropertiesOfSecretVersions("nothing"))).toEqual([]);
+  });
+
+  test("need the right where they list: the vault, or the secret", async () => {
+    const connector = example("zenml-connector");
+    // The SDK's error of a list has no details: the answer itself tells.
+    const refusal = { statusCode: 403, response: { bodyAsText: expect.stringContaining("ForbiddenByRbac") } };
+    await expect(collect(connector.listPropertiesOfSecrets())).rejects.toMatchObject(refusal);
+    await expect(collect(connector.listPropertiesOfSecretVersions("unshared-secret"))).rejects.toMatchObject(refusal);
+    expect(await collect(connector.listPropertiesOfSecretVersions("example-secret"))).toHaveLength(2);
+  });
+});
+
 describe("a vault on access policies", () => {
   const vault = (name: string) =>
     new SecretClient("https://research-policies.vault.azure.net", credentialOf(azure, name));
@@ -113,6 +146,7 @@ describe("a vault on access policies", () => {
       details: { error: { innerError: { code: "AccessDenied" } } },
     };
     await expect(vault("research-connector").setSecret("research-secret", "x")).rejects.toMatchObject(refusal);
+    expect((await vault("research-connector").listPropertiesOfSecrets().next()).value?.name).toBe("research-secret");
     await expect(vault("zenml-connector").getSecret("research-secret")).rejects.toMatchObject({
       details: { error: { innerError: { code: "AccessDenied" } } },
     });

@@ -109,16 +109,16 @@ export async function createKeyVault(deps: {
           body: typeof request.body === "string" ? request.body : "",
           document: vault.document,
           param: (name) => paramOf(request, name),
-          demand(action, secret) {
-            if (caller) demandVaultRight(caller, action, secret, { authorization: deps.authorization, vault });
+          query: (name) => queryOf(request, name),
+          demand(action, secret, permission) {
+            const { authorization } = deps;
+            if (caller) demandVaultRight(caller, action, secret, { authorization, vault, permission });
           },
         };
         return answerWith(reply, operation.answer(asked));
       },
     });
   }
-  // Not emulated; without this line it is a secret's version by the name of "versions".
-  app.get("/secrets/:name/versions", (_request, reply) => reply.callNotFound());
   await app.ready();
   const names = [...vaults.keys()].map((host) => host.replaceAll(".", "\\."));
   return {

@@ -1,6 +1,7 @@
 /** The operations on the secrets of a vault: right, rule, answer. Registered by key-vault.ts. */
 import type { Document } from "../../state.ts";
 import { checkedName, deletionBody, parseSetBody, propertiesBody, valueBody } from "./secret-bodies.ts";
+import { listOperations } from "./secret-lists.ts";
 import {
   deleteSecret,
   type Found,
@@ -20,8 +21,14 @@ export type SecretRequest = {
   readonly body: string;
   readonly document: Document<VaultState>;
   param(name: string): string;
-  /** @throws VaultError 403 ForbiddenByRbac */
-  demand(action: string, secret: string): void;
+  /** A query option, by its name in any case. */
+  query(name: string): string | undefined;
+  /**
+   * @param secret null for the vault itself
+   * @param permission what access policies call it, where that does not follow from the action
+   * @throws VaultError 403 ForbiddenByRbac or AccessDenied
+   */
+  demand(action: string, secret: string | null, permission?: string): void;
 };
 
 /** What an operation answers; a refusal is thrown as a VaultError. */
@@ -44,7 +51,7 @@ export type SecretDeps = {
 
 /** Source of the shapes: azure-rest-api-specs keyvault secrets 2026-04-01, azure-sdk-for-js recordings of keyvault-secrets. */
 export function secretOperations(deps: SecretDeps): SecretOperation[] {
-  return [...liveOperations(deps), ...deletedOperations(deps)];
+  return [...liveOperations(deps), ...listOperations(deps), ...deletedOperations(deps)];
 }
 
 function liveOperations(deps: SecretDeps): SecretOperation[] {

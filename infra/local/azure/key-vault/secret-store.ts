@@ -91,6 +91,13 @@ export function getSecret(state: VaultState, name: string, version: string | und
   return found;
 }
 
+/** Every version of the secrets that are not deleted, oldest first. */
+export function liveVersions(state: VaultState, now: Date): readonly Found[] {
+  return state.secrets
+    .filter((secret) => isLive(secret, now))
+    .flatMap((secret) => secret.versions.map((version) => ({ secret, version })));
+}
+
 /** Deletes a secret with all versions, recoverably. @throws VaultError 404 */
 export function deleteSecret(
   state: VaultState,

@@ -16,7 +16,7 @@ export type VaultIdentity = {
   readonly accessPolicies?: readonly { readonly objectId: string; readonly secrets: readonly string[] }[] | undefined;
 };
 
-/** What access policies call an action on secrets; those that are called alike are left out. */
+/** What access policies call an action on one secret; those that are called alike are left out. */
 const POLICY_NAMES: Readonly<Record<string, string>> = {
   "getSecret/action": "get",
   "readMetadata/action": "get",
@@ -58,21 +58,27 @@ export async function identifyVaultCaller(
 
 /**
  * @param action without its prefix, e.g. `getSecret/action`
+ * @param secret null for the vault itself
+ * @param deps.permission what access policies call it, where that does not follow from the action
  * @throws VaultError 403 ForbiddenByRbac, or AccessDenied of a vault on access policies
  */
 export function demandVaultRight(
   caller: AccessTokenClaims,
   action: string,
-  secret: string,
-  deps: { readonly authorization: Authorization; readonly vault: VaultIdentity },
+  secret: string | null,
+  deps: {
+    readonly authorization: Authorization;
+    readonly vault: VaultIdentity;
+    readonly permission?: string | undefined;
+  },
 ): void {
   const { authorization, vault } = deps;
   if (vault.accessPolicies !== undefined) {
-    demandByPolicy(caller, action, vault.accessPolicies, vault);
+    demandByPolicy(caller, deps.permission ?? POLICY_NAMES[action] ?? action, vault.accessPolicies, vault);
     return;
   }
   const operation = `Microsoft.KeyVault/vaults/secrets/${action}`;
-  const scope = `${vault.id}/secrets/${secret}`;
+  const scope = secret === null ? vault.id : `${vault.id}/secrets/${secret}`;
   const principal = { objectId: caller.oid, groups: caller.groups ?? [] };
   if (authorization.allows(principal, "dataActions", operation, scope)) return;
   const lines = [
@@ -92,11 +98,10 @@ export function demandVaultRight(
 
 function demandByPolicy(
   caller: AccessTokenClaims,
-  action: string,
+  permission: string,
   policies: NonNullable<VaultIdentity["accessPolicies"]>,
   vault: VaultIdentity,
 ): void {
-  const permission = POLICY_NAMES[action] ?? action;
   const principals = [caller.oid, ...(caller.groups ?? [])];
   const allowed = policies
     .filter(({ objectId }) => principals.includes(objectId))
