@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SecretClient } from "@azure/keyvault-secrets";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { credentialOf } from "../support/application-tokens.ts";
+import { credentialOf, tokenOf } from "../support/application-tokens.ts";
+import { jsonRequest } from "../support/json-request.ts";
 import { type LocalAzure, startLocalAzure } from "../support/local-azure.ts";
 
 const VAULT = "https://latchkey-vault.vault.azure.net";
@@ -125,11 +126,16 @@ describe("lists", () => {
 
   test("need the right where they list: the vault, or the secret", async () => {
     const connector = example("zenml-connector");
-    // The SDK's error of a list has no details: the answer itself tells.
-    const refusal = { statusCode: 403, response: { bodyAsText: expect.stringContaining("ForbiddenByRbac") } };
+    const refusal = { statusCode: 403, code: "Forbidden" };
     await expect(collect(connector.listPropertiesOfSecrets())).rejects.toMatchObject(refusal);
     await expect(collect(connector.listPropertiesOfSecretVersions("unshared-secret"))).rejects.toMatchObject(refusal);
     expect(await collect(connector.listPropertiesOfSecretVersions("example-secret"))).toHaveLength(2);
+    // The SDK's error of a list does not hold the finer reason, which is on the wire.
+    const token = await tokenOf(azure, "zenml-connector", "https://vault.azure.net/.default");
+    const url = "https://examplevault.vault.azure.net/secrets?api-version=7.5";
+    expect((await jsonRequest(azure, "GET", url, { token })).json).toMatchObject({
+      error: { innererror: { code: "ForbiddenByRbac" } },
+    });
   });
 });
 
