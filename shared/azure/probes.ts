@@ -1,4 +1,5 @@
 /** Harmless calls to storage accounts and key vaults with a connector's sign-in. Implements OpenProbes of the connectors; nothing that comes back is kept. */
+import type { PipelinePolicy } from "@azure/core-rest-pipeline";
 import { accountUrl, cloudOf } from "../cloud.ts";
 import type { SignIn } from "../connectors/ports.ts";
 import type { OpenProbes, Probe, Probes } from "../connectors/probe.ts";
@@ -74,8 +75,10 @@ function vaultProbes({ cloud }: SignIn, credential: Credential): Pick<Probes, "l
   const open = async (vault: string) => {
     const { SecretClient } = await vaultModule();
     // A vault that sends its callers elsewhere would send their token along.
+    const options = clientOptions(cloud);
     return new SecretClient(vaultUrl({ vault, cloud }), credential, {
-      ...clientOptions(cloud),
+      ...options,
+      additionalPolicies: [...options.additionalPolicies, { policy: keepInnerCode, position: "perCall" as const }],
       redirectOptions: { maxRetries: 0 },
     });
   };
@@ -98,20 +101,45 @@ function vaultProbes({ cloud }: SignIn, credential: Credential): Pick<Probes, "l
   };
 }
 
+/** A vault's 403 with its finer reason, which the client drops for lists. */
+class VaultRefusal extends Error {
+  readonly code: string | null;
+  constructor(code: string | null) {
+    super("the vault refused");
+    this.code = code;
+  }
+}
+
+const keepInnerCode: PipelinePolicy = {
+  name: "keepInnerCode",
+  async sendRequest(request, next) {
+    const response = await next(request);
+    if (response.status === 403) throw new VaultRefusal(innerCodeOf({ response }));
+    return response;
+  },
+};
+
 /** What was not answered at all, or may be answered differently in a moment, is thrown on. */
 function probe(what: string, call: (abortSignal: AbortSignal) => Promise<Probe>): Promise<Probe> {
   return callAsConnector(what, "Grant the connector's identity a role there.", async (abortSignal) => {
     try {
       return await call(abortSignal);
     } catch (error) {
+      if (error instanceof VaultRefusal) return refusedWith(error.code);
       const { name, status, code } = failureOf(error);
       // Only what the store itself said is a verdict, not what became of the sign-in.
       if (name !== "RestError" || status === null || !isRefusal(status)) throw error;
-      // Key Vault says Forbidden, and why further inside.
-      const known = [innerCodeOf(error), code].find((one) => one !== null && Object.hasOwn(REASONS, one)) ?? code;
-      return { ok: false, reason: REASONS[known ?? ""] ?? "other", code: known };
+      return refusedWith(code);
     }
   });
+}
+
+function refusedWith(code: string | null): Probe {
+  return {
+    ok: false,
+    reason: code !== null && Object.hasOwn(REASONS, code) ? (REASONS[code] ?? "other") : "other",
+    code,
+  };
 }
 
 function isRefusal(status: number): boolean {
