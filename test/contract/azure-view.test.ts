@@ -30,7 +30,7 @@ describe("a Reader", () => {
     await view.signIn();
     expect(await view.subscriptions()).toEqual([{ subscriptionId: SUBSCRIPTION, displayName: "ZenML Subscription" }]);
     const all = await view.storageAccounts(SUBSCRIPTION, null);
-    expect(all).toContainEqual(ARTIFACTS);
+    expect(all).toContainEqual({ ...ARTIFACTS, location: "westeurope", isHnsEnabled: false });
     expect(named(all)).toContain("otherteamdata");
     expect(named(await view.storageAccounts(SUBSCRIPTION, "DEMO-zenml-demos"))).toEqual([
       "demozenmlarchive",
