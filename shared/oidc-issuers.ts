@@ -9,7 +9,7 @@ const MAX_LENGTH = 255;
 const ISSUER =
   /^https:\/\/(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\/[A-Za-z0-9._~-]+)*\/?$/;
 /** Audiences of tokens that are meant for Azure itself: whoever takes them is a confused deputy. */
-const AZURE_AUDIENCES: readonly string[] = ["api://azureadtokenexchange"];
+const AZURE_AUDIENCES = CLOUD_NAMES.map((name) => cloudOf(name).exchangeAudience.toLowerCase());
 /** Under the rules of any issuer a token of Entra would pass that was made for another service. */
 const ENTRA_HOSTS = CLOUD_NAMES.map(cloudOf).flatMap(({ authorityHost, v1Issuer }) =>
   [authorityHost, v1Issuer].map((url) => new URL(url).host),

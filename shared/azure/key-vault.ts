@@ -1,5 +1,6 @@
 /** The app's own key vault: connectors' secrets, and the key of the credential MAC in the audit trail. */
 import { createHmac } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import type { TokenCredential } from "@azure/identity";
 import type { SecretClient } from "@azure/keyvault-secrets";
 import type { SecretStore } from "../connectors/ports.ts";
@@ -8,6 +9,7 @@ import { UpstreamError } from "../errors.ts";
 import type { RandomBytes } from "../ids.ts";
 import { lazy } from "../lazy.ts";
 import { ownOptions } from "./client-options.ts";
+import { putSecret, type Wait } from "./put-secret.ts";
 import { callOwn, failureOf } from "./upstream.ts";
 
 /** Name of the secret that keys the credential MAC. */
@@ -26,14 +28,10 @@ export function createVault(vaultUrl: string, identity: TokenCredential): () => 
 }
 
 /** Connectors' secrets; every value stays a version of its own. */
-export function createSecretStore(vault: () => Promise<SecretClient>): SecretStore {
+export function createSecretStore(vault: () => Promise<SecretClient>, wait: Wait = setTimeout): SecretStore {
   return {
     put: (name, value) =>
-      callOwn("VAULT_UNAVAILABLE", async (abortSignal) => {
-        const { properties } = await (await vault()).setSecret(name, value, { abortSignal });
-        if (properties.version === undefined) throw new Error("the vault named no version");
-        return properties.version;
-      }),
+      callOwn("VAULT_UNAVAILABLE", async (abortSignal) => putSecret(await vault(), { name, value }, wait, abortSignal)),
     get: (name, version) =>
       callOwn("VAULT_UNAVAILABLE", async (abortSignal) => {
         const { value } = await (await vault()).getSecret(name, { version, abortSignal });

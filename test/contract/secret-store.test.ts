@@ -47,6 +47,33 @@ describe("secrets", () => {
   });
 });
 
+describe("a deleted secret that holds the name", () => {
+  const stored = async (name: string) => {
+    const client = new SecretClient(VAULT, credentialOf(azure, "latchkey-service"));
+    const versions = [];
+    for await (const { version, enabled } of client.listPropertiesOfSecretVersions(name))
+      versions.push({ version, enabled });
+    return versions;
+  };
+
+  test.each([
+    ["once its deletion is done", true],
+    ["while it is being deleted", false],
+  ])("%s: the new value is stored, and no old one comes to life", async (_what, isSettled) => {
+    const name = `connector-again-${isSettled}`;
+    const [first, second] = [await secrets.put(name, "old"), await secrets.put(name, "older")];
+    const client = new SecretClient(VAULT, credentialOf(azure, "latchkey-service"));
+    const deletion = await client.beginDeleteSecret(name);
+    if (isSettled) await deletion.pollUntilDone();
+    const third = await secrets.put(name, SECRET);
+    expect(await secrets.get(name, third)).toBe(SECRET);
+    for (const old of [first, second]) {
+      await expect(secrets.get(name, old)).rejects.toMatchObject({ failure: { status: 403 } });
+    }
+    expect((await stored(name)).filter(({ enabled }) => enabled)).toEqual([{ version: third, enabled: true }]);
+  });
+});
+
 describe("faults", () => {
   test.each([503, 500, 429] as const)("%d is VAULT_UNAVAILABLE, without the secret in it", async (status) => {
     await control.fault({ service: "key-vault", status, retryAfterSeconds: 1 });

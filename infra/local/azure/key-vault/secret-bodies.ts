@@ -34,8 +34,16 @@ export function checkedName(name: string): string {
 /** @throws VaultError 400 BadParameter */
 export function parseSetBody(text: string): VersionInput {
   const body = parsed(setBody, text);
+  return { value: body.value, ...inputOf(body) };
+}
+
+/** @throws VaultError 400 BadParameter */
+export function parseUpdateBody(text: string): Omit<VersionInput, "value"> {
+  return inputOf(parsed(setBody.omit({ value: true }), text));
+}
+
+function inputOf(body: Omit<z.output<typeof setBody>, "value">): Omit<VersionInput, "value"> {
   return {
-    value: body.value,
     contentType: body.contentType ?? undefined,
     enabled: body.attributes?.enabled ?? undefined,
     nbf: body.attributes?.nbf ?? undefined,

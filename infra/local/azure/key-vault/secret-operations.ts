@@ -1,6 +1,13 @@
 /** The operations on the secrets of a vault: right, rule, answer. Registered by key-vault.ts. */
 import type { Document } from "../../state.ts";
-import { checkedName, deletionBody, parseSetBody, propertiesBody, valueBody } from "./secret-bodies.ts";
+import {
+  checkedName,
+  deletionBody,
+  parseSetBody,
+  parseUpdateBody,
+  propertiesBody,
+  valueBody,
+} from "./secret-bodies.ts";
 import { listOperations } from "./secret-lists.ts";
 import {
   deleteSecret,
@@ -10,6 +17,7 @@ import {
   purgeSecret,
   recoverSecret,
   setSecret,
+  updateVersion,
   type VaultState,
 } from "./secret-store.ts";
 import { VaultError } from "./vault-errors.ts";
@@ -36,7 +44,7 @@ export type SecretAnswer = { readonly status: number; readonly body?: unknown };
 
 /** One operation of the data plane. */
 export type SecretOperation = {
-  readonly method: "GET" | "PUT" | "POST" | "DELETE";
+  readonly method: "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
   readonly path: string;
   answer(request: SecretRequest): SecretAnswer;
 };
@@ -83,6 +91,19 @@ function liveOperations(deps: SecretDeps): SecretOperation[] {
     },
     { method: "GET", path: "/secrets/:name", answer: (request) => get(request, undefined) },
     { method: "GET", path: "/secrets/:name/:version", answer: (request) => get(request, request.param("version")) },
+    {
+      method: "PATCH",
+      path: "/secrets/:name/:version",
+      answer(request) {
+        const name = checkedName(request.param("name"));
+        request.demand("update/action", name, "set");
+        const input = parseUpdateBody(request.body);
+        const found = change(request, (state) =>
+          updateVersion(state, name, request.param("version"), input, deps.now()),
+        );
+        return { status: 200, body: propertiesBody(request.vaultUrl, found) };
+      },
+    },
     {
       method: "DELETE",
       path: "/secrets/:name",

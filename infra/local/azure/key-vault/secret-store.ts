@@ -84,6 +84,20 @@ export function setSecret(
   return { secret: fresh, version };
 }
 
+/** Changes what is said of a version; what is left out stays. @throws VaultError 404 */
+export function updateVersion(
+  state: VaultState,
+  name: string,
+  version: string,
+  input: Omit<VersionInput, "value">,
+  now: Date,
+): Found {
+  const found = versionOf(state, name, version, now);
+  const said = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  Object.assign(found.version, said, { updated: seconds(now) });
+  return found;
+}
+
 /** The named version, or the latest. @throws VaultError 404; 403 SecretDisabled when it is disabled */
 export function getSecret(state: VaultState, name: string, version: string | undefined, now: Date): Found {
   const found = versionOf(state, name, version, now);
