@@ -19,7 +19,9 @@ import { createCredentialMac, createSecretStore, createVault } from "../shared/a
 import { createOpenProbes } from "../shared/azure/probes.ts";
 import { accountUrl, cloudOf } from "../shared/cloud.ts";
 import { readConfig } from "../shared/config.ts";
+import { createKeepInventory } from "../shared/connectors/inventory-keep.ts";
 import { createKnown } from "../shared/connectors/known.ts";
+import { countLists, createListBudget } from "../shared/connectors/list-budget.ts";
 import { exactLentResource, meansResource } from "../shared/connectors/resource-types.ts";
 import {
   connectorName,
@@ -37,6 +39,7 @@ import { createAuditReader, createAuditStore, createMarkReader } from "../shared
 import { openSeals } from "../shared/store/audit-seals.ts";
 import { openJsonBlobs } from "../shared/store/blobs.ts";
 import { createConnectorStore, createVerificationStore } from "../shared/store/connector-records.ts";
+import { createInventoryStore } from "../shared/store/inventory-records.ts";
 import { createLeaseDue } from "../shared/store/lease-due.ts";
 import { createActiveSas, createHasActiveLeases, createLeaseStore } from "../shared/store/lease-records.ts";
 import { openTable } from "../shared/store/tables.ts";
@@ -67,18 +70,22 @@ const trail = createAuditTrail({
   now,
 });
 const identities = createConnectorIdentities(config.appIdentity, { own: identity, now });
+const budget = createListBudget({ now });
 const connectors = {
   store: createConnectorStore(table("Connectors", "STATE_UNAVAILABLE")),
   verifications: createVerificationStore(blobs),
   secrets: createSecretStore(vault),
   appendAudit: trail.append,
-  openAzure: createOpenAzure(identities),
+  openAzure: countLists(createOpenAzure(identities), budget),
   openProbes: createOpenProbes({ identities, now }),
   ownAccounts: config.ownAccounts,
   ownVaults: [config.keyVault],
   now,
   newId: randomUUID,
 };
+
+const inventories = createInventoryStore(blobs);
+const inventory = { ...connectors, inventories, budget };
 
 /** What issuing uses of connectors: kept for seconds. */
 const used = { ...connectors, ...createKnown(connectors) };
@@ -120,7 +127,12 @@ const routes = appRoutes({
   connectors: {
     ...connectors,
     hasActiveLeases: createHasActiveLeases({ table: leaseTable, now }),
-    removeInventory: async () => {},
+    removeInventory: inventories.remove,
+  },
+  resources: {
+    ...inventory,
+    keepInventory: createKeepInventory(inventory),
+    timeout: (milliseconds) => AbortSignal.timeout(milliseconds),
   },
   access: {
     ...planning,

@@ -11,6 +11,7 @@ import { type CredentialRoutesDeps, credentialRoutes } from "./credentials.ts";
 import { identityRoutes } from "./identities.ts";
 import { leaseRoutes } from "./leases.ts";
 import { describeApi } from "./openapi.ts";
+import { type ResourceRoutesDeps, resourceRoutes } from "./resources.ts";
 import type { Route } from "./route.ts";
 import { secretRoutes } from "./secrets.ts";
 import { type StatusRoutesDeps, statusRoutes } from "./status.ts";
@@ -18,6 +19,7 @@ import { type StatusRoutesDeps, statusRoutes } from "./status.ts";
 /** What the handlers need; nothing of it is used before a call arrives. */
 export type AppDeps = {
   readonly connectors: ConnectorRoutesDeps;
+  readonly resources: ResourceRoutesDeps;
   readonly credentials: CredentialRoutesDeps;
   readonly breakGlass: BreakGlassRoutesDeps;
   readonly access: AccessRoutesDeps;
@@ -32,6 +34,7 @@ export function appRoutes(deps: AppDeps): Route[] {
     ...connectorVerifyRoutes(deps.connectors),
     ...connectorTypeRoutes(),
     ...identityRoutes(deps.connectors),
+    ...resourceRoutes(deps.resources),
     ...credentialRoutes(deps.credentials),
     ...secretRoutes(deps.credentials),
     ...leaseRoutes(deps.credentials),

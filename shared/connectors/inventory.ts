@@ -1,8 +1,8 @@
-/** What a connector can reach: its storage accounts and containers within its limits. Used by verify and use. */
+/** Storage accounts and containers within a connector's limits. Used by verify, use and the inventory. */
 import pMap from "p-map";
 import { ConflictError, DeniedError, LatchkeyError, NotFoundError, UpstreamError } from "../errors.ts";
 import type { ConnectorConfiguration } from "./auth-methods.ts";
-import type { AzureView, StorageAccount } from "./ports.ts";
+import type { AzureView, StorageAccount, StorageAccountDetails } from "./ports.ts";
 import { type BlobContainerId, blobContainerArmId, parseBlobContainerName, sameText } from "./resource-name.ts";
 
 /** Listing calls under way at once; Azure's storage provider takes 100 in 5 minutes. */
@@ -55,15 +55,23 @@ export async function listBlobContainers(
 export async function listStorageAccounts(
   view: AzureView,
   { configuration, ownAccounts }: Omit<Limits, "resourceId">,
-): Promise<StorageAccount[]> {
+): Promise<StorageAccountDetails[]> {
   const subscriptions =
     configuration.subscriptionId === null
       ? (await view.subscriptions()).map(({ subscriptionId }) => subscriptionId)
       : [configuration.subscriptionId];
+  const list = (subscription: string) => listAccountsOf(view, { configuration, ownAccounts }, subscription);
+  return (await pMap(subscriptions, list, { concurrency: LIST_CONCURRENCY })).flat();
+}
+
+/** As listStorageAccounts, of one subscription. @throws what AzureView throws */
+export async function listAccountsOf(
+  view: Pick<AzureView, "storageAccounts">,
+  { configuration, ownAccounts }: Omit<Limits, "resourceId">,
+  subscription: string,
+): Promise<StorageAccountDetails[]> {
   const { storageAccount, resourceGroup } = configuration;
-  const list = (subscription: string) =>
-    view.storageAccounts(subscription, storageAccount === null ? resourceGroup : null);
-  const accounts = (await pMap(subscriptions, list, { concurrency: LIST_CONCURRENCY })).flat();
+  const accounts = await view.storageAccounts(subscription, storageAccount === null ? resourceGroup : null);
   return accounts.filter(
     ({ account }) =>
       !ownAccounts.some((own) => sameText(account, own)) &&
@@ -72,7 +80,7 @@ export async function listStorageAccounts(
 }
 
 /** Whether the connector may be used for this container at all. */
-function isWithin(id: BlobContainerId, { configuration, resourceId, ownAccounts }: Limits): boolean {
+export function isWithin(id: BlobContainerId, { configuration, resourceId, ownAccounts }: Limits): boolean {
   if (ownAccounts.some((own) => sameText(own, id.account))) return false;
   if (resourceId !== null && !sameText(resourceId, blobContainerArmId(id))) return false;
   if (configuration.subscriptionId !== null && !sameText(configuration.subscriptionId, id.subscriptionId)) return false;

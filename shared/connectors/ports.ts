@@ -114,6 +114,9 @@ export type Permission = {
   readonly notDataActions: readonly string[];
 };
 
+/** Told before each page of a list is asked for. What it throws ends the list. */
+export type BeforePage = () => void;
+
 /**
  * Azure as one sign-in sees it. Every call: @throws InputError SIGN_IN_FAILED,
  * UpstreamError UPSTREAM_REFUSED or UPSTREAM_TIMEOUT. Lists: all pages; of a subscription, or of one resource group in it;
@@ -124,8 +127,16 @@ export type AzureView = {
   signIn(): Promise<SignedIn>;
   /** Those in which the identity has any role. */
   subscriptions(): Promise<readonly Subscription[]>;
-  storageAccounts(subscriptionId: string, resourceGroup: string | null): Promise<readonly StorageAccountDetails[]>;
-  containers(account: StorageAccount): Promise<readonly string[]>;
+  storageAccounts(
+    subscriptionId: string,
+    resourceGroup: string | null,
+    beforePage?: BeforePage,
+  ): Promise<readonly StorageAccountDetails[]>;
+  /** @param account with its `location` where that is known: the storage provider counts by it */
+  containers(
+    account: StorageAccount & { readonly location?: string },
+    beforePage?: BeforePage,
+  ): Promise<readonly string[]>;
   /** The container in ARM's own case; null when it does not exist. */
   container(id: BlobContainerId): Promise<BlobContainerId | null>;
   registries(subscriptionId: string, resourceGroup: string | null): Promise<readonly Registry[]>;

@@ -4,6 +4,7 @@ import { appRoutes } from "../../functions/routes.ts";
 import { authorize } from "../../shared/access/authorize.ts";
 import type { Allowed } from "../../shared/access/ports.ts";
 import { createPolicySource } from "../../shared/access/source.ts";
+import { createKeepInventory } from "../../shared/connectors/inventory-keep.ts";
 import { createKnown } from "../../shared/connectors/known.ts";
 import { exactLentResource, meansResource } from "../../shared/connectors/resource-types.ts";
 import {
@@ -18,6 +19,7 @@ import { grantProblems } from "../../shared/credentials/grant-rules.ts";
 import { credentialReaches } from "../../shared/credentials/reach.ts";
 import { now, registerParts, TENANT } from "./fakes.ts";
 import { containerId, grant, membership, policyStore } from "./fakes-access.ts";
+import { inventoryParts } from "./fakes-inventory.ts";
 import { leaseDueStore, leaseStore } from "./fakes-leases.ts";
 
 /** The SAS that every credential is made of. */
@@ -56,10 +58,16 @@ export function productRoutes(
   };
   const planning = { ...access, findObstacle: (allowed: Allowed) => findObstacle(opening, allowed) };
   const { appendAudit } = parts.deps;
+  const inventory = inventoryParts(parts.deps);
   // No two leases are one.
   let drawn = 0;
   const routes = appRoutes({
-    connectors: { ...parts.deps, hasActiveLeases: async () => false, removeInventory: async () => {} },
+    connectors: { ...parts.deps, hasActiveLeases: async () => false, removeInventory: inventory.inventories.remove },
+    resources: {
+      ...inventory,
+      keepInventory: createKeepInventory(inventory),
+      timeout: () => new AbortController().signal,
+    },
     access: {
       ...planning,
       store: policy,

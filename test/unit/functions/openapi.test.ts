@@ -112,6 +112,7 @@ describe("routes", () => {
       "credentials",
       "identities",
       "leases",
+      "resources",
       "secrets",
       "status",
     ];
