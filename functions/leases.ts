@@ -5,6 +5,7 @@ import { MAX_TTL_SECONDS, MIN_TTL_SECONDS } from "../shared/credentials/blob-con
 import type { IssueDeps } from "../shared/credentials/issue.ts";
 import { LEASE_STATES, type Lease, stateOf } from "../shared/credentials/lease.ts";
 import { findVisibleLease, listIrrevocable, seesAll } from "../shared/credentials/look.ts";
+import type { DamagedLease } from "../shared/credentials/ports.ts";
 import { renewLease } from "../shared/credentials/renew.ts";
 import { anyScopeSchema } from "../shared/credentials/request.ts";
 import { revokeLease } from "../shared/credentials/revoke.ts";
@@ -48,12 +49,15 @@ const leaseSchema = z
       .describe("how often removing what it left in Azure has failed; after 6 times it is irrevocable"),
   })
   .meta({ id: "Lease" });
+/** A record that cannot be read: whoever looks at all leases must see that it is there. */
+const damagedLeaseSchema = z.object({ id: z.string(), damaged: z.literal(true) }).meta({ id: "DamagedLease" });
 
 /** What these routes need: that of issuing serves all of them. */
 export type LeaseRoutesDeps = IssueDeps;
 
 /** One's own leases, and for administrators and auditors those of all. */
 export function leaseRoutes(deps: LeaseRoutesDeps): Route[] {
+  const itemOf = (item: Lease | DamagedLease) => ("damaged" in item ? item : viewOf(item));
   const viewOf = ({ principalHash: _, principal, ...lease }: Lease): z.input<typeof leaseSchema> => ({
     ...lease,
     access: [...lease.access],
@@ -73,15 +77,15 @@ export function leaseRoutes(deps: LeaseRoutesDeps): Route[] {
         state: z.enum(["irrevocable"]).nullable().default(null).describe("only those that could not be ended"),
       }),
       body: null,
-      answer: { status: 200, description: "One page", schema: listSchema(leaseSchema) },
+      answer: { status: 200, description: "One page", schema: listSchema(z.union([leaseSchema, damagedLeaseSchema])) },
       handle: async ({ query: { mine, state, ...query }, caller }) => {
         const only = mine === "false" && seesAll(caller) ? null : principalHash(caller);
         const read = (after: string | null, limit: number) =>
           state === null
             ? deps.leases.list({ principalHash: only, after, limit })
             : listIrrevocable(deps, { principalHash: only, after, limit });
-        const page = await pageOf(query, ({ id }: Lease) => id, leaseIdSchema, read);
-        return { status: 200, body: { ...page, items: page.items.map(viewOf) } };
+        const page = await pageOf(query, ({ id }: Lease | DamagedLease) => id, leaseIdSchema, read);
+        return { status: 200, body: { ...page, items: page.items.map(itemOf) } };
       },
     }),
     route({

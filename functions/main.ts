@@ -37,7 +37,7 @@ import { openSeals } from "../shared/store/audit-seals.ts";
 import { openJsonBlobs } from "../shared/store/blobs.ts";
 import { createConnectorStore, createVerificationStore } from "../shared/store/connector-records.ts";
 import { createLeaseDue } from "../shared/store/lease-due.ts";
-import { createActiveSas, createLeaseStore } from "../shared/store/lease-records.ts";
+import { createLeaseStore, createLivingSas } from "../shared/store/lease-records.ts";
 import { openTable } from "../shared/store/tables.ts";
 import { leaseSweep } from "./lease-sweep.ts";
 import { type RefreshJob, registerRefreshTimer } from "./refresh-timer.ts";
@@ -137,7 +137,7 @@ const routes = appRoutes({
   breakGlass: {
     openStorageAccount: (connector, text) => openStorageAccount(connectors, connector, text),
     revokeDelegationKeys: createRevokeDelegationKeys({ identities, keys: delegationKeys }),
-    listActiveSas: createActiveSas({ table: leaseTable, now }),
+    listLivingSas: createLivingSas({ table: leaseTable, now }),
     leases,
     appendAudit: trail.append,
     now,
@@ -164,7 +164,8 @@ registerRoutes(app, routes, {
 const seals = openSeals({ url: accountUrl(config.stateAccount, cloud.blobSuffix), identity });
 const readMarks = createMarkReader(auditTable);
 const refreshJobs: RefreshJob[] = [
-  leaseSweep(ends),
+  // First: what follows may take the time that a run has.
   { name: "seal", run: async () => void (await sealTrail({ seals, readMarks, now, randomBytes })) },
+  leaseSweep(ends),
 ];
 registerRefreshTimer(app, refreshJobs, { now, newId: randomUUID });

@@ -1,6 +1,7 @@
 /** Credentials for blob containers: what may be asked, and the SAS for it. */
 import { z } from "zod";
 import { InputError } from "../errors.ts";
+import { utc } from "../time.ts";
 import { leaseTimes, longestLifeSeconds } from "./lease.ts";
 import type { Minted, MintRequest } from "./minted.ts";
 import type { IssueBlobSas, OpenContainer } from "./ports.ts";
@@ -75,7 +76,7 @@ export async function mintBlobSas(deps: MintBlobDeps, request: MintRequest, now:
     });
   }
   const times = leaseTimes(now, ttlSeconds);
-  const sas = await deps.issueBlobSas({
+  const { sas, keyAskedAt } = await deps.issueBlobSas({
     signIn,
     account: container.account,
     container: container.container,
@@ -90,7 +91,8 @@ export async function mintBlobSas(deps: MintBlobDeps, request: MintRequest, now:
     exposedUntil: times.expiresAt,
     credential: { kind: "sas", ...sas },
     marked: sas.sasToken,
-    upstream: {},
+    // Break-glass ends what was signed with the keys of before.
+    upstream: { delegationKeyAskedAt: utc(keyAskedAt) },
     warnings: [],
     // The account under the names that az and adlfs (fsspec) read; both read the token under this one.
     env: {

@@ -1,10 +1,10 @@
 /** Looks at leases: one's own, or all for those who may. */
 import pMap from "p-map";
-import { NotFoundError } from "../errors.ts";
+import { LatchkeyError, NotFoundError } from "../errors.ts";
 import { principalHash } from "../ids.ts";
 import type { Principal, Role } from "../principal.ts";
 import type { Lease } from "./lease.ts";
-import type { LeaseDueStore, LeaseStore } from "./ports.ts";
+import type { DamagedLease, LeaseDueStore, LeaseStore } from "./ports.ts";
 
 /** Leases read at once for a list. */
 const READ_CONCURRENCY = 8;
@@ -45,18 +45,28 @@ export async function findVisibleLease(
 export async function listIrrevocable(
   deps: { readonly leases: Pick<LeaseStore, "find">; readonly leaseDue: Pick<LeaseDueStore, "listIrrevocable"> },
   query: { readonly principalHash: string | null; readonly after: string | null; readonly limit: number },
-): Promise<readonly Lease[]> {
-  const found: Lease[] = [];
+): Promise<readonly (Lease | DamagedLease)[]> {
+  const found: (Lease | DamagedLease)[] = [];
   for (let after = query.after; found.length < query.limit; ) {
     const ids = await deps.leaseDue.listIrrevocable(after, query.limit);
     const own = ids.filter((id) => query.principalHash === null || id.startsWith(`${query.principalHash}-`));
-    const read = await pMap(own, (id) => deps.leases.find(id), { concurrency: READ_CONCURRENCY });
-    // An entry may be older than its lease's end.
-    for (const lease of read) if (lease?.lease.state === "irrevocable") found.push(lease.lease);
+    const read = await pMap(own, (id) => findReadable(deps.leases, id), { concurrency: READ_CONCURRENCY });
+    // An entry may be older than its lease's end; one that cannot be read, or that nobody knew how to end, belongs here.
+    for (const lease of read)
+      if (lease !== null && ("damaged" in lease || lease.state === "irrevocable")) found.push(lease);
     after = ids.at(-1) ?? null;
     if (ids.length < query.limit || after === null) break;
   }
   return found.slice(0, query.limit);
+}
+
+async function findReadable(leases: Pick<LeaseStore, "find">, id: string): Promise<Lease | DamagedLease | null> {
+  try {
+    return (await leases.find(id))?.lease ?? null;
+  } catch (error) {
+    if (error instanceof LatchkeyError) throw error;
+    return { id, damaged: true };
+  }
 }
 
 function notFound(): NotFoundError {

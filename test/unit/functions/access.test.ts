@@ -138,14 +138,6 @@ describe("POST /access/explain", () => {
     expect([json.allowed, journal]).toEqual([false, []]);
   });
 
-  test("for another before any policy exists: the asker's role opens nothing for the other", async () => {
-    const { call, policy } = parts(ADMIN, []);
-    policy.rows.clear();
-    const allowed = async (principal: object | null) =>
-      (await call("access-explain", jsonRequest({ ...ask, resourceId: containerId("data"), principal }))).json.allowed;
-    expect([await allowed(null), await allowed(other)]).toEqual([true, false]);
-  });
-
   test("a deny is named", async () => {
     const { call, policy } = parts(USER);
     policy.set("grant", "stop", grant({ effect: "deny", resourceId: "*", connector: "*" }));

@@ -110,7 +110,7 @@ describe("a delegation key", () => {
     };
     const issue = createBlobSas({ identities: () => credential, now: () => new Date(at) });
     return async (key: string | null, ttlMs = HOUR_MS) => {
-      const { sasToken } = await issue({
+      const { sas } = await issue({
         signIn: {
           key,
           cloud: "public",
@@ -122,7 +122,7 @@ describe("a delegation key", () => {
         permissions: "rl",
         expiresAt: new Date(at + ttlMs),
       });
-      return new URLSearchParams(sasToken);
+      return new URLSearchParams(sas.sasToken);
     };
   }
 
