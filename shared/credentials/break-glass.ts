@@ -145,7 +145,7 @@ async function closeLeases(
       const open = dead.filter(({ lease }) => lease.state === "active");
       await pMap(open, close, { concurrency: CLOSE_CONCURRENCY });
     }
-  } catch (error) {
+  } catch {
     // The keys are dead: nothing that happens to the records may hide that, a defect of ours neither.
     unread = true;
   }
