@@ -90,6 +90,8 @@ describe("blobCredentialRequestSchema", () => {
     ["a reason that is too long", { reason: "a".repeat(501) }],
     ["a reason with a line break", { reason: "a\nb" }],
     ["a reason that ends with a line break", { reason: "a\n" }],
+    ["a reason with a line separator", { reason: "a\u2028b" }],
+    ["a reason with a paragraph separator", { reason: "a\u2029" }],
     ["a reason with a NUL", { reason: "a\u0000" }],
     ["a reason with half a character", { reason: "a\ud800" }],
   ])("refuses %s", (_what, changes) => {
