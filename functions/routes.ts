@@ -17,7 +17,7 @@ export type AppDeps = {
   readonly connectors: ConnectorRoutesDeps;
   readonly credentials: CredentialRoutesDeps;
   readonly breakGlass: BreakGlassRoutesDeps;
-  readonly access: AccessRoutesDeps;
+  readonly access: Omit<AccessRoutesDeps, "connectorName">;
   readonly audit: AuditRoutesDeps;
   readonly status: StatusRoutesDeps;
 };
@@ -30,7 +30,7 @@ export function appRoutes(deps: AppDeps): Route[] {
     ...secretRoutes(deps.credentials),
     ...leaseRoutes(deps.credentials),
     ...breakGlassRoutes(deps.breakGlass),
-    ...accessRoutes(deps.access),
+    ...accessRoutes({ ...deps.access, connectorName: deps.credentials.connectorName }),
     ...auditRoutes(deps.audit),
     ...statusRoutes(
       deps.status,

@@ -138,6 +138,18 @@ describe("POST /access/explain", () => {
     expect([json.allowed, journal]).toEqual([false, []]);
   });
 
+  test("the connector goes by its id as well; an id that is none is NOT_FOUND, as at issuing", async () => {
+    const { call, store } = parts(USER);
+    const id = store.rows.get("azure")?.id ?? "";
+    for (const named of [id, id.toUpperCase()]) {
+      const { json } = await call("access-explain", jsonRequest({ ...ask, connector: named }));
+      expect(json).toMatchObject({ allowed: true, rule: "grant:lend" });
+    }
+    const unknown = "99999999-2222-4333-8444-555555555555";
+    const { status, json } = await call("access-explain", jsonRequest({ ...ask, connector: unknown }));
+    expect([status, json.code]).toEqual([404, "NOT_FOUND"]);
+  });
+
   test("a deny is named", async () => {
     const { call, policy } = parts(USER);
     policy.set("grant", "stop", grant({ effect: "deny", resourceId: "*", connector: "*" }));
