@@ -1,13 +1,13 @@
 /** Denies and tokens: a token cannot be narrowed, so a deny of anything that it could be used on refuses it. Plans look names up. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { createApi, type Plan, type Problem } from "../support/api.ts";
-import { ARTIFACTS, appPrincipal } from "../support/policy.ts";
+import { ARTIFACTS, userPrincipal } from "../support/policy.ts";
 import { sharedSystem } from "../support/shared-system.ts";
 
 const NAME = "policy-tokens";
 const VAULT = "https://examplevault.vault.azure.net";
 const AUDIENCES = ["arm", "storage", "key-vault"] as const;
-/** A project for each deny, so that no other test feels it. */
+/** A project for each deny, of a caller that no other file asks as: who names no project meets the denies of all of its own. */
 const DENIES = {
   free: null,
   container: { resourceId: ARTIFACTS, access: ["read"] },
@@ -21,21 +21,23 @@ const DENIES = {
 
 const system = sharedSystem();
 const api = createApi(system);
+const CALLER = "veteran";
 const subscription = `/subscriptions/${system.seed.subscriptions[0]?.id}`;
 
 async function ask(deny: string, audience: string, resourceId = subscription) {
-  const token = { resourceType: "azure-generic", resourceId, access: ["use"], scope: { audience } };
-  const body = { ...token, project: `${NAME}-${deny}`, domain: "production" };
+  const wanted = { resourceType: "azure-generic", resourceId, access: ["use"], scope: { audience } };
+  const body = { ...wanted, project: `${NAME}-${deny}`, domain: "production" };
   const path = `connectors/${NAME}/credentials`;
-  const plan = await api.call<Plan>("POST", `${path}?plan=true`, { body });
-  const explained = await api.call<Plan>("POST", "access/explain", { body: { ...body, connector: NAME } });
+  const token = await api.tokenOf(CALLER);
+  const plan = await api.call<Plan>("POST", `${path}?plan=true`, { body, token });
+  const explained = await api.call<Plan>("POST", "access/explain", { body: { ...body, connector: NAME }, token });
   expect([plan.status, explained.body]).toEqual([200, plan.body]);
-  return { plan: plan.body, issued: await api.call<Problem>("POST", path, { body }) };
+  return { plan: plan.body, issued: await api.call<Problem>("POST", path, { body, token }) };
 }
 
 beforeAll(async () => {
   expect((await api.register(NAME, { resourceTypes: ["azure-generic"] })).status).toBe(201);
-  const principals = [appPrincipal(system, "platform-automation")];
+  const principals = [userPrincipal(system, CALLER)];
   for (const [deny, stop] of Object.entries(DENIES)) {
     const place = { project: `${NAME}-${deny}`, domain: "production" };
     const token = { connector: NAME, resourceId: subscription, access: ["use"], ...place };
