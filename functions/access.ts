@@ -8,10 +8,12 @@ import type { PolicyKind, StoredPolicy } from "../shared/access/ports.ts";
 import { tokenCredentialRequestSchema } from "../shared/credentials/arm-token.ts";
 import { blobCredentialRequestSchema } from "../shared/credentials/blob-container.ts";
 import { secretCredentialRequestSchema } from "../shared/credentials/key-vault-secret.ts";
+import type { ConnectorName } from "../shared/credentials/ports.ts";
 import { askOf } from "../shared/credentials/request.ts";
 import { DeniedError, InputError, type InputProblem } from "../shared/errors.ts";
 import { nameSchema } from "../shared/names.ts";
 import type { Principal } from "../shared/principal.ts";
+import { connectorNameOrIdSchema } from "./connectors.ts";
 import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
 import { nothing, type Route, route } from "./route.ts";
 
@@ -24,7 +26,7 @@ const planSchema = z
   })
   .meta({ id: "Plan" });
 const forWhom = {
-  connector: nameSchema,
+  connector: connectorNameOrIdSchema,
   principal: z
     .strictObject({ id: principalNameSchema, groups: z.array(z.guid().toLowerCase()).max(200).default([]) })
     .nullable()
@@ -45,6 +47,8 @@ export type AccessRoutesDeps = ManageDeps &
   PlanDeps & {
     /** Where a grant does not fit the type of its resource; empty when it does. */
     readonly grantProblems: (grant: Grant) => readonly InputProblem[];
+    /** As issuing finds it. */
+    readonly connectorName: ConnectorName;
   };
 
 /** Memberships and grants by name, and the explanation. */
@@ -66,8 +70,9 @@ export function accessRoutes(deps: AccessRoutesDeps): Route[] {
       answer: { status: 200, description: "Every check", schema: planSchema },
       handle: async ({ body, caller }) => {
         const { principal, connector, ...request } = body;
-        const ask = askOf(request, connector);
-        return { status: 200, body: planAnswer(await plan(deps, subjectOf(caller, principal), ask)) };
+        const subject = subjectOf(caller, principal);
+        const ask = askOf(request, await deps.connectorName(connector));
+        return { status: 200, body: planAnswer(await plan(deps, subject, ask)) };
       },
     }),
   ];

@@ -1,17 +1,16 @@
 /** HTTP route of break-glass: ends every SAS of a storage account at once. */
 import { z } from "zod";
 import { type BreakGlassDeps, breakGlass, planBreakGlass } from "../shared/credentials/break-glass.ts";
+import { MAX_REASON_LENGTH } from "../shared/credentials/request-fields.ts";
 import { InputError } from "../shared/errors.ts";
+import { lineSchema } from "../shared/plain-text.ts";
 import { connectorParamsSchema } from "./connectors.ts";
 import { type Route, route } from "./route.ts";
 
 const bodySchema = z
   .strictObject({
     storageAccount: z.string().min(1).max(1024).describe("ARM id or name, within the connector's limits"),
-    reason: z
-      .string()
-      .regex(/^[^\p{Cc}\p{Cs}]{1,500}$/u, "1 to 500 characters, no control characters")
-      .describe("kept in the audit trail"),
+    reason: lineSchema(1, MAX_REASON_LENGTH).describe("kept in the audit trail"),
     confirm: z.boolean().default(false).describe("must be true, unless it is only planned"),
   })
   .meta({ id: "BreakGlassRequest" });

@@ -4,11 +4,13 @@ import { LENT_TYPES } from "../shared/connectors/resource-type.ts";
 import { MAX_TTL_SECONDS, MIN_TTL_SECONDS } from "../shared/credentials/blob-container.ts";
 import type { IssueDeps } from "../shared/credentials/issue.ts";
 import { LEASE_STATES, type Lease, stateOf } from "../shared/credentials/lease.ts";
-import { findVisibleLease, listIrrevocable, seesAll } from "../shared/credentials/look.ts";
+import { findVisibleLease, listIrrevocable, listLeases, seesAll } from "../shared/credentials/look.ts";
+import type { DamagedLease, LeaseStore } from "../shared/credentials/ports.ts";
 import { renewLease } from "../shared/credentials/renew.ts";
 import { anyScopeSchema } from "../shared/credentials/request.ts";
 import { revokeLease } from "../shared/credentials/revoke.ts";
-import { principalHash } from "../shared/ids.ts";
+import { ConflictError } from "../shared/errors.ts";
+import type { Principal } from "../shared/principal.ts";
 import { issuedAnswer, issuedSchema } from "./credentials.ts";
 import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
 import { nothing, type Route, route } from "./route.ts";
@@ -48,18 +50,35 @@ const leaseSchema = z
       .describe("how often removing what it left in Azure has failed; after 6 times it is irrevocable"),
   })
   .meta({ id: "Lease" });
+/** A record that cannot be read: whoever looks at all leases must see that it is there. */
+const damagedLeaseSchema = z.object({ id: z.string(), damaged: z.literal(true) }).meta({ id: "DamagedLease" });
 
 /** What these routes need: that of issuing serves all of them. */
 export type LeaseRoutesDeps = IssueDeps;
 
 /** One's own leases, and for administrators and auditors those of all. */
 export function leaseRoutes(deps: LeaseRoutesDeps): Route[] {
+  const itemOf = (item: Lease | DamagedLease) => ("damaged" in item ? item : viewOf(item));
   const viewOf = ({ principalHash: _, principal, ...lease }: Lease): z.input<typeof leaseSchema> => ({
     ...lease,
     access: [...lease.access],
     state: stateOf(lease, deps.now()),
     principal: principal.id,
   });
+  /** The leases, of which this one must be as the caller saw it when it is read next; whoever may not see it learns nothing. */
+  const seenAs = async (etag: string, leaseId: string, caller: Principal): Promise<LeaseStore> => {
+    await findVisibleLease(deps.leases, leaseId, caller);
+    let isRead = false;
+    return {
+      ...deps.leases,
+      async find(id) {
+        const found = await deps.leases.find(id);
+        if (!isRead && found !== null && found.etag !== etag) throw notAsSeen();
+        isRead = true;
+        return found;
+      },
+    };
+  };
   return [
     route({
       name: "leases-list",
@@ -73,15 +92,15 @@ export function leaseRoutes(deps: LeaseRoutesDeps): Route[] {
         state: z.enum(["irrevocable"]).nullable().default(null).describe("only those that could not be ended"),
       }),
       body: null,
-      answer: { status: 200, description: "One page", schema: listSchema(leaseSchema) },
+      answer: { status: 200, description: "One page", schema: listSchema(z.union([leaseSchema, damagedLeaseSchema])) },
       handle: async ({ query: { mine, state, ...query }, caller }) => {
-        const only = mine === "false" && seesAll(caller) ? null : principalHash(caller);
+        const holder = mine === "false" && seesAll(caller) ? null : caller;
         const read = (after: string | null, limit: number) =>
           state === null
-            ? deps.leases.list({ principalHash: only, after, limit })
-            : listIrrevocable(deps, { principalHash: only, after, limit });
-        const page = await pageOf(query, ({ id }: Lease) => id, leaseIdSchema, read);
-        return { status: 200, body: { ...page, items: page.items.map(viewOf) } };
+            ? listLeases(deps.leases, { holder, after, limit })
+            : listIrrevocable(deps, { holder, after, limit });
+        const page = await pageOf(query, ({ id }: Lease | DamagedLease) => id, leaseIdSchema, read);
+        return { status: 200, body: { ...page, items: page.items.map(itemOf) } };
       },
     }),
     route({
@@ -128,7 +147,9 @@ export function leaseRoutes(deps: LeaseRoutesDeps): Route[] {
       method: "DELETE",
       path: "leases/{leaseId}",
       access: ["Latchkey.User", "Latchkey.Admin"],
-      summary: "End a lease: does what can be done, and says what cannot and until when",
+      // Ending is urgent, and ending twice is once: nobody has to look first.
+      summary:
+        "End a lease: does what can be done, and says what cannot and until when. If-Match is not needed; one that is given must fit",
       params: paramsSchema,
       query: nothing,
       body: null,
@@ -139,10 +160,20 @@ export function leaseRoutes(deps: LeaseRoutesDeps): Route[] {
           .extend({ done: z.array(z.string()), notDone: z.array(z.string()) })
           .meta({ id: "RevokedLease" }),
       },
-      handle: async ({ params, caller, rule, correlationId }) => {
-        const { lease, done, notDone } = await revokeLease(deps, params.leaseId, caller, { rule, correlationId });
+      handle: async ({ params, preconditions: { ifMatch }, caller, rule, correlationId }) => {
+        const leases =
+          ifMatch === null || ifMatch === "*" ? deps.leases : await seenAs(ifMatch, params.leaseId, caller);
+        const context = { rule, correlationId };
+        const { lease, done, notDone } = await revokeLease({ ...deps, leases }, params.leaseId, caller, context);
         return { status: 200, body: { ...viewOf(lease), done, notDone }, facts: { leaseId: lease.id } };
       },
     }),
   ];
+}
+
+function notAsSeen(): ConflictError {
+  return new ConflictError(
+    "ETAG_MISMATCH",
+    "The lease is not as you saw it. GET it again, or end it as it is: leave If-Match out.",
+  );
 }

@@ -41,7 +41,7 @@ import { openJsonBlobs } from "../shared/store/blobs.ts";
 import { createConnectorStore, createVerificationStore } from "../shared/store/connector-records.ts";
 import { createInventoryStore } from "../shared/store/inventory-records.ts";
 import { createLeaseDue } from "../shared/store/lease-due.ts";
-import { createActiveSas, createHasActiveLeases, createLeaseStore } from "../shared/store/lease-records.ts";
+import { createHasActiveLeases, createLeaseStore, createLivingSas } from "../shared/store/lease-records.ts";
 import { openTable } from "../shared/store/tables.ts";
 import { leaseSweep } from "./lease-sweep.ts";
 import { type RefreshJob, registerRefreshTimer } from "./refresh-timer.ts";
@@ -155,7 +155,7 @@ const routes = appRoutes({
   breakGlass: {
     openStorageAccount: (connector, text) => openStorageAccount(connectors, connector, text),
     revokeDelegationKeys: createRevokeDelegationKeys({ identities, keys: delegationKeys }),
-    listActiveSas: createActiveSas({ table: leaseTable, now }),
+    listLivingSas: createLivingSas({ table: leaseTable, now }),
     leases,
     appendAudit: trail.append,
     now,
@@ -182,7 +182,8 @@ registerRoutes(app, routes, {
 const seals = openSeals({ url: accountUrl(config.stateAccount, cloud.blobSuffix), identity });
 const readMarks = createMarkReader(auditTable);
 const refreshJobs: RefreshJob[] = [
-  leaseSweep(ends),
+  // First: what follows may take the time that a run has.
   { name: "seal", run: async () => void (await sealTrail({ seals, readMarks, now, randomBytes })) },
+  leaseSweep(ends),
 ];
 registerRefreshTimer(app, refreshJobs, { now, newId: randomUUID });

@@ -43,7 +43,7 @@ type RouteShape = {
   /** Below `/api/`, e.g. `connectors/{nameOrId}`. */
   readonly path: string;
   readonly summary: string;
-  /** Gives out credentials: callers are held to a rate, before anything of theirs is looked at. */
+  /** Gives out credentials or costs calls: callers are held to a rate, before anything of theirs is looked at. */
   readonly isLimited?: boolean;
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;

@@ -22,7 +22,7 @@ export type AppDeps = {
   readonly resources: ResourceRoutesDeps;
   readonly credentials: CredentialRoutesDeps;
   readonly breakGlass: BreakGlassRoutesDeps;
-  readonly access: AccessRoutesDeps;
+  readonly access: Omit<AccessRoutesDeps, "connectorName">;
   readonly audit: AuditRoutesDeps;
   readonly status: StatusRoutesDeps;
 };
@@ -39,7 +39,7 @@ export function appRoutes(deps: AppDeps): Route[] {
     ...secretRoutes(deps.credentials),
     ...leaseRoutes(deps.credentials),
     ...breakGlassRoutes(deps.breakGlass),
-    ...accessRoutes(deps.access),
+    ...accessRoutes({ ...deps.access, connectorName: deps.credentials.connectorName }),
     ...auditRoutes(deps.audit),
     ...statusRoutes(
       deps.status,

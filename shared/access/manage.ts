@@ -1,9 +1,12 @@
 /** Changes policy: one record at a time, each on the audit trail before it holds. */
-import type { AppendAudit } from "../audit/ports.ts";
+import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
 import { ConflictError, InputError, NotFoundError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import type { Grant, Membership } from "./policy.ts";
 import type { PolicyKind, PolicyStore, StoredPolicy } from "./ports.ts";
+
+/** Most characters of a column. Table Storage takes 64 KiB in UTF-16, so 32,768 of them; the rest is left as a margin. */
+const MAX_COLUMN_CHARACTERS = 30_000;
 
 /** What changing needs. */
 export type ManageDeps = { readonly store: PolicyStore; readonly appendAudit: AppendAudit };
@@ -21,7 +24,7 @@ export async function findPolicy(store: PolicyStore, kind: PolicyKind, name: str
 
 /**
  * Creates or replaces a record.
- * @throws ConflictError ETAG_MISMATCH when it is not as the writer saw it; UpstreamError STATE_UNAVAILABLE AUDIT_UNAVAILABLE
+ * @throws InputError INVALID_REQUEST when it is too large to be kept, ConflictError ETAG_MISMATCH when it is not as the writer saw it; UpstreamError STATE_UNAVAILABLE AUDIT_UNAVAILABLE
  */
 export async function putPolicy(
   deps: ManageDeps,
@@ -31,7 +34,9 @@ export async function putPolicy(
   seen: Seen,
   context: ChangeContext,
 ): Promise<{ etag: string }> {
-  await record(deps, kind, name, "changed", context, JSON.stringify(spec));
+  const text = JSON.stringify(spec);
+  refuseTooLarge(text, { name, spec: text });
+  await record(deps, kind, name, "changed", context, text);
   const etag = await deps.store.write(kind, name, spec, context.by.id, "etag" in seen ? seen.etag : null);
   if (etag === null) throw await takeBack(deps, kind, name, "changed", context);
   return { etag };
@@ -60,6 +65,17 @@ export function readSeen(headers: { ifMatch: string | null; ifNoneMatch: string 
   throw new InputError(
     "IF_MATCH_REQUIRED",
     "Send If-Match with the ETag that GET gave, so that nobody's change is lost; or If-None-Match: * to create.",
+  );
+}
+
+/** The trail holds the text as a text in JSON, where each quote and backslash counts twice. */
+function refuseTooLarge(spec: string, detail: AuditEvent["detail"]): void {
+  const size = Math.max(spec.length, JSON.stringify(detail).length);
+  if (size <= MAX_COLUMN_CHARACTERS) return;
+  throw new InputError(
+    "INVALID_REQUEST",
+    `This is ${size} characters as it is kept, and ${MAX_COLUMN_CHARACTERS} is the most. Divide it into several records.`,
+    { problems: [{ path: "", expected: `at most ${MAX_COLUMN_CHARACTERS} characters as it is kept` }] },
   );
 }
 

@@ -1,5 +1,6 @@
 /** The audit trail of this process: one hash chain; records that wait are written together. Used by register and issue. */
 import { UpstreamError } from "../errors.ts";
+import { isRefusedContent } from "../refused-content.ts";
 import { utc } from "../time.ts";
 import type { AuditStore } from "./ports.ts";
 import { type AuditEvent, type AuditRow, chainRow } from "./record.ts";
@@ -65,20 +66,26 @@ export function createAuditTrail(deps: { store: AuditStore; writerId: string; no
   const writeWaiting = async (): Promise<void> => {
     isWriting = true;
     for (let batch = waiting.splice(0, MAX_BATCH); batch.length > 0; batch = waiting.splice(0, MAX_BATCH)) {
-      const oldest = deps.now().getTime() - MAX_WAIT_MS;
-      const inTime = batch.filter(({ since }) => since >= oldest);
-      for (const { since, failed } of batch) if (since < oldest) failed(unavailable("The audit trail is slow."));
-      if (inTime.length > 0) await writeTogether(inTime);
+      await writeTogether(batch);
     }
     isWriting = false;
   };
 
-  const writeTogether = async (batch: readonly Waiting[]): Promise<void> => {
+  const writeTogether = async (waited: readonly Waiting[]): Promise<void> => {
+    const oldest = deps.now().getTime() - MAX_WAIT_MS;
+    const batch = waited.filter(({ since }) => since >= oldest);
+    for (const { since, failed } of waited) if (since < oldest) failed(unavailable("The audit trail is slow."));
+    if (batch.length === 0) return;
     try {
       await writeBatch(batch.map(({ event }) => event));
       for (const { done } of batch) done();
     } catch (reason) {
-      for (const { failed } of batch) failed(reason);
+      // One record that the table refuses must not fail those of others.
+      if (batch.length > 1 && isRefusedContent(reason)) {
+        for (const one of batch) await writeTogether([one]);
+      } else {
+        for (const { failed } of batch) failed(reason);
+      }
     }
   };
 

@@ -54,7 +54,10 @@ export function createBlobSas(deps: {
       key,
       account,
     );
-    return { accountUrl: url, containerUrl: `${url}/${container}`, sasToken: sas.toString() };
+    return {
+      sas: { accountUrl: url, containerUrl: `${url}/${container}`, sasToken: sas.toString() },
+      keyAskedAt: new Date(key.signedStartsOn.getTime() + START_SKEW_MS),
+    };
   };
 }
 

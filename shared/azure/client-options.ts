@@ -118,9 +118,17 @@ function refuseHosts(name: string, mayGo: MayGo): PipelinePolicy {
     name,
     async sendRequest(request, next) {
       if (!mayGo(request.url)) throw refusedHost();
-      return next(request);
+      const response = await next(request);
+      const to = response.status >= 300 && response.status < 400 ? response.headers.get("location") : undefined;
+      // The SDKs do not follow it either, and stumble over what is no answer.
+      if (to !== undefined && !isSameOrigin(to, request.url)) throw refusedHost();
+      return response;
     },
   };
+}
+
+function isSameOrigin(to: string, from: string): boolean {
+  return URL.canParse(to, from) && new URL(to, from).origin === new URL(from).origin;
 }
 
 /** The host is not repeated: it is not ours. */

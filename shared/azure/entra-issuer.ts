@@ -32,18 +32,42 @@ export function entraIssuers(
 ): TrustedIssuer[] {
   const { authorityHost, v1Issuer, v2Issuer } = cloudOf(cloudName);
   return tenantIds.flatMap((tenantId): TrustedIssuer[] => {
-    const keys = publishedKeys(`${authorityHost}/${tenantId}/discovery/v2.0/keys`, fetchKeys);
-    const issuer = (url: string, version: Claims["ver"], audiences: readonly string[]): TrustedIssuer => ({
-      url,
-      audiences,
-      keys,
-      principalOf: (payload) => principalOf(payload, { url, version, tenantId }),
-    });
-    return [
-      issuer(`${v2Issuer}/${tenantId}/v2.0`, "2.0", [apiClientId]),
-      ...(v1Audiences.length === 0 ? [] : [issuer(`${v1Issuer}${tenantId}/`, "1.0", v1Audiences)]),
-    ];
+    const v1Of = (tenant: string) => `${v1Issuer}${tenant}/`;
+    const v2Of = (tenant: string) => `${v2Issuer}/${tenant}/v2.0`;
+    const v2Keys = [v2Of(tenantId), v2Of(ANY_TENANT)];
+    const issuer = (
+      url: string,
+      version: Claims["ver"],
+      audiences: readonly string[],
+      keys: { readonly path: string; readonly issuers: readonly string[] },
+    ): TrustedIssuer => {
+      const keysUrl = `${authorityHost}/${tenantId}/discovery/${keys.path}`;
+      return {
+        url,
+        audiences,
+        keys: publishedKeys(keysUrl, fetchKeys, async (read) => keysOf(await read(keysUrl), keys.issuers)),
+        principalOf: (payload) => principalOf(payload, { url, version, tenantId }),
+      };
+    };
+    const v2 = issuer(v2Of(tenantId), "2.0", [apiClientId], { path: "v2.0/keys", issuers: v2Keys });
+    // Each version by its own metadata. Entra's v2 name stands for the tenant in either.
+    const v1Keys = [v1Of(tenantId), v1Of(ANY_TENANT), ...v2Keys];
+    const v1 = issuer(v1Of(tenantId), "1.0", v1Audiences, { path: "keys", issuers: v1Keys });
+    return v1Audiences.length === 0 ? [v2] : [v2, v1];
   });
+}
+
+/** What stands in a key's issuer instead of a tenant when it signs for every tenant. */
+const ANY_TENANT = "{tenantid}";
+const keySetSchema = z.looseObject({ keys: z.array(z.looseObject({ issuer: z.unknown() })) });
+
+/** Leaves out keys that are said to sign for somebody else. Those that do not say for whom, as in v1 metadata, stay. */
+function keysOf(published: unknown, issuers: readonly unknown[]): unknown {
+  const keySet = keySetSchema.safeParse(published);
+  // Its form is refused after this.
+  if (!keySet.success) return published;
+  const keys = keySet.data.keys.filter(({ issuer }) => issuer === undefined || issuers.includes(issuer));
+  return { ...keySet.data, keys };
 }
 
 function principalOf(

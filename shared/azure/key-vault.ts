@@ -16,7 +16,7 @@ import { callOwn, failureOf } from "./upstream.ts";
 const MAC_SECRET = "audit-credential-mac";
 /** The key is read anew after this, so that without the vault nothing is issued for long. */
 const MAC_KEY_MAX_AGE_MS = 60_000;
-/** Length of the HMAC-SHA-256 key: that of its output. */
+/** Length of the HMAC-SHA-256 key, and the least that is taken: that of its output (RFC 2104, section 3). */
 const MAC_KEY_BYTES = 32;
 
 /** Opens the vault at first use. @param vaultUrl e.g. `https://NAME.vault.azure.net` */
@@ -86,7 +86,18 @@ async function openMacKey(
   });
   const { version } = secret.properties;
   if (secret.value === undefined || version === undefined) throw new Error("the vault gave no key");
-  return { version, bytes: Buffer.from(secret.value, "base64") };
+  const bytes = Buffer.from(secret.value, "base64");
+  if (bytes.byteLength < MAC_KEY_BYTES) throw tooShort();
+  return { version, bytes };
+}
+
+/** Under a key that can be guessed the mark of a credential would tell whether a guess of the credential is right. */
+function tooShort(): UpstreamError {
+  return new UpstreamError(
+    "VAULT_UNAVAILABLE",
+    `The secret ${MAC_SECRET} of the service's key vault is not a key of at least ${MAC_KEY_BYTES} bytes in base64. An operator must store one as a new version; until then nothing is issued.`,
+    { retryable: false },
+  );
 }
 
 /** A deleted secret keeps its name for up to 90 days: waiting does not help, recovering it does. */

@@ -18,7 +18,7 @@ export type Failure = {
   readonly retryAfterSeconds: number | null;
 };
 
-/** Runs a call to a service of the app's own (vault, state); any failure is `unavailable`, 503. */
+/** Runs a call to a service of the app's own (vault, state); any failure is `unavailable`, 503; retryable unless it refused the request itself. */
 export async function callOwn<T>(
   unavailable: "VAULT_UNAVAILABLE" | "STATE_UNAVAILABLE" | "AUDIT_UNAVAILABLE",
   call: (abortSignal: AbortSignal) => Promise<T>,
@@ -29,17 +29,21 @@ export async function callOwn<T>(
     // What is neither ours nor Azure's is a defect, and must not look like a passing outage.
     if (error instanceof LatchkeyError || !isAzureFailure(error)) throw error;
     const failure = failureOf(error);
-    throw new UpstreamError(
-      unavailable,
-      `${OWN_SERVICE[unavailable]} did not do its part${statusText(failure)}. Try again.`,
-      {
-        retryable: true,
-        retryAfterSeconds: failure.retryAfterSeconds,
-        failure,
-      },
-    );
+    const { name, status, retryAfterSeconds } = failure;
+    // A sign-in that failed has a status too, which says nothing of the request.
+    const retryable = name !== "RestError" || status === null || !REFUSED_FOR_GOOD.has(status);
+    const what = retryable
+      ? `did not do its part${statusText(failure)}. Try again.`
+      : `refused the request${statusText(failure)}. Repeating it changes nothing.`;
+    throw new UpstreamError(unavailable, `${OWN_SERVICE[unavailable]} ${what}`, {
+      retryable,
+      retryAfterSeconds,
+      failure,
+    });
   }
 }
+/** What is not well formed, or too large, is so the next time too. */
+const REFUSED_FOR_GOOD: ReadonlySet<number> = new Set([400, 413]);
 const OWN_SERVICE = {
   VAULT_UNAVAILABLE: "The service's key vault",
   STATE_UNAVAILABLE: "The service's state storage",

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { CLOUD_NAMES } from "../cloud.ts";
 import { nameSchema } from "../names.ts";
+import { lineSchema } from "../plain-text.ts";
 import { utc } from "../time.ts";
 import {
   AUTH_METHODS,
@@ -40,11 +41,7 @@ export const connectorSchemas = {
     .describe("empty: every type that the auth method and the other limits leave"),
   resourceId: z.string().min(1).max(1024).nullable().default(null).describe("the only resource it may reach"),
   labels: z
-    .record(
-      z.string().regex(/^[\w.-]{1,63}$/, "1 to 63 letters, digits, _ . -"),
-      // Escaped control characters could outgrow the table's column.
-      z.string().regex(/^[^\p{Cc}\p{Cs}]{0,255}$/u, "at most 255 characters, no control characters"),
-    )
+    .record(z.string().regex(/^[\w.-]{1,63}$/, "1 to 63 letters, digits, _ . -"), lineSchema(0, 255))
     .refine((labels) => Object.keys(labels).length <= 32, "at most 32 labels")
     .default({}),
   visibility: z.enum(["private", "shared"]).default("private"),

@@ -1,12 +1,16 @@
 /** Credentials for blob containers: what may be asked, and the SAS for it. */
 import { z } from "zod";
-import { InputError } from "../errors.ts";
+import { ConflictError, DeniedError, InputError } from "../errors.ts";
+import { utc } from "../time.ts";
 import { leaseTimes, longestLifeSeconds } from "./lease.ts";
 import type { Minted, MintRequest } from "./minted.ts";
 import type { IssueBlobSas, OpenContainer } from "./ports.ts";
 import { accessSchema, requestFields } from "./request-fields.ts";
 
-/** Shortest life: below this a client spends its time renewing. */
+/**
+ * Shortest life that can be asked for: below this a client spends its time renewing. Who asks for none gets what is left,
+ * even if it is less: better a short end than none.
+ */
 export const MIN_TTL_SECONDS = 60;
 /** Longest life: 24 hours; a SAS cannot be revoked alone. */
 export const MAX_TTL_SECONDS = 86_400;
@@ -44,7 +48,9 @@ export const blobCredentialRequestSchema = z.strictObject({
     .max(MAX_TTL_SECONDS)
     .nullable()
     .default(null)
-    .describe("null: an hour, or what the grant gives if that is less"),
+    .describe(
+      `null: an hour, or what the grant, the connector or the lease still give if that is less; that may be below ${MIN_TTL_SECONDS} seconds`,
+    ),
   ...requestFields,
 });
 /** A checked request. */
@@ -61,12 +67,14 @@ export function sasPermissions(access: readonly string[]): string {
 export type MintBlobDeps = { readonly openContainer: OpenContainer; readonly issueBlobSas: IssueBlobSas };
 
 /**
- * @throws what OpenContainer and IssueBlobSas throw; InputError INVALID_REQUEST for a life beyond the connector's
+ * @throws what OpenContainer and IssueBlobSas throw; InputError INVALID_REQUEST for a life beyond the connector's;
+ * ConflictError CONNECTOR_EXPIRED, DeniedError DENIED when the connector or the grant ends within the second
  */
 export async function mintBlobSas(deps: MintBlobDeps, request: MintRequest, now: Date): Promise<Minted> {
   const opened = await deps.openContainer(request.connector, request.resourceId);
   const { connector, resourceId, displayName, container, signIn } = opened;
   const longest = longestLifeSeconds([connector.expiresAt, request.grantExpiresAt], now);
+  if (longest < 1) throw nothingLeft(connector.expiresAt, now);
   const ttlSeconds = request.ttlSeconds ?? Math.min(DEFAULT_TTL_SECONDS, request.maxTtlSeconds, longest);
   if (ttlSeconds > longest) {
     const problems = [{ path: "/ttlSeconds", expected: `at most ${longest}` }];
@@ -75,7 +83,7 @@ export async function mintBlobSas(deps: MintBlobDeps, request: MintRequest, now:
     });
   }
   const times = leaseTimes(now, ttlSeconds);
-  const sas = await deps.issueBlobSas({
+  const { sas, keyAskedAt } = await deps.issueBlobSas({
     signIn,
     account: container.account,
     container: container.container,
@@ -90,7 +98,8 @@ export async function mintBlobSas(deps: MintBlobDeps, request: MintRequest, now:
     exposedUntil: times.expiresAt,
     credential: { kind: "sas", ...sas },
     marked: sas.sasToken,
-    upstream: {},
+    // Break-glass ends what was signed with the keys of before.
+    upstream: { delegationKeyAskedAt: utc(keyAskedAt) },
     warnings: [],
     // The account under the names that az and adlfs (fsspec) read; both read the token under this one.
     env: {
@@ -100,4 +109,11 @@ export async function mintBlobSas(deps: MintBlobDeps, request: MintRequest, now:
       AZURE_STORAGE_CONTAINER: container.container,
     },
   };
+}
+
+/** A SAS without a life would be recorded as lent and be worth nothing. */
+function nothingLeft(connectorExpiresAt: string | null, now: Date): ConflictError | DeniedError {
+  return longestLifeSeconds([connectorExpiresAt], now) < 1
+    ? new ConflictError("CONNECTOR_EXPIRED", "This connector expires now. An administrator can register a new one.")
+    : new DeniedError("DENIED", "The grant ends now. An administrator can extend it.");
 }

@@ -6,7 +6,8 @@ import { LatchkeyError, UpstreamError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
 import type { Lease } from "./lease.ts";
-import type { LeaseStore, ListActiveSas, OpenStorageAccount, RevokeDelegationKeys } from "./ports.ts";
+import type { LeaseStore, ListLivingSas, OpenStorageAccount, RevokeDelegationKeys } from "./ports.ts";
+import type { ReadLease } from "./remove-upstream.ts";
 
 /** Leases read at once: a page of Table Storage. */
 const PAGE = 1_000;
@@ -21,7 +22,7 @@ const MAX_NAMED_HOLDERS = 50;
 export type BreakGlassDeps = {
   readonly openStorageAccount: OpenStorageAccount;
   readonly revokeDelegationKeys: RevokeDelegationKeys;
-  readonly listActiveSas: ListActiveSas;
+  readonly listLivingSas: ListLivingSas;
   readonly leases: Pick<LeaseStore, "find" | "replace">;
   readonly appendAudit: AppendAudit;
   readonly now: () => Date;
@@ -30,6 +31,7 @@ export type BreakGlassDeps = {
 export type BreakGlassPlan = {
   /** ARM id. */
   readonly storageAccount: string;
+  /** With a SAS that may still work, also of ended leases. */
   readonly leases: number;
   readonly holders: readonly string[];
   /** When the last of the leases would have ended by itself; null when there is none. */
@@ -49,9 +51,9 @@ export type BreakGlassResult = {
   readonly notDone: readonly string[];
 };
 
-/** Says beforehand what break-glass ends; changes nothing. @throws what OpenStorageAccount and ListActiveSas throw */
+/** Says beforehand what break-glass ends; changes nothing. @throws what OpenStorageAccount and ListLivingSas throw */
 export async function planBreakGlass(
-  deps: Pick<BreakGlassDeps, "openStorageAccount" | "listActiveSas">,
+  deps: Pick<BreakGlassDeps, "openStorageAccount" | "listLivingSas">,
   connector: string,
   storageAccount: string,
 ): Promise<BreakGlassPlan> {
@@ -59,8 +61,8 @@ export async function planBreakGlass(
   const holders = new Set<string>();
   let leases = 0;
   let latestEnd: string | null = null;
-  for await (const page of pagesOf(deps.listActiveSas, opened)) {
-    for (const { lease } of page) {
+  for await (const { living } of pagesOf(deps.listLivingSas, opened)) {
+    for (const { lease } of living) {
       leases++;
       if (holders.size < MAX_NAMED_HOLDERS) holders.add(lease.principal.id);
       latestEnd = later(latestEnd, lease.exposedUntil);
@@ -128,21 +130,23 @@ async function closeLeases(
   let leasesLeft = 0;
   let exposedUntil: string | null = null;
   let unread = false;
-  const close = async ({ lease, etag }: { lease: Lease; etag: string }) => {
-    exposedUntil = later(exposedUntil, lease.exposedUntil);
+  let unreadable = 0;
+  const close = async ({ lease, etag }: ReadLease) => {
     const outcome = await closeLease(deps, { lease, etag }, event, revokedAt);
     if (outcome === "closed") leasesClosed++;
     if (outcome === "left") leasesLeft++;
   };
   try {
-    for await (const page of pagesOf(deps.listActiveSas, opened)) {
-      // Leases of later keys live on; in the same second nobody can tell.
-      const signedBefore = page.filter(({ lease }) => lease.mintedAt <= revokedAt);
-      await pMap(signedBefore, close, { concurrency: CLOSE_CONCURRENCY });
+    for await (const { living, damaged } of pagesOf(deps.listLivingSas, opened)) {
+      unreadable += damaged;
+      // Leases of later keys live on.
+      const dead = living.filter(({ lease }) => isSignedBefore(lease, revokedAt));
+      for (const { lease } of dead) exposedUntil = later(exposedUntil, lease.exposedUntil);
+      const open = dead.filter(({ lease }) => lease.state === "active");
+      await pMap(open, close, { concurrency: CLOSE_CONCURRENCY });
     }
-  } catch (error) {
-    // The keys are dead; what is not known of the records must not hide that.
-    if (!(error instanceof LatchkeyError)) throw error;
+  } catch {
+    // The keys are dead: nothing that happens to the records may hide that, a defect of ours neither.
     unread = true;
   }
   return {
@@ -160,6 +164,9 @@ async function closeLeases(
         ? [`${leasesLeft} leases could not be closed in their records; do it again to close them`]
         : []),
       ...(unread ? ["not all leases could be read; do it again to close the rest"] : []),
+      ...(unreadable > 0
+        ? [`${unreadable} records of leases are damaged; whether they are of this account is not known`]
+        : []),
     ],
   };
 }
@@ -167,12 +174,12 @@ async function closeLeases(
 /** `left`: its record could not be changed. `lives`: it was renewed meanwhile, under a later key. */
 async function closeLease(
   deps: BreakGlassDeps,
-  read: { readonly lease: Lease; readonly etag: string },
+  read: ReadLease,
   cause: AuditEvent,
   revokedAt: string,
 ): Promise<"closed" | "left" | "lives"> {
   const { lease: listed } = read;
-  let seen: typeof read | null = read;
+  let seen: ReadLease | null = read;
   const event: AuditEvent = {
     ...cause,
     event: "lease.revoked",
@@ -188,7 +195,7 @@ async function closeLease(
       const closed: Lease = { ...seen.lease, state: "revoked", revocation: "delayed", endedAt: utc(deps.now()) };
       if ((await deps.leases.replace(closed, seen.etag)) !== null) return "closed";
       seen = await deps.leases.find(listed.id);
-      if (seen !== null && seen.lease.mintedAt > revokedAt) {
+      if (seen !== null && !isSignedBefore(seen.lease, revokedAt)) {
         outcome = "lives";
         break;
       }
@@ -201,15 +208,26 @@ async function closeLease(
   return outcome;
 }
 
-/** The active SAS leases of an account, of every connector, page by page. */
-async function* pagesOf(listActiveSas: ListActiveSas, { resourceId }: OpenedStorageAccount) {
+/** The leases of an account whose SAS may still work, of every connector, page by page; and records that nobody can read. */
+async function* pagesOf(listLivingSas: ListLivingSas, { resourceId }: OpenedStorageAccount) {
   const prefix = `${resourceId.toLowerCase()}/`;
   for (let after: string | null = null; ; ) {
-    const page: Awaited<ReturnType<ListActiveSas>> = await listActiveSas(after, PAGE);
-    yield page.filter(({ lease }) => lease.resourceId.toLowerCase().startsWith(prefix));
-    after = page.at(-1)?.lease.id ?? null;
+    const page: Awaited<ReturnType<ListLivingSas>> = await listLivingSas(after, PAGE);
+    const living: ReadLease[] = [];
+    let damaged = 0;
+    for (const { found, etag } of page) {
+      if ("damaged" in found) damaged++;
+      else if (found.resourceId.toLowerCase().startsWith(prefix)) living.push({ lease: found, etag });
+    }
+    yield { living, damaged };
+    after = page.at(-1)?.found.id ?? null;
     if (page.length < PAGE || after === null) return;
   }
+}
+
+/** Whether the key that signed it was asked for before the keys were revoked; in the same second nobody can tell. */
+function isSignedBefore({ upstream, mintedAt }: Lease, revokedAt: string): boolean {
+  return (upstream.delegationKeyAskedAt ?? mintedAt) <= revokedAt;
 }
 
 /** UTC texts of the same form compare as times. */

@@ -3,10 +3,10 @@
  * Whatever dies in between, the sweep finds the pending lease and removes what was made. Used by issue.ts.
  */
 import type { AuditEvent } from "../audit/ports.ts";
-import { UpstreamError } from "../errors.ts";
+import { LatchkeyError, UpstreamError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
-import type { Lease } from "./lease.ts";
+import { type Lease, leaseEnd } from "./lease.ts";
 import type { Minted } from "./minted.ts";
 import type { DueLease, LeaseStore } from "./ports.ts";
 import { auditOf, type RecordDeps } from "./record.ts";
@@ -37,9 +37,12 @@ export async function issueUpstream(
   await deps.leaseDue.file(due);
   const etag = await inserted(deps, pending, due);
   let event: AuditEvent | null = null;
+  let isMade: "no" | "unknown" | "yes" = "no";
   try {
     if (deps.now().getTime() - startedAt > MAX_START_SECONDS * 1000) throw tooLate();
+    isMade = "unknown";
     const minted = await make();
+    isMade = "yes";
     const lease: Lease = {
       ...pending,
       ...minted.times,
@@ -51,9 +54,15 @@ export async function issueUpstream(
     await deps.appendAudit(event);
     // The sweep has given it up: what was made is gone, or about to go.
     if ((await deps.leases.replace(lease, etag)) === null) throw tooLate();
+    const end = utc(new Date(leaseEnd(lease)));
+    // A short one is not left lying until the sweep would have given it up.
+    if (end < due.dueAt) await ignoringFailure(() => deps.leaseDue.file({ leaseId: lease.id, dueAt: end }));
     return { ...minted, lease };
   } catch (error) {
-    await ignoringFailure(() => withdraw(deps, due, event, correlationId));
+    const mayArrive = isMade === "unknown" && !isRefusal(error);
+    await ignoringFailure(() =>
+      mayArrive ? removeAhead(deps, pending) : withdraw(deps, pending, due, event, correlationId),
+    );
     throw error;
   }
 }
@@ -73,12 +82,34 @@ async function inserted(deps: IssueUpstreamDeps, pending: Lease, due: DueLease):
 }
 
 /** Removes what was made, as far as it can be done now; the sweep does the rest. */
-async function withdraw(deps: IssueUpstreamDeps, due: DueLease, event: AuditEvent | null, correlationId: string) {
+async function withdraw(
+  deps: IssueUpstreamDeps,
+  pending: Lease,
+  due: DueLease,
+  event: AuditEvent | null,
+  correlationId: string,
+) {
   const found = await deps.leases.find(due.leaseId);
-  if (found === null) return;
+  // The sweep was here before what it removed was there.
+  if (found === null) return removeAhead(deps, pending);
   // Its activation arrived though we had no answer: for a pending one, ending it says this itself.
   if (found.lease.state === "active" && event !== null) await deps.appendAudit({ ...event, outcome: "withdrawn" });
   await removeUpstream(deps, found, due, correlationId);
+}
+
+/**
+ * Removes what may be there, and leaves the pending lease on file: what Azure finishes later the sweep removes when the
+ * time is up.
+ */
+async function removeAhead(deps: IssueUpstreamDeps, pending: Lease): Promise<void> {
+  await deps.upstreamForms.get(pending.form)?.remove(pending);
+}
+
+/** Whether nothing was made for certain: Azure, or a rule of ours, said no. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof UpstreamError)) return error instanceof LatchkeyError;
+  const status = error.failure?.status ?? null;
+  return error.code !== "UPSTREAM_TIMEOUT" && status !== null && status >= 400 && status < 500 && status !== 408;
 }
 
 /** The caller waits for another error already; the time on file brings the sweep here. */

@@ -1,10 +1,10 @@
 /** Looks at leases: one's own, or all for those who may. */
 import pMap from "p-map";
-import { NotFoundError } from "../errors.ts";
+import { LatchkeyError, NotFoundError } from "../errors.ts";
 import { principalHash } from "../ids.ts";
 import type { Principal, Role } from "../principal.ts";
 import type { Lease } from "./lease.ts";
-import type { LeaseDueStore, LeaseStore } from "./ports.ts";
+import type { DamagedLease, LeaseDueStore, LeaseStore } from "./ports.ts";
 
 /** Leases read at once for a list. */
 const READ_CONCURRENCY = 8;
@@ -41,22 +41,58 @@ export async function findVisibleLease(
   return found;
 }
 
+/** What to list: `holder` null = the leases of all. `after` is the id of the last one seen. */
+type ListQuery = { readonly holder: Principal | null; readonly after: string | null; readonly limit: number };
+
+/** Leases by their ids. A holder's are those of the whole identity; a record that cannot be read is nobody's. */
+export async function listLeases(
+  leases: Pick<LeaseStore, "list">,
+  { holder, after, limit }: ListQuery,
+): Promise<readonly (Lease | DamagedLease)[]> {
+  const ph = holder === null ? null : principalHash(holder);
+  const found: (Lease | DamagedLease)[] = [];
+  for (let last = after; found.length < limit; ) {
+    const page = await leases.list({ principalHash: ph, after: last, limit });
+    found.push(...page.filter((lease) => isFor(lease, holder)));
+    last = page.at(-1)?.id ?? null;
+    if (page.length < limit || last === null) break;
+  }
+  return found.slice(0, limit);
+}
+
+function isFor(lease: Lease | DamagedLease, holder: Principal | null): boolean {
+  return holder === null || (!("damaged" in lease) && isHolder(lease, holder));
+}
+
 /** Leases of one principal, or of all, that could not be ended. A list of problems: short, so it is read lease by lease. */
 export async function listIrrevocable(
   deps: { readonly leases: Pick<LeaseStore, "find">; readonly leaseDue: Pick<LeaseDueStore, "listIrrevocable"> },
-  query: { readonly principalHash: string | null; readonly after: string | null; readonly limit: number },
-): Promise<readonly Lease[]> {
-  const found: Lease[] = [];
+  query: ListQuery,
+): Promise<readonly (Lease | DamagedLease)[]> {
+  const prefix = query.holder === null ? "" : `${principalHash(query.holder)}-`;
+  const found: (Lease | DamagedLease)[] = [];
   for (let after = query.after; found.length < query.limit; ) {
     const ids = await deps.leaseDue.listIrrevocable(after, query.limit);
-    const own = ids.filter((id) => query.principalHash === null || id.startsWith(`${query.principalHash}-`));
-    const read = await pMap(own, (id) => deps.leases.find(id), { concurrency: READ_CONCURRENCY });
-    // An entry may be older than its lease's end.
-    for (const lease of read) if (lease?.lease.state === "irrevocable") found.push(lease.lease);
+    const own = ids.filter((id) => id.startsWith(prefix));
+    const read = await pMap(own, (id) => findReadable(deps.leases, id), { concurrency: READ_CONCURRENCY });
+    // An entry may be older than its lease's end; one that cannot be read, or that nobody knew how to end, belongs here.
+    for (const lease of read) {
+      const belongs = lease !== null && ("damaged" in lease || lease.state === "irrevocable");
+      if (belongs && isFor(lease, query.holder)) found.push(lease);
+    }
     after = ids.at(-1) ?? null;
     if (ids.length < query.limit || after === null) break;
   }
   return found.slice(0, query.limit);
+}
+
+async function findReadable(leases: Pick<LeaseStore, "find">, id: string): Promise<Lease | DamagedLease | null> {
+  try {
+    return (await leases.find(id))?.lease ?? null;
+  } catch (error) {
+    if (error instanceof LatchkeyError) throw error;
+    return { id, damaged: true };
+  }
 }
 
 function notFound(): NotFoundError {

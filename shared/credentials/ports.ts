@@ -71,7 +71,7 @@ export type IssueBlobSas = (request: {
   /** SAS letters, e.g. `rl`. */
   readonly permissions: string;
   readonly expiresAt: Date;
-}) => Promise<BlobSas>;
+}) => Promise<{ readonly sas: BlobSas /** When the key that signs it was asked for. */; readonly keyAskedAt: Date }>;
 
 /** What policy says of a request that it allows. */
 export type Authorized = {
@@ -88,6 +88,9 @@ export type Authorize = (by: Principal, ask: Ask) => Promise<Authorized>;
 /** Name of a connector by its name or id. @throws NotFoundError NOT_FOUND for an id that is none */
 export type ConnectorName = (nameOrId: string) => Promise<string>;
 
+/** A record that cannot be read any more. */
+export type DamagedLease = { readonly id: string; readonly damaged: true };
+
 /** Stored leases. Every call: @throws UpstreamError STATE_UNAVAILABLE */
 export type LeaseStore = {
   /** Asked before anything is made; what is certain is still only what insert says. @throws LimitError LEASE_LIMIT */
@@ -98,8 +101,12 @@ export type LeaseStore = {
   find(leaseId: string): Promise<{ lease: Lease; etag: string } | null>;
   /** Replaces a lease that is still as it was read: its new ETag, or null when it is not. An ended one counts no more. */
   replace(lease: Lease, etag: string): Promise<string | null>;
-  /** Leases of one principal, or of all; oldest names first. `after` is the id of the last one seen. */
-  list(query: { principalHash: string | null; after: string | null; limit: number }): Promise<readonly Lease[]>;
+  /** Leases of one principal, or of all, by their ids. `after` is the id of the last one seen. */
+  list(query: {
+    principalHash: string | null;
+    after: string | null;
+    limit: number;
+  }): Promise<readonly (Lease | DamagedLease)[]>;
   /** Takes back an insert whose credential was never answered. */
   remove(lease: Lease): Promise<void>;
 };
@@ -142,20 +149,20 @@ export type UpstreamForm = {
   make(request: MintRequest, planned: PlannedUpstream, now: Date): Promise<Minted>;
   /** A new secret for what is there. @throws ConflictError LEASE_CLOSED when it is not: nothing is made anew here */
   renew(request: MintRequest, lease: Lease, now: Date): Promise<Minted>;
-  /** Removes what was made under these names; nothing there = done. */
-  remove(lease: Lease): Promise<void>;
+  /** Removes what was made under these names; nothing there = done. Until when its secrets may still work after that. */
+  remove(lease: Lease): Promise<{ readonly exposedUntil: Date }>;
 };
 /** The forms that leave something in Azure, by name. */
 export type UpstreamForms = ReadonlyMap<string, UpstreamForm>;
 
 /**
- * Leases of SAS tokens that are active and whose end is still to come, in the order of their ids, behind `after`.
+ * Leases with SAS tokens that may still work, whatever their state, in the order of their ids, behind `after`.
  * @throws UpstreamError STATE_UNAVAILABLE
  */
-export type ListActiveSas = (
+export type ListLivingSas = (
   after: string | null,
   limit: number,
-) => Promise<readonly { readonly lease: Lease; readonly etag: string }[]>;
+) => Promise<readonly { readonly found: Lease | DamagedLease; readonly etag: string }[]>;
 /** Resolves a storage account inside the named connector. @throws LatchkeyError, see connectors/use.ts */
 export type OpenStorageAccount = (connector: string, text: string) => Promise<OpenedStorageAccount>;
 /**

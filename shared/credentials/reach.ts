@@ -29,12 +29,9 @@ const BEYOND: ReadonlyMap<string, (denied: string) => boolean> = new Map([
   ["key-vault", (denied: string) => STORAGE_ID.test(denied)],
 ]);
 const STORAGE_ID = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Storage\//i;
-const IN_SUBSCRIPTION = /^\/subscriptions\/([^/]+)/i;
 
-/** A token is for a whole subscription. A vault's URL names none, so it may be in this one. */
-function tokenReaches({ resourceId, scope }: Lent, denied: string): boolean {
-  const [own, other] = [IN_SUBSCRIPTION.exec(resourceId)?.[1], IN_SUBSCRIPTION.exec(denied)?.[1]];
-  if (own !== undefined && other !== undefined && own.toLowerCase() !== other.toLowerCase()) return false;
+/** A token works in every subscription where the connector's identity has a role, whatever it was asked for. */
+function tokenReaches({ scope }: Lent, denied: string): boolean {
   return BEYOND.get(scope.audience ?? "")?.(denied) !== true;
 }
 

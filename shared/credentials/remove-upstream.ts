@@ -33,8 +33,8 @@ export function leavesUpstream(forms: UpstreamForms, { form }: Pick<Lease, "form
 }
 
 /**
- * Repeating it is safe at any point. Nothing that the form answers is thrown: it is counted.
- * @param filed the time under which the sweep found the lease; null = somebody else asks
+ * Repeating it is safe at any point. Nothing that the form answers is thrown; where the sweep asks it is counted.
+ * @param filed the time under which the sweep found the lease; null = somebody else asks, whose tries do not count
  * @throws UpstreamError STATE_UNAVAILABLE AUDIT_UNAVAILABLE: then the sweep goes on with it
  */
 export async function removeUpstream(
@@ -43,27 +43,31 @@ export async function removeUpstream(
   filed: DueLease | null,
   correlationId: string,
 ): Promise<Removal> {
-  const form = deps.upstreamForms.get(found.lease.form);
-  if (form === undefined) throw new Error("A lease of a form that leaves nothing has nothing to remove.");
   const claim = await claimed(deps, found, filed);
   if (claim === null) return { kind: "changed" };
   const { lease, etag, due } = claim;
+  let exposedUntil: Date;
   try {
-    await form.remove(lease);
+    const form = deps.upstreamForms.get(lease.form);
+    // An older build's: nobody here knows what to remove, and it must not be tried for ever.
+    if (form === undefined) throw new Error("No form of this name leaves anything.");
+    ({ exposedUntil } = await form.remove(lease));
   } catch (error) {
-    return failed(deps, lease, etag, due, error, correlationId);
+    if (filed !== null) return failed(deps, lease, etag, filed, error, correlationId);
+    return { kind: lease.state === "irrevocable" ? "irrevocable" : "later", lease, error };
   }
+  const ended = closed(lease, exposedUntil);
   // Before the record is closed: a process that dies in between removes once more, and says so once more.
   if (lease.state === "pending") {
     await deps.appendAudit({ ...eventOf("credential.issued", lease, correlationId), outcome: "withdrawn" });
     await deps.leases.remove(lease);
   } else {
     await deps.appendAudit(eventOf("lease.removed", lease, correlationId));
-    if ((await deps.leases.replace(closed(lease), etag)) === null) return { kind: "changed" };
+    if ((await deps.leases.replace(ended, etag)) === null) return { kind: "changed" };
   }
   if (lease.state === "irrevocable") await deps.leaseDue.setIrrevocable(lease.id, false);
   if (due !== null) await deps.leaseDue.drop(due);
-  return { kind: "removed", lease: closed(lease), error: null };
+  return { kind: "removed", lease: ended, error: null };
 }
 
 /** From here on nobody can use or renew it, and if this process dies the sweep goes on. Null when it was changed. */
@@ -82,7 +86,7 @@ async function failed(
   deps: RemoveDeps,
   lease: Lease,
   etag: string,
-  due: DueLease | null,
+  due: DueLease,
   error: unknown,
   correlationId: string,
 ): Promise<Removal> {
@@ -91,21 +95,23 @@ async function failed(
   const next: Lease = { ...lease, state: isLast ? "irrevocable" : lease.state, revokeAttempts };
   const again = { leaseId: lease.id, dueAt: utc(retryTime(deps.now(), revokeAttempts)) };
   if (!isLast) await deps.leaseDue.file(again);
-  else if (lease.state !== "irrevocable") {
+  else {
     await deps.appendAudit(eventOf("lease.irrevocable", next, correlationId));
     // Listed before its state says so: an entry too many is seen through, a missing one would be forgotten.
     await deps.leaseDue.setIrrevocable(lease.id, true);
   }
   if ((await deps.leases.replace(next, etag)) === null) return { kind: "changed" };
   // One time per lease is enough; the same hour has been overwritten by the new one.
-  if (due !== null && (isLast || !isSameHour(due, again))) await deps.leaseDue.drop(due);
+  if (isLast || !isSameHour(due, again)) await deps.leaseDue.drop(due);
   return { kind: isLast ? "irrevocable" : "later", lease: next, error };
 }
 
-/** By the clock or by somebody: what came first. */
-function closed(lease: Lease): Lease {
+/** By the clock or by somebody: what came first. Nothing works for longer than it would have without ending it. */
+function closed(lease: Lease, exposedUntil: Date): Lease {
   const isExpired = lease.endedAt !== null && Date.parse(lease.endedAt) >= leaseEnd(lease);
-  return { ...lease, state: isExpired ? "expired" : "revoked" };
+  const until = utc(exposedUntil);
+  const isEarlier = lease.exposedUntil === null || until < lease.exposedUntil;
+  return { ...lease, state: isExpired ? "expired" : "revoked", exposedUntil: isEarlier ? until : lease.exposedUntil };
 }
 
 function retryTime(now: Date, attempts: number): Date {

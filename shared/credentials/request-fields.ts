@@ -1,11 +1,13 @@
 /** The members that requests of every resource type share. Used by the schema of each type. */
 import { z } from "zod";
 import { nameSchema } from "../names.ts";
+import { lineSchema } from "../plain-text.ts";
+
+/** Longest reason, in characters: one sentence or two, far below what a column takes. */
+export const MAX_REASON_LENGTH = 500;
 
 /** Why somebody asks, kept in the audit trail. */
-export const reasonSchema = z
-  .string()
-  .regex(/^[^\p{Cc}\p{Cs}]{1,500}$/u, "1 to 500 characters, no control characters")
+export const reasonSchema = lineSchema(1, MAX_REASON_LENGTH)
   .nullable()
   .default(null)
   .describe("kept in the audit trail");

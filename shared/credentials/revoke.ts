@@ -44,13 +44,9 @@ export async function revokeLease(
     );
   }
   const leaves = leavesUpstream(deps.upstreamForms, lease);
-  if (leaves && LEFT_OVER.has(lease.state)) {
-    const again = await removed(deps, { lease, etag }, context.correlationId);
-    if (again === null) throw changed();
-    return again;
-  }
+  const isLeftOver = leaves && LEFT_OVER.has(lease.state);
   const now = deps.now();
-  if (stateOf(lease, now) !== "active") {
+  if (stateOf(lease, now) !== "active" && !isLeftOver) {
     const isExposed = lease.exposedUntil === null || Date.parse(lease.exposedUntil) > now.getTime();
     return { lease, done: [], notDone: isExposed ? [notDone(lease)] : [] };
   }
@@ -65,7 +61,7 @@ export async function revokeLease(
     leaseId: lease.id,
     rule: context.rule,
     correlationId: context.correlationId,
-    detail: { holder: lease.principal.id, exposedUntil: lease.exposedUntil },
+    detail: { holder: lease.principal.id, exposedUntil: lease.exposedUntil, ...(isLeftOver ? { again: true } : {}) },
     credentialMac: null,
   };
   await deps.appendAudit(event);

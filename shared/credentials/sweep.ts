@@ -1,5 +1,6 @@
 /** The expiry sweep: ends the leases whose time is up, gives up those that stayed pending, goes on with failed endings. */
 import pMap from "p-map";
+import { LatchkeyError } from "../errors.ts";
 import { utc } from "../time.ts";
 import { type Lease, leaseEnd } from "./lease.ts";
 import type { DueLease } from "./ports.ts";
@@ -38,8 +39,11 @@ export async function sweepLeases(deps: RemoveDeps, correlationId: string): Prom
       if (removal.kind === "irrevocable") irrevocable.push(removal.lease);
       else counts[removal.kind]++;
     } catch (error) {
-      // One that fails must not keep the others from their end; it stays due.
+      // One that fails must not keep the others from their end.
       errors.push(error);
+      // Our state may come back; a record that cannot be read will not: it is listed instead of being met for ever.
+      if (error instanceof LatchkeyError) return;
+      await giveUp(deps, due).catch((failure: unknown) => errors.push(failure));
     }
   };
   const now = deps.now();
@@ -50,6 +54,12 @@ export async function sweepLeases(deps: RemoveDeps, correlationId: string): Prom
     if (page.length < PAGE || after === null) break;
   }
   return { ...counts, irrevocable, errors };
+}
+
+/** Listed before its time is dropped: an entry too many is seen through. */
+async function giveUp(deps: RemoveDeps, due: DueLease): Promise<void> {
+  await deps.leaseDue.setIrrevocable(due.leaseId, true);
+  await deps.leaseDue.drop(due);
 }
 
 /** Null when there was nothing to end. */

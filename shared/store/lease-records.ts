@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { LENT_TYPES } from "../connectors/resource-type.ts";
 import { LEASE_STATES, type Lease, leaseEnd, REVOCATIONS } from "../credentials/lease.ts";
-import type { LeaseStore, ListActiveSas } from "../credentials/ports.ts";
+import type { DamagedLease, LeaseStore, ListLivingSas } from "../credentials/ports.ts";
 import { anyScopeSchema, FORMS, RIGHTS } from "../credentials/request.ts";
 import { hash } from "../ids.ts";
 import { utc } from "../time.ts";
@@ -28,7 +28,8 @@ const rowSchema = z.object({
   reason: z.string().nullish(),
   rule: z.string(),
   issuedAt: z.string(),
-  mintedAt: z.string(),
+  // Rows of before it was kept have none.
+  mintedAt: z.string().nullish(),
   expiresAt: z.string().nullish(),
   refreshAfter: z.string().nullish(),
   maxUntil: z.string(),
@@ -38,6 +39,7 @@ const rowSchema = z.object({
   endedAt: z.string().nullish(),
   revokeAttempts: z.int(),
 });
+type Parsed = z.output<typeof rowSchema>;
 /** Partitions are hex digits. */
 const ALL = { from: "0", to: "g" };
 /** Row keys begin with the partition's digits; the ledger comes after all of them. */
@@ -63,30 +65,29 @@ export function createLeaseStore(deps: LeaseWriterDeps & { readonly table: Table
     async list({ principalHash, after, limit }) {
       if (principalHash !== null) {
         const rows = await table.range({ partitionKey: principalHash, after: after ?? "", before: END, limit });
-        return rows.map(fromRow);
+        return rows.map(readable);
       }
       const place = after === null ? null : { partitionKey: partitionOf(after), rowKey: after };
-      return (await table.scan({ ...ALL, after: place, where: [["RowKey", "lt", END]], limit })).map(fromRow);
+      return (await table.scan({ ...ALL, after: place, where: [["RowKey", "lt", END]], limit })).map(readable);
     },
     remove: (lease) => writer.remove(entryOf(lease)),
   };
 }
 
 /** @param deps.table opened with STATE_UNAVAILABLE */
-export function createActiveSas(deps: { readonly table: Table; readonly now: () => Date }): ListActiveSas {
+export function createLivingSas(deps: { readonly table: Table; readonly now: () => Date }): ListLivingSas {
   return async (after, limit) => {
     const rows = await deps.table.scan({
       ...ALL,
       after: after === null ? null : { partitionKey: partitionOf(after), rowKey: after },
       where: [
         ["RowKey", "lt", END],
-        ["state", "eq", "active"],
         ["form", "eq", "sas"],
-        ["expiresAt", "ge", utc(deps.now())],
+        ["exposedUntil", "ge", utc(deps.now())],
       ],
       limit,
     });
-    return rows.map((row) => ({ lease: fromRow(row), etag: row.etag }));
+    return rows.map((row) => ({ found: readable(row), etag: row.etag }));
   };
 }
 
@@ -117,8 +118,10 @@ function entryOf(lease: Lease): LeaseEntry {
   };
 }
 
+/** It counts for as long as a secret of it may work: renewing to a shorter life makes no room. */
 function secondsOf(lease: Lease): number {
-  return leaseEnd(lease) / 1000;
+  const exposed = lease.exposedUntil === null ? 0 : Date.parse(lease.exposedUntil);
+  return Math.max(leaseEnd(lease), exposed) / 1000;
 }
 
 /** A lease id begins with the hash of its principal. */
@@ -156,8 +159,18 @@ function toRow(lease: Lease): Row {
   };
 }
 
+/** @throws ZodError for a damaged row */
 function fromRow(stored: StoredRow): Lease {
-  const { partitionKey, rowKey, accessJson, scopeJson, principalJson, upstreamJson, ...row } = rowSchema.parse(stored);
+  return toLease(rowSchema.parse(stored));
+}
+
+/** For lists: one damaged row must not hide all others. */
+function readable(stored: StoredRow): Lease | DamagedLease {
+  const row = rowSchema.safeParse(stored);
+  return row.success ? toLease(row.data) : { id: stored.rowKey ?? "", damaged: true };
+}
+
+function toLease({ partitionKey, rowKey, accessJson, scopeJson, principalJson, upstreamJson, ...row }: Parsed): Lease {
   return {
     ...row,
     id: rowKey,
@@ -165,6 +178,7 @@ function fromRow(stored: StoredRow): Lease {
     access: accessJson,
     scope: scopeJson,
     principal: principalJson,
+    mintedAt: row.mintedAt ?? row.issuedAt,
     project: row.project ?? null,
     domain: row.domain ?? null,
     reason: row.reason ?? null,

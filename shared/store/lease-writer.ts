@@ -1,5 +1,6 @@
 /** Writes leases together with the ledger that counts them, in one transaction each. Used by lease-records.ts. */
 import { LimitError, UpstreamError } from "../errors.ts";
+import { isRefusedContent } from "../refused-content.ts";
 import {
   activeAt,
   type Entries,
@@ -9,6 +10,7 @@ import {
   readLedger,
   untilFirstEnds,
 } from "./lease-ledger.ts";
+import { createLedgerCache } from "./ledger-cache.ts";
 import type { Change, Row, Table } from "./tables.ts";
 
 /** Leases written in one transaction: half of what Table Storage takes, to stay far below its 4 MiB. */
@@ -20,10 +22,6 @@ const FIRST_BACKOFF_MS = 10;
 const MAX_BACKOFF_MS = 320;
 /** A lease that waited this long for its turn is given up: its caller has no answer yet, and would have none in time. */
 const MAX_WAIT_MS = 15_000;
-/** Ledger entries kept in memory of this process, at some 100 bytes each; an empty ledger counts as LEDGER_WEIGHT. */
-const MAX_KEPT_ENTRIES = 100_000;
-const LEDGER_WEIGHT = 10;
-
 /** A lease as its row and its place in the ledger. */
 export type LeaseEntry = {
   readonly row: Row;
@@ -55,23 +53,16 @@ type Job = Insert | { readonly kind: "other"; run(): Promise<void> };
 export function createLeaseWriter(deps: LeaseWriterDeps) {
   const { table, maxActive, now } = deps;
   const queues = new Map<string, Job[]>();
-  const ledgers = createLedgerCache();
-
-  const readFresh = async (partition: string): Promise<Ledger> => {
-    const ledger = readLedger(await table.get(partition, LEDGER_KEY));
-    ledgers.put(partition, ledger);
-    return ledger;
-  };
+  const ledgers = createLedgerCache(async (partition) => readLedger(await table.get(partition, LEDGER_KEY)));
 
   /** One transaction on the ledger as we know it: the ETags of the changes. Null, and the ledger forgotten, when it does not fit. */
   const write = async (partition: string, from: Ledger, entries: Entries, changes: readonly Change[]) => {
     const row = ledgerRow(partition, entries);
     // What happened to a call that failed is not known: nothing may build on it.
     ledgers.drop(partition);
-    const etags = await table.change([
-      ...changes,
-      from.etag === null ? { kind: "insert", row } : { kind: "replace", row, etag: from.etag },
-    ]);
+    const etags = await table
+      .change([...changes, from.etag === null ? { kind: "insert", row } : { kind: "replace", row, etag: from.etag }])
+      .finally(() => ledgers.drop(partition));
     if (etags === null) return null;
     ledgers.put(partition, { entries, etag: etags.at(-1) ?? "" });
     return etags;
@@ -82,7 +73,7 @@ export function createLeaseWriter(deps: LeaseWriterDeps) {
     let known = ledgers.get(partition);
     for (let step = 0; step < MAX_ATTEMPTS; step++) {
       if (step > 1) await deps.wait(deps.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (step - 1)));
-      const settled = await attempt(known ?? (await readFresh(partition)), known === null);
+      const settled = await attempt(known ?? (await ledgers.read(partition)), known === null);
       if (settled !== null) return settled;
       known = null;
     }
@@ -125,7 +116,12 @@ export function createLeaseWriter(deps: LeaseWriterDeps) {
       for (const { job, etag } of written) job.done(etag);
       for (const { failed } of refused) failed(limitReached(maxActive, waitSeconds));
     } catch (reason) {
-      for (const { failed } of batch) failed(reason);
+      // One lease that the table refuses must not fail those that came with it.
+      if (batch.length > 1 && isRefusedContent(reason)) {
+        for (const one of batch) await insertBatch(partition, [one]);
+      } else {
+        for (const { failed } of batch) failed(reason);
+      }
     }
   };
 
@@ -167,7 +163,7 @@ export function createLeaseWriter(deps: LeaseWriterDeps) {
     async checkRoom(partition: string): Promise<void> {
       const known = ledgers.get(partition);
       if (known !== null && activeAt(known.entries, now()).size < maxActive) return;
-      const entries = activeAt((await readFresh(partition)).entries, now());
+      const entries = activeAt((await ledgers.readBeside(partition)).entries, now());
       if (entries.size >= maxActive) throw limitReached(maxActive, untilFirstEnds(entries, now()));
     },
 
@@ -232,28 +228,4 @@ function limitReached(maxActive: number, waitSeconds: number): LimitError {
 
 function unavailable(what: string): UpstreamError {
   return new UpstreamError("STATE_UNAVAILABLE", `${what} Try again.`, { retryable: true, retryAfterSeconds: 1 });
-}
-
-/** The ledgers that were used last, bounded by their entries. */
-function createLedgerCache() {
-  const kept = new Map<string, Ledger>();
-  let weight = 0;
-  const weightOf = (ledger: Ledger | undefined) => (ledger === undefined ? 0 : ledger.entries.size + LEDGER_WEIGHT);
-  const drop = (partition: string) => {
-    weight -= weightOf(kept.get(partition));
-    kept.delete(partition);
-  };
-  return {
-    get: (partition: string): Ledger | null => kept.get(partition) ?? null,
-    drop,
-    put(partition: string, ledger: Ledger) {
-      drop(partition);
-      kept.set(partition, ledger);
-      weight += weightOf(ledger);
-      for (const oldest of kept.keys()) {
-        if (weight <= MAX_KEPT_ENTRIES || oldest === partition) break;
-        drop(oldest);
-      }
-    },
-  };
 }

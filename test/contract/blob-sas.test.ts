@@ -31,8 +31,8 @@ afterEach(() => control.clear());
 
 const newIssuer = (now = () => new Date()) => createBlobSas({ identities: createConnectorIdentities(), now });
 type Wanted = Partial<Parameters<IssueBlobSas>[0]>;
-const issueBy = (issue: IssueBlobSas, wanted: Wanted = {}) =>
-  issue({
+const issueBy = async (issue: IssueBlobSas, wanted: Wanted = {}) => {
+  const { sas } = await issue({
     signIn,
     account: ACCOUNT,
     container: "datasets",
@@ -40,6 +40,8 @@ const issueBy = (issue: IssueBlobSas, wanted: Wanted = {}) =>
     expiresAt: new Date(Date.now() + HOUR_MS),
     ...wanted,
   });
+  return sas;
+};
 
 /** What a holder of a SAS, and of nothing else, is answered: `ok` or the error code. */
 async function answers(sasToken: string, container = "datasets") {

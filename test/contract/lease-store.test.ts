@@ -126,13 +126,15 @@ describe("the row that counts", () => {
   test("two processes: exactly as many as one may hold, and the time until the first ends", async () => {
     const stores = [newStore(5), newStore(5)];
     const wanted = Array.from({ length: 12 }, (_, index) =>
-      make(index, { expiresAt: `2026-11-21T10:${10 + index}:00Z` }),
+      make(index, { expiresAt: `2026-11-21T10:${10 + index}:00Z`, exposedUntil: `2026-11-21T10:${10 + index}:00Z` }),
     );
     const results = await Promise.allSettled(wanted.map((made, index) => stores[index % 2]?.insert(made)));
     const refusals = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
     expect(refusals).toHaveLength(7);
     for (const refusal of refusals) expect(refusal).toMatchObject({ code: "LEASE_LIMIT" });
-    const there = await leases.list({ principalHash: other, after: null, limit: 100 });
+    const there = (await leases.list({ principalHash: other, after: null, limit: 100 })).filter(
+      (one) => "expiresAt" in one,
+    );
     expect(there).toHaveLength(5);
     const first = Math.min(...there.map(({ expiresAt }) => Date.parse(expiresAt ?? "") - now().getTime())) / 1000;
     await expect(newStore(5).insert(make(20))).rejects.toMatchObject({ code: "LEASE_LIMIT", retryAfterSeconds: first });
@@ -148,9 +150,33 @@ describe("the row that counts", () => {
     await expect(newStore(5).insert(make(22))).rejects.toMatchObject({ code: "LEASE_LIMIT" });
   });
 
+  test("a lease counts for as long as a secret of it may work: a shorter renewal makes no room", async () => {
+    const by = "0123456789ab";
+    const own = (index: number, changes: Partial<Lease> = {}) => {
+      const made = lease(index, changes);
+      return { ...made, id: made.id.replace(ph, by), principalHash: by };
+    };
+    const store = newStore(1);
+    const long = own(1, { expiresAt: "2026-11-22T10:00:00Z", exposedUntil: "2026-11-22T10:00:00Z" });
+    const etag = await store.insert(long);
+    // It has expired at `now`; the SAS of before has not.
+    await store.replace({ ...long, expiresAt: "2026-11-21T09:00:00Z" }, etag);
+    await expect(store.insert(own(2))).rejects.toMatchObject({ code: "LEASE_LIMIT" });
+  });
+
+  test("one damaged row hides no other, and is told", async () => {
+    const damaged = lease(90);
+    await leases.insert(damaged);
+    await table().updateEntity({ partitionKey: ph, rowKey: damaged.id, accessJson: "{" }, "Merge");
+    const page = await leases.list({ principalHash: ph, after: null, limit: 500 });
+    expect(page).toContainEqual({ id: damaged.id, damaged: true });
+    expect(page.length).toBeGreaterThan(1);
+    await leases.remove(damaged);
+  });
+
   test("it is in no list", async () => {
     const all = await leases.list({ principalHash: null, after: null, limit: 500 });
-    expect(all.filter(({ principalHash: holder }) => holder === other)).toHaveLength(6);
+    expect(all.filter((one) => "principalHash" in one && one.principalHash === other)).toHaveLength(6);
     expect(all.map(({ id }) => id)).not.toContain("~active");
   });
 });

@@ -173,6 +173,8 @@ describe("records", () => {
       maxUntil: expect.stringMatching(WHOLE_SECONDS),
       revocation: "expiry-only",
       exposedUntil: issued.exposedUntil,
+      mintedAt: issued.issuedAt,
+      upstreamJson: expect.stringMatching(/^\{"delegationKeyAskedAt":"[-\dT:]+Z"\}$/),
       revokeAttempts: 0,
     });
     expect(issued.leaseId.startsWith(`${ph}-`)).toBe(true);

@@ -71,6 +71,7 @@ it("is OpenAPI 3.1 and names exactly the calls of this version", () => {
     "leases-renew POST /api/leases/{leaseId}/renew",
     "leases-revoke DELETE /api/leases/{leaseId}",
     "secrets-read POST /api/secrets/read",
+    "status-get GET /api/status",
     "status-health GET /api/health",
     "status-openapi GET /api/openapi.json",
   ]);

@@ -62,7 +62,7 @@ export function issueParts(options: { connectorExpiresAt?: string | null; allowe
       journal.push("mint");
       minted.push(wanted);
       const accountUrl = "https://accountone.blob.core.windows.net";
-      return { accountUrl, containerUrl: `${accountUrl}/data`, sasToken: ISSUED_SAS };
+      return { sas: { accountUrl, containerUrl: `${accountUrl}/data`, sasToken: ISSUED_SAS }, keyAskedAt: now() };
     },
     leases,
     leaseDue: leaseDueStore(),

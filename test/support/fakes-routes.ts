@@ -83,7 +83,7 @@ export function productRoutes(
       issueToken: async () => ({ token: "token", expiresAt: new Date(now().getTime() + 3_600_000), tenantId: TENANT }),
       async issueBlobSas({ account, container }) {
         const accountUrl = `https://${account}.blob.core.windows.net`;
-        return { accountUrl, containerUrl: `${accountUrl}/${container}`, sasToken: SAS };
+        return { sas: { accountUrl, containerUrl: `${accountUrl}/${container}`, sasToken: SAS }, keyAskedAt: now() };
       },
       leases: leaseRecords,
       leaseDue,
@@ -96,7 +96,7 @@ export function productRoutes(
     breakGlass: {
       openStorageAccount: (connector, text) => openStorageAccount(parts.deps, connector, text),
       revokeDelegationKeys: async () => {},
-      listActiveSas: async () => [],
+      listLivingSas: async () => [],
       leases: leaseRecords,
       appendAudit,
       now,

@@ -77,15 +77,23 @@ export function rawToken(header: object, claims: JWTPayload, signature = ""): st
 }
 
 /** A verifier with the keys that `answer` gives; `requests` are those for keys. */
-export function verifierOf(answer: () => Response | Promise<Response>, v1Audiences: readonly string[] = [V1_AUDIENCE]) {
+export function verifierOf(
+  answer: (url: string) => Response | Promise<Response>,
+  v1Audiences: readonly string[] = [V1_AUDIENCE],
+) {
   const requests: { url: string; redirect: string | undefined }[] = [];
   const fetchKeys: typeof fetch = async (input, init) => {
     requests.push({ url: String(input), redirect: init?.redirect });
-    return answer();
+    return answer(String(input));
   };
   const callers = { tenantIds: [TENANT], apiClientId: API, v1Audiences, oidcIssuers: [] };
   const verify = createCallerVerifier({ cloud: "public", callers, fetch: fetchKeys, now });
   return { requests, verify: (token: string) => verify(`Bearer ${token}`), verifyHeader: verify };
+}
+
+/** The same key, said to sign for this issuer alone. */
+export function keyFor(key: SigningKey, issuer: unknown): SigningKey {
+  return { ...key, jwk: Object.assign({ ...key.jwk }, { issuer }) };
 }
 
 /** Entra's answer with these keys. */

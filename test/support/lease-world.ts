@@ -13,10 +13,13 @@ import { containerId } from "./fakes-access.ts";
 import { CREDENTIAL_REQUEST, issueParts } from "./fakes-issue.ts";
 import { leaseDueStore, leaseStore } from "./fakes-leases.ts";
 
-/** `lost`: done, and the caller hears that it failed. `dies…`: the process ends before or after the call was done. */
-export type Fate = "done" | "refused" | "lost" | "diesBefore" | "diesAfter";
+/**
+ * `lost`: done, and the caller hears that it failed. `late`: the caller hears that nobody answered, and it is done only
+ * when time has passed. `dies…`: the process ends before or after the call was done.
+ */
+export type Fate = "done" | "refused" | "lost" | "late" | "diesBefore" | "diesAfter";
 /** All but `done`. */
-export const FATES: readonly Fate[] = ["refused", "lost", "diesBefore", "diesAfter"];
+export const FATES: readonly Fate[] = ["refused", "lost", "late", "diesBefore", "diesAfter"];
 /** Life of every credential here, in seconds. */
 export const HOUR = 3600;
 
@@ -31,6 +34,8 @@ export function createWorld() {
   const upstream = new Map<string, number>();
   /** Lease and secret of every answer that somebody got. */
   const answered: { leaseId: string; secret: string }[] = [];
+  /** What arrives when time passes. */
+  const late: (() => Promise<unknown>)[] = [];
   return {
     leases,
     leaseDue,
@@ -38,7 +43,9 @@ export function createWorld() {
     upstream,
     answered,
     now: () => new Date(at),
-    pass(seconds: number) {
+    late,
+    async pass(seconds: number) {
+      for (const arrive of late.splice(0)) await arrive();
       at += seconds * 1000;
     },
     randomBytes: (count: number) => Uint8Array.from({ length: count }, (_, index) => (index === 0 ? drawn++ : index)),
@@ -48,12 +55,12 @@ export function createWorld() {
 export type World = ReturnType<typeof createWorld>;
 
 function formOf(world: World): UpstreamForm {
-  const made = (id: string, now: Date): Minted => ({
+  const made = (id: string, now: Date, ttlSeconds: number | null): Minted => ({
     connector: { id: "c", name: "azure", expiresAt: null },
     resourceId: containerId("data"),
     displayName: "data",
-    times: leaseTimes(now, HOUR),
-    exposedUntil: leaseTimes(now, HOUR).expiresAt,
+    times: leaseTimes(now, ttlSeconds ?? HOUR),
+    exposedUntil: leaseTimes(now, ttlSeconds ?? HOUR).expiresAt,
     credential: { kind: "access-token", token: `secret ${world.upstream.get(id)}`, audience: "a", tenantId: "t" },
     marked: null,
     upstream: {},
@@ -63,8 +70,8 @@ function formOf(world: World): UpstreamForm {
   const names = new Map<string, string>();
   return {
     revocation: "delayed",
-    async plan(_request, leaseId, now) {
-      const { connector, resourceId, displayName, times } = made(leaseId, now);
+    async plan({ ttlSeconds }, leaseId, now) {
+      const { connector, resourceId, displayName, times } = made(leaseId, now, ttlSeconds);
       return {
         connector,
         resourceId,
@@ -73,30 +80,35 @@ function formOf(world: World): UpstreamForm {
         expiresAt: times.expiresAt ?? "",
       };
     },
-    async make(_request, planned, now) {
+    async make({ ttlSeconds }, planned, now) {
       const id = planned.upstream.token ?? "";
       names.set(id, id);
       world.upstream.set(id, 1);
-      return made(id, now);
+      return made(id, now, ttlSeconds);
     },
-    async renew(_request, lease, now) {
+    async renew({ ttlSeconds }, lease, now) {
       const id = lease.upstream.token ?? "";
       const secret = world.upstream.get(id);
       if (secret === undefined) throw new ConflictError("LEASE_CLOSED", "gone");
       world.upstream.set(id, secret + 1);
-      return made(id, now);
+      return made(id, now, ttlSeconds);
     },
     async remove(lease) {
       world.upstream.delete(lease.upstream.token ?? "");
+      return { exposedUntil: world.now() };
     },
   };
 }
 
-/** One process: every call to the world outside goes through `fate`, and waits for `after` when it is done. Dead ones never hear of anything again. */
+/**
+ * One process: every call to the world outside goes through `fate`, and waits for `before` and `after`. Dead ones never
+ * hear of anything again.
+ */
 export function createProcess(
   world: World,
   fate: (call: string) => Fate,
   after: (call: string) => Promise<unknown> = async () => {},
+  before: (call: string) => Promise<unknown> = async () => {},
 ) {
   let die = () => {};
   let isDead = false;
@@ -113,9 +125,15 @@ export function createProcess(
       await new Promise(setImmediate);
       if (isDead) return forever;
       const what = fate(name);
+      await before(name);
       if (what === "diesBefore") die();
       if (isDead) return forever;
       if (what === "refused") throw new UpstreamError("STATE_UNAVAILABLE", name, { retryable: true });
+      if (what === "late") {
+        // A call to a table is over when its reply is: only what Azure makes may take longer.
+        if (name === "make") world.late.push(() => call(...args));
+        throw new UpstreamError("UPSTREAM_TIMEOUT", name, { retryable: true });
+      }
       const result = await call(...args);
       await after(name);
       if (what === "diesAfter") die();
@@ -174,7 +192,7 @@ export function createProcess(
     return "answered";
   };
   return {
-    issue: () => run(note(issueCredential(deps, CREDENTIAL_REQUEST, USER, "c-1"))),
+    issue: (ttlSeconds = HOUR) => run(note(issueCredential(deps, { ...CREDENTIAL_REQUEST, ttlSeconds }, USER, "c-1"))),
     renew: (id: string) => run(note(renewLease(deps, id, null, USER, "c-1"))),
     revoke: (id: string) => run(revokeLease(deps, id, USER, context)),
     sweep: () => run(sweepLeases(deps, "c-1")),

@@ -49,5 +49,6 @@ export const ROUTE_CALLS: readonly RouteCall[] = [
   { name: "leases-renew", method: "POST", path: `${LEASE}/renew`, roles: [USER], body: {} },
   { name: "leases-revoke", method: "DELETE", path: LEASE, roles: [USER, ADMIN] },
   { name: "secrets-read", method: "POST", path: "secrets/read", roles: [USER], body: {} },
+  { name: "status-get", method: "GET", path: "status", roles: [ADMIN, AUDITOR, "Latchkey.Approver"] },
   { name: "status-openapi", method: "GET", path: "openapi.json", roles: [ADMIN] },
 ];

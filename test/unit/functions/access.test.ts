@@ -138,12 +138,16 @@ describe("POST /access/explain", () => {
     expect([json.allowed, journal]).toEqual([false, []]);
   });
 
-  test("for another before any policy exists: the asker's role opens nothing for the other", async () => {
-    const { call, policy } = parts(ADMIN, []);
-    policy.rows.clear();
-    const allowed = async (principal: object | null) =>
-      (await call("access-explain", jsonRequest({ ...ask, resourceId: containerId("data"), principal }))).json.allowed;
-    expect([await allowed(null), await allowed(other)]).toEqual([true, false]);
+  test("the connector goes by its id as well; an id that is none is NOT_FOUND, as at issuing", async () => {
+    const { call, store } = parts(USER);
+    const id = store.rows.get("azure")?.id ?? "";
+    for (const named of [id, id.toUpperCase()]) {
+      const { json } = await call("access-explain", jsonRequest({ ...ask, connector: named }));
+      expect(json).toMatchObject({ allowed: true, rule: "grant:lend" });
+    }
+    const unknown = "99999999-2222-4333-8444-555555555555";
+    const { status, json } = await call("access-explain", jsonRequest({ ...ask, connector: unknown }));
+    expect([status, json.code]).toEqual([404, "NOT_FOUND"]);
   });
 
   test("a deny is named", async () => {

@@ -17,7 +17,7 @@ function parts() {
   const good = lease(ending);
   const stuck = lease({ ...ending, revokeAttempts: 5 }, undefined, 1);
   const remove = async ({ id }: { id: string }) => {
-    if (id !== stuck.id) return;
+    if (id !== stuck.id) return { exposedUntil: now() };
     const failure = { name: "RestError", status: 409, code: "InUse" };
     throw new UpstreamError("UPSTREAM_REFUSED", "with a secret", { retryable: false, failure });
   };

@@ -161,6 +161,46 @@ describe("DELETE /leases/{leaseId}", () => {
     expect([renewed.status, renewed.json.code]).toEqual([409, "LEASE_CLOSED"]);
   });
 
+  test("If-Match is not needed; one that is given must fit, and what does not is left as it is", async () => {
+    const { call, id, leaseRecords, audited } = parts();
+    const params = { leaseId: id };
+    const etag = leaseRecords.rows.get(id)?.etag ?? "";
+    const end = (ifMatch: string) =>
+      call("leases-revoke", { method: "DELETE", params, headers: { "if-match": ifMatch } });
+    for (const wrong of ['W/"old"', etag.replace("W/", ""), `${etag}, W/"old"`, ""]) {
+      const { status, json } = await end(wrong);
+      expect([status, json.code]).toEqual([412, "ETAG_MISMATCH"]);
+    }
+    expect([leaseRecords.rows.get(id)?.lease.state, audited]).toEqual(["active", []]);
+    expect((await end(etag)).json.state).toBe("revoked");
+    expect((await end(etag)).json.code).toBe("ETAG_MISMATCH");
+    expect((await end("*")).status).toBe(200);
+  });
+
+  test("a lease that is changed between look and end is not as it was seen", async () => {
+    const { call, id, leaseRecords } = parts();
+    const seen = leaseRecords.rows.get(id)?.etag ?? "";
+    const { find } = leaseRecords;
+    let finds = 0;
+    leaseRecords.find = async (leaseId) => {
+      if (++finds === 2) leaseRecords.set(lease({ reason: "renewed" }));
+      return find(leaseId);
+    };
+    const headers = { "if-match": seen };
+    const { json } = await call("leases-revoke", { method: "DELETE", params: { leaseId: id }, headers });
+    expect([json.code, leaseRecords.rows.get(id)?.lease.state]).toEqual(["ETAG_MISMATCH", "active"]);
+  });
+
+  test("nobody learns by If-Match whether another's lease is there", async () => {
+    const { call, others } = parts();
+    const headers = { "if-match": 'W/"old"' };
+    for (const leaseId of [others, lease({}, OTHER, 9).id, lease({}, USER, 9).id]) {
+      expect((await call("leases-revoke", { method: "DELETE", params: { leaseId }, headers })).json.code).toBe(
+        "NOT_FOUND",
+      );
+    }
+  });
+
   test.each<[Role, number]>([
     ["Latchkey.User", 404],
     ["Latchkey.Admin", 200],

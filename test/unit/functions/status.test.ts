@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { type StatusRoutesDeps, statusRoutes } from "../../../functions/status.ts";
-import { DeniedError } from "../../../shared/errors.ts";
-import { NOW_TEXT, now, unavailable } from "../../support/fakes.ts";
+import { DeniedError, LimitError } from "../../../shared/errors.ts";
+import type { Role } from "../../../shared/principal.ts";
+import { ADMIN, NOW_TEXT, now, unavailable } from "../../support/fakes.ts";
 import { runtimeOf } from "../../support/fakes-http.ts";
 
 const parts: StatusRoutesDeps = {
@@ -59,7 +60,10 @@ test("status: what is down is named by the code that a request would meet, and t
 
 test("status: a defect is not taken for a dependency that is down, and nobody without a role is told anything", async () => {
   const defect = { ...parts, probes: { state: () => Promise.reject(new TypeError("ours")) } };
-  expect((await runtimeOf(statusRoutes(defect, async () => ({}))).call("status-get")).status).toBe(500);
+  const miscounted = { ...parts, countIrrevocable: () => Promise.reject(new TypeError("ours")) };
+  for (const broken of [defect, miscounted]) {
+    expect((await runtimeOf(statusRoutes(broken, async () => ({}))).call("status-get")).status).toBe(500);
+  }
   expect(
     (
       await runtimeOf(
@@ -68,4 +72,31 @@ test("status: a defect is not taken for a dependency that is down, and nobody wi
       ).call("status-get")
     ).status,
   ).toBe(401);
+});
+
+test.each<[Role, number]>([
+  ["Latchkey.Admin", 200],
+  ["Latchkey.Auditor", 200],
+  ["Latchkey.Approver", 200],
+  ["Latchkey.User", 403],
+])("status for %s: %d", async (role, status) => {
+  const { call } = runtimeOf(
+    statusRoutes(parts, async () => ({})),
+    { verifyCaller: async () => ({ ...ADMIN, roles: [role] }) },
+  );
+  expect((await call("status-get")).status).toBe(status);
+});
+
+test("status: callers are held to a rate before anything is asked", async () => {
+  let asked = 0;
+  const probes = { state: async () => ++asked };
+  const { call } = runtimeOf(
+    statusRoutes({ ...parts, probes }, async () => ({})),
+    {
+      takeTurn: () => {
+        throw new LimitError("RATE_LIMITED", "x", 1);
+      },
+    },
+  );
+  expect([(await call("status-get")).status, asked]).toEqual([429, 0]);
 });

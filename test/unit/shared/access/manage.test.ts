@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { deletePolicy, findPolicy, putPolicy, readSeen } from "../../../../shared/access/manage.ts";
+import { membershipSchema } from "../../../../shared/access/policy.ts";
 import type { AuditEvent } from "../../../../shared/audit/record.ts";
 import { ADMIN, unavailable } from "../../../support/fakes.ts";
-import { grant, policyStore } from "../../../support/fakes-access.ts";
+import { grant, membership, policyStore } from "../../../support/fakes-access.ts";
 
 const CONTEXT = { by: ADMIN, rule: "role:Latchkey.Admin", correlationId: "c-1" };
 function parts() {
@@ -70,6 +71,35 @@ describe("putPolicy", () => {
     const change = putPolicy({ ...deps, appendAudit }, "grant", "lend", grant(), { absent: true }, CONTEXT);
     await expect(change).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
     expect(store.rows.size).toBe(0);
+  });
+});
+
+describe("a record that is too large for a column", () => {
+  const subject = (text: string) => `workload:x/${text}`;
+  /** A valid membership that is `characters` long on the trail, where each backslash counts four times. */
+  function membershipOf(characters: number) {
+    const most = [...Array(28).fill("\\"), "a", "b", "c"].map((character) => subject(character.repeat(255)));
+    const trail = (spec: object) => JSON.stringify({ name: "many", spec: JSON.stringify(spec) }).length;
+    const rest = characters - trail(membership({ principals: [...most, subject("a")] })) + 1;
+    const spec = membership({ principals: [...most, subject("a".repeat(rest))] });
+    expect([trail(spec), membershipSchema.safeParse(spec).success]).toEqual([characters, true]);
+    return spec;
+  }
+
+  test("30,000 characters on the trail are kept", async () => {
+    const { deps, store } = parts();
+    await putPolicy(deps, "membership", "many", membershipOf(30_000), { absent: true }, CONTEXT);
+    expect(store.rows.size).toBe(1);
+  });
+
+  test.each([
+    ["one more", membershipOf(30_001)],
+    ["the most that the schema takes", membership({ principals: Array(100).fill(subject("\\".repeat(255))) })],
+  ])("%s: INVALID_REQUEST, and nothing is written or on the trail", async (_what, spec) => {
+    const { deps, store, journal } = parts();
+    const change = putPolicy(deps, "membership", "many", spec, { absent: true }, CONTEXT);
+    await expect(change).rejects.toMatchObject({ code: "INVALID_REQUEST", problems: [{ path: "" }] });
+    expect([store.rows.size, journal]).toEqual([0, []]);
   });
 });
 

@@ -110,14 +110,14 @@ describe("a delegation key", () => {
     };
     const issue = createBlobSas({ identities: () => credential, now: () => new Date(at) });
     return async (key: string | null, ttlMs = HOUR_MS) => {
-      const { sasToken } = await issue({
+      const { sas } = await issue({
         signIn: signIn({ key }),
         account: "accountone",
         container: "data",
         permissions: "rl",
         expiresAt: new Date(at + ttlMs),
       });
-      return new URLSearchParams(sasToken);
+      return new URLSearchParams(sas.sasToken);
     };
   }
 

@@ -1,6 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { NOW } from "../../../support/fakes.ts";
-import { appClaims, keySet, sign, signingKey, verifierOf } from "../../../support/fakes-tokens.ts";
+import { NOW, TENANT } from "../../../support/fakes.ts";
+import {
+  appClaims,
+  keyFor,
+  keySet,
+  OTHER_TENANT,
+  sign,
+  signingKey,
+  v1Claims,
+  verifierOf,
+} from "../../../support/fakes-tokens.ts";
 
 const key = await signingKey("key-1");
 const next = await signingKey("key-2");
@@ -90,5 +99,56 @@ describe("signing keys", () => {
     isDown = true;
     wait(3_600_000);
     expect(await verify(good)).toMatchObject({ kind: "app" });
+  });
+});
+
+describe("whom a published key signs for", () => {
+  const v2 = (tenant: string) => `https://login.microsoftonline.com/${tenant}/v2.0`;
+  const v1 = (tenant: string) => `https://sts.windows.net/${tenant}/`;
+  const verdict = async (claims: typeof appClaims, issuer: unknown) => {
+    const { verify } = verifierOf(() => keySet(issuer === undefined ? key : keyFor(key, issuer)));
+    return verify(await sign(key, claims())).then(
+      () => "taken",
+      (error: unknown) => error,
+    );
+  };
+  const refused = { code: "TOKEN_INVALID" };
+
+  test.each<[unknown, boolean, boolean]>([
+    [undefined, true, true],
+    [v2(TENANT), true, true],
+    [v2("{tenantid}"), true, true],
+    [v1(TENANT), false, true],
+    [v1("{tenantid}"), false, true],
+    [v2(OTHER_TENANT), false, false],
+    [v1(OTHER_TENANT), false, false],
+    [v2("{TenantId}"), false, false],
+    [`${v2(TENANT)}/`, false, false],
+    ["https://evil.example.org/", false, false],
+    ["", false, false],
+    [null, false, false],
+    [[v2(TENANT)], false, false],
+  ])("%j: a v2 token is taken: %s, a v1 token: %s", async (issuer, isV2Taken, isV1Taken) => {
+    const [asV2, asV1] = [await verdict(appClaims, issuer), await verdict(v1Claims, issuer)];
+    expect(asV2).toEqual(isV2Taken ? "taken" : expect.objectContaining(refused));
+    expect(asV1).toEqual(isV1Taken ? "taken" : expect.objectContaining(refused));
+  });
+
+  test("a v1 issuer with a key that v2 alone publishes is refused, and the other way round", async () => {
+    const isV2 = (url: string) => url.endsWith(`/${TENANT}/discovery/v2.0/keys`);
+    const { verify, requests } = verifierOf((url) => keySet(isV2(url) ? keyFor(next, v2(TENANT)) : key));
+    await verify(await sign(key, v1Claims()));
+    await verify(await sign(next, appClaims()));
+    await expect(verify(await sign(next, v1Claims()))).rejects.toMatchObject(refused);
+    await expect(verify(good)).rejects.toMatchObject(refused);
+    expect(new Set(requests.map(({ url }) => url))).toEqual(
+      new Set(["keys", "v2.0/keys"].map((path) => `https://login.microsoftonline.com/${TENANT}/discovery/${path}`)),
+    );
+  });
+
+  test("a key of somebody else beside the tenant's own changes nothing for that", async () => {
+    const { verify } = verifierOf(() => keySet(keyFor(next, v2(OTHER_TENANT)), keyFor(key, v2(TENANT))));
+    expect(await verify(good)).toMatchObject({ kind: "app" });
+    await expect(verify(await sign(next, appClaims()))).rejects.toMatchObject(refused);
   });
 });

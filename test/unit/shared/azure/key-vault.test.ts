@@ -51,16 +51,17 @@ describe("createCredentialMac", () => {
   });
 
   test("reads the key once for a minute, then anew: a changed one is used from then on", async () => {
+    const [old, changed] = [Buffer.alloc(32, "old"), Buffer.alloc(48, "new")];
     const { state, keys, newMac } = macParts();
-    keys.push(Buffer.from("old").toString("base64"));
+    keys.push(old.toString("base64"));
     const mac = newMac();
     await Promise.all([mac("sas"), mac("sas")]);
-    keys.push(Buffer.from("new").toString("base64"));
+    keys.push(changed.toString("base64"));
     state.at += 59_999;
-    expect(await mac("sas")).toBe(under(Buffer.from("old"), 1));
+    expect(await mac("sas")).toBe(under(old, 1));
     expect(state.reads).toBe(1);
     state.at += 1;
-    expect(await mac("sas")).toBe(under(Buffer.from("new"), 2));
+    expect(await mac("sas")).toBe(under(changed, 2));
     expect(state.reads).toBe(2);
   });
 
@@ -74,6 +75,25 @@ describe("createCredentialMac", () => {
     await expect(mac("sas")).rejects.toMatchObject({ code: "VAULT_UNAVAILABLE", retryable: true });
     state.refuse = () => null;
     expect(await mac("sas")).toBe(marked);
+  });
+
+  test.each([
+    ["empty", ""],
+    ["31 bytes", Buffer.alloc(31, "x").toString("base64")],
+    ["a word", "secret"],
+    ["no base64 at all", "!".repeat(64)],
+  ])("%s: no key, so nothing is marked, until an operator stores one", async (_what, value) => {
+    const { keys, newMac } = macParts();
+    keys.push(value);
+    const mac = newMac();
+    await expect(mac("sas")).rejects.toMatchObject({
+      code: "VAULT_UNAVAILABLE",
+      retryable: false,
+      message: expect.stringContaining("audit-credential-mac"),
+    });
+    expect(keys).toEqual([value]);
+    keys.push(Buffer.alloc(32, "good").toString("base64"));
+    expect(await mac("sas")).toBe(under(Buffer.alloc(32, "good"), 2));
   });
 
   test("a deleted key is explained: waiting does not help, and no other key is made", async () => {

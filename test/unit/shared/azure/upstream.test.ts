@@ -80,6 +80,22 @@ describe("callOwn", () => {
     await expect(callOwn(code, failWith(signInRefusal("7000215", 401)))).rejects.toMatchObject({ code });
   });
 
+  test.each([400, 413])("what it refuses with %d it refuses again: not retryable", async (status) => {
+    for (const code of ["STATE_UNAVAILABLE", "AUDIT_UNAVAILABLE", "VAULT_UNAVAILABLE"] as const) {
+      const error = new SdkError(status, { code: "PropertyValueTooLarge" });
+      await expect(callOwn(code, failWith(error))).rejects.toMatchObject({
+        code,
+        retryable: false,
+        failure: { status },
+      });
+    }
+  });
+
+  test("a sign-in that was refused with 400 may work later", async () => {
+    const error = Object.assign(new Error(TOKEN), { name: "AuthenticationError", statusCode: 400 });
+    await expect(callOwn("STATE_UNAVAILABLE", failWith(error))).rejects.toMatchObject({ retryable: true });
+  });
+
   test.each([
     "AbortError",
     "TimeoutError",

@@ -66,6 +66,7 @@ describe("connectorRequestSchema", () => {
     ["an expiry that is no time at all", { expiresAt: "soon" }],
     ["an expiry that is empty", { expiresAt: "" }],
     ["a label with control characters", { labels: { team: "a\u0001" } }],
+    ["a label with a line separator", { labels: { team: "a\u2028b" } }],
     ["a label that is too long", { labels: { team: "a".repeat(256) } }],
     ["a label's name with a space", { labels: { "a b": "x" } }],
     ["too many labels", { labels: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`l${i}`, ""])) }],

@@ -3,8 +3,12 @@ import { describe, expect, test } from "vitest";
 import {
   BLOB_ACCESS,
   blobCredentialRequestSchema,
+  mintBlobSas,
   sasPermissions,
 } from "../../../../shared/credentials/blob-container.ts";
+import { NOW } from "../../../support/fakes.ts";
+import { containerId } from "../../../support/fakes-access.ts";
+import { issueParts } from "../../../support/fakes-issue.ts";
 
 const good = { resourceType: "blob-container", resourceId: "az://data", access: ["read"] };
 const isTaken = (changes: object) => blobCredentialRequestSchema.safeParse({ ...good, ...changes }).success;
@@ -31,6 +35,53 @@ describe("sasPermissions", () => {
         }
       }),
     );
+  });
+});
+
+describe("mintBlobSas near the end of what it comes through", () => {
+  const soon = (milliseconds: number) => new Date(NOW.getTime() + milliseconds).toISOString();
+  const mint = (ends: { connector?: string; grant?: string; ttlSeconds?: number; maxTtlSeconds?: number }) => {
+    const { deps, minted } = issueParts({ connectorExpiresAt: ends.connector ?? null });
+    const request = {
+      connector: "azure",
+      asked: "az://data",
+      rule: "grant:lend",
+      resourceId: containerId("data"),
+      maxTtlSeconds: ends.maxTtlSeconds ?? 3600,
+      grantExpiresAt: ends.grant ?? null,
+      access: ["read"],
+      scope: {},
+      ttlSeconds: ends.ttlSeconds ?? null,
+    };
+    return { made: mintBlobSas(deps, request, NOW), minted };
+  };
+
+  test.each([
+    ["the connector ends within the second", { connector: soon(999) }, "CONNECTOR_EXPIRED"],
+    ["it has ended since it was opened", { connector: soon(-1) }, "CONNECTOR_EXPIRED"],
+    ["the grant ends within the second", { grant: soon(999) }, "DENIED"],
+    ["both do", { connector: soon(500), grant: soon(500) }, "CONNECTOR_EXPIRED"],
+    ["also for a life that is asked for", { grant: soon(0), ttlSeconds: 60 }, "DENIED"],
+  ])("%s: nothing is signed", async (_what, ends, code) => {
+    const { made, minted } = mint(ends);
+    await expect(made).rejects.toMatchObject({ code });
+    expect(minted).toEqual([]);
+  });
+
+  test.each([
+    [{ connector: soon(1_000) }, 1],
+    [{ grant: soon(30_000) }, 30],
+    [{ maxTtlSeconds: 20 }, 20],
+  ])("unasked, what is left is given, even below the shortest life: %j", async (ends, seconds) => {
+    const { made, minted } = mint(ends);
+    await made;
+    expect(minted).toMatchObject([{ expiresAt: new Date(NOW.getTime() + seconds * 1000) }]);
+  });
+
+  test("a life that is asked for is refused, never shortened", async () => {
+    const { made, minted } = mint({ connector: soon(59_000), ttlSeconds: 60 });
+    await expect(made).rejects.toMatchObject({ code: "INVALID_REQUEST" });
+    expect(minted).toEqual([]);
   });
 });
 
@@ -90,6 +141,8 @@ describe("blobCredentialRequestSchema", () => {
     ["a reason that is too long", { reason: "a".repeat(501) }],
     ["a reason with a line break", { reason: "a\nb" }],
     ["a reason that ends with a line break", { reason: "a\n" }],
+    ["a reason with a line separator", { reason: "a\u2028b" }],
+    ["a reason with a paragraph separator", { reason: "a\u2029" }],
     ["a reason with a NUL", { reason: "a\u0000" }],
     ["a reason with half a character", { reason: "a\ud800" }],
   ])("refuses %s", (_what, changes) => {

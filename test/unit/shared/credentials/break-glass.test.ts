@@ -52,11 +52,11 @@ function parts(leases: readonly Lease[], changes: Partial<BreakGlassDeps> = {}) 
       signIn: signIn(),
     }),
     revokeDelegationKeys: async () => void journal.push("revoke"),
-    listActiveSas: async (after, limit) =>
+    listLivingSas: async (after, limit) =>
       [...stored.values()]
-        .filter(({ id, state }) => state === "active" && id > (after ?? ""))
+        .filter(({ id }) => id > (after ?? ""))
         .slice(0, limit)
-        .map((one) => ({ lease: one, etag: "1" })),
+        .map((one) => ({ found: one, etag: "1" })),
     leases: {
       find: async (id) => {
         const found = stored.get(id);
@@ -115,6 +115,39 @@ describe("breakGlass", () => {
     expect(journal).not.toContain("audit lease.revoked ok");
   });
 
+  test("a SAS counts by the key that signed it, not by when it was asked for", async () => {
+    const late = { mintedAt: "2026-11-21T09:59:58Z", upstream: { delegationKeyAskedAt: "2026-11-21T10:00:01Z" } };
+    const old = { mintedAt: "2026-11-21T10:00:05Z", upstream: { delegationKeyAskedAt: "2026-11-21T09:50:00Z" } };
+    const { deps, stored } = parts([lease("late", late), lease("old", old)]);
+    await breakGlass(deps, request, ADMIN, context);
+    expect([stored.get("late")?.state, stored.get("old")?.state]).toEqual(["active", "revoked"]);
+  });
+
+  test("a lease that was ended before is not closed again, and its SAS is told all the same", async () => {
+    const { deps, journal } = parts([lease("a", { state: "revoked", exposedUntil: "2026-11-22T09:00:00Z" })]);
+    expect(await planBreakGlass(deps, "azure", "accountone")).toMatchObject({
+      leases: 1,
+      holders: ["user:t/a"],
+      latestEnd: "2026-11-22T09:00:00Z",
+    });
+    const result = await breakGlass(deps, request, ADMIN, context);
+    expect([result.leasesClosed, result.exposedUntil]).toEqual([0, "2026-11-22T09:00:00Z"]);
+    expect(journal).toEqual(["audit connector.break-glass ok", "revoke"]);
+  });
+
+  test("a damaged record hides neither the others nor that the keys are dead", async () => {
+    const { deps, stored } = parts([lease("b")]);
+    const listLivingSas: BreakGlassDeps["listLivingSas"] = async (after, limit) =>
+      after === null
+        ? [{ found: { id: "a", damaged: true }, etag: "1" }, ...(await deps.listLivingSas(after, limit))]
+        : [];
+    const result = await breakGlass({ ...deps, listLivingSas }, request, ADMIN, context);
+    expect([result.leasesClosed, stored.get("b")?.state]).toEqual([1, "revoked"]);
+    expect(result.notDone.length).toBe(3);
+    const defect = () => Promise.reject(new TypeError("ours"));
+    expect((await breakGlass({ ...deps, listLivingSas: defect }, request, ADMIN, context)).notDone.length).toBe(3);
+  });
+
   test("a lease that is renewed while it is being closed lives on, and the record that said otherwise is withdrawn", async () => {
     const { deps, stored, journal } = parts([lease("a")]);
     const replace = async () => {
@@ -166,7 +199,7 @@ describe("breakGlass", () => {
 
     const { deps } = parts([]);
     const unread = () => Promise.reject(unavailable("STATE_UNAVAILABLE"));
-    const answer = await breakGlass({ ...deps, listActiveSas: unread }, request, ADMIN, context);
+    const answer = await breakGlass({ ...deps, listLivingSas: unread }, request, ADMIN, context);
     expect(answer.notDone.length).toBe(3);
   });
 

@@ -12,7 +12,18 @@ const reaches = (audience: string | undefined, denied: string) =>
   credentialReaches({ resourceType: "azure-generic", resourceId: OWN, scope: { audience } }, denied);
 
 describe("a token reaches", () => {
-  const EVERYTHING = ["*", "/subscriptions", OWN, OWN.toUpperCase(), `${OWN}/`, GROUP, "everything"];
+  // A token works wherever the identity has a role, so in other subscriptions as well.
+  const EVERYTHING = [
+    "*",
+    OTHER,
+    `${OTHER}/resourceGroups/group`,
+    "/subscriptions",
+    OWN,
+    OWN.toUpperCase(),
+    `${OWN}/`,
+    GROUP,
+    "everything",
+  ];
   test.each([
     ...["arm", "https://other.example", "Storage", "KEY-VAULT", "constructor", "__proto__", undefined].flatMap(
       (audience) => [...EVERYTHING, ACCOUNT, containerId("data"), VAULT].map((denied) => [audience, denied] as const),
@@ -34,8 +45,6 @@ describe("a token certainly does not reach", () => {
     ["storage", `${VAULT}/secrets/one`.toUpperCase()],
     ["key-vault", ACCOUNT],
     ["key-vault", containerId("data").toUpperCase()],
-    ["arm", OTHER],
-    ["arm", containerId("data").replace(OWN, OTHER)],
   ])("for %s: %s", (audience, denied) => expect(reaches(audience, denied)).toBe(false));
 });
 

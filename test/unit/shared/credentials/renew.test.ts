@@ -46,6 +46,7 @@ describe("renewLease", () => {
       refreshAfter: "2026-11-21T10:08:00Z",
       exposedUntil: "2026-11-21T10:10:00Z",
       rule: "grant:lend",
+      upstream: { delegationKeyAskedAt: "2026-11-21T10:00:00Z" },
     });
     expect(renewed.credential).toMatchObject({ kind: "sas", sasToken: ISSUED_SAS });
     expect(leases.rows.get(held.id)?.lease).toEqual(renewed.lease);

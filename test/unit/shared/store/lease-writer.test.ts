@@ -1,40 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { LimitError } from "../../../../shared/errors.ts";
-import { LEDGER_KEY, readLedger } from "../../../../shared/store/lease-ledger.ts";
-import { createLeaseWriter, type LeaseEntry } from "../../../../shared/store/lease-writer.ts";
-import { type Fate, fakeTable } from "../../../support/fake-table.ts";
-import { NOW } from "../../../support/fakes.ts";
-
-const PH = "ab87e2363608";
-const AT = NOW.getTime() / 1000;
-
-function entry(key: string, endsAt = AT + 3600, partitionKey = PH) {
-  return { row: { partitionKey, rowKey: `${partitionKey}-${key}`, state: "active", endsAt }, key, endsAt };
-}
-const revoked = (made: LeaseEntry): LeaseEntry => ({ ...made, row: { ...made.row, state: "revoked" }, endsAt: null });
-
-function parts(maxActive: number, options: Parameters<typeof fakeTable>[0] = {}) {
-  const fake = fakeTable(options);
-  let at = NOW.getTime();
-  const clock = { now: () => new Date(at), pass: (seconds: number) => (at += seconds * 1000) };
-  const waits: number[] = [];
-  const newWriter = () =>
-    createLeaseWriter({
-      table: fake.table,
-      maxActive,
-      now: clock.now,
-      wait: async (milliseconds) => void waits.push(milliseconds),
-      random: () => 0.5,
-    });
-  const ledger = () => readLedger(fake.rows.get(JSON.stringify([PH, LEDGER_KEY])) ?? null).entries;
-  const stored = (made: LeaseEntry) => fake.rows.get(JSON.stringify([PH, made.row.rowKey]));
-  const active = () =>
-    [...fake.rows.values()].filter(
-      ({ rowKey, state, endsAt }) => rowKey !== LEDGER_KEY && state === "active" && Number(endsAt) * 1000 > at,
-    );
-  return { ...fake, clock, waits, newWriter, ledger, stored, active };
-}
+import { LimitError, UpstreamError } from "../../../../shared/errors.ts";
+import { LEDGER_KEY } from "../../../../shared/store/lease-ledger.ts";
+import type { LeaseEntry } from "../../../../shared/store/lease-writer.ts";
+import type { Fate } from "../../../support/fake-table.ts";
+import { AT, entry, PH, leaseWriterParts as parts, revoked } from "../../../support/fakes-lease-writer.ts";
 
 describe("insert", () => {
   test("a warm one is a single write: no read, one transaction with the ledger", async () => {
@@ -100,6 +70,39 @@ describe("insert", () => {
     const { newWriter, active, waits } = parts(5, { fate: () => fates.shift() ?? "done" });
     await newWriter().insert(entry("one"));
     expect([active().length, waits]).toEqual([1, []]);
+  });
+
+  test("one that the table refuses fails alone; the others are there and counted", async () => {
+    const { newWriter, table, active, ledger } = parts(10);
+    const change = table.change;
+    table.change = async (changes) => {
+      if (!changes.some(({ row }) => row.rowKey.endsWith("-bad"))) return change(changes);
+      throw new UpstreamError("STATE_UNAVAILABLE", "x", {
+        retryable: false,
+        failure: { name: "RestError", status: 400, code: "InvalidInput" },
+      });
+    };
+    const writer = newWriter();
+    const names = ["first", "second", "bad", "third"];
+    const results = await Promise.allSettled(names.map((name) => writer.insert(entry(name))));
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"]);
+    expect(results[2]).toMatchObject({ reason: { code: "STATE_UNAVAILABLE", retryable: false } });
+    expect([active().length, [...ledger().keys()]]).toEqual([3, ["first", "second", "third"]]);
+  });
+
+  test("a refusal that says nothing of a lease is not tried one by one", async () => {
+    const { newWriter, table } = parts(10);
+    let changes = 0;
+    table.change = async () => {
+      changes += 1;
+      throw new UpstreamError("STATE_UNAVAILABLE", "x", {
+        retryable: true,
+        failure: { name: "RestError", status: 403, code: "AuthorizationFailure" },
+      });
+    };
+    const writer = newWriter();
+    await Promise.allSettled(["a", "b", "c", "d"].map((name) => writer.insert(entry(name))));
+    expect(changes).toBe(2);
   });
 
   test("others that always come first: given up after bounded tries, with growing waits", async () => {
