@@ -50,6 +50,31 @@ const registeredSchema = connectorSchema.extend({
     ),
   }),
 });
+const verifiedSchema = z.object({
+  verification: z.object({
+    resourceTypes: z.array(
+      z.object({
+        checks: z.array(
+          z.object({
+            access: z.array(
+              z.object({
+                access: z.string(),
+                ok: z.boolean().nullable(),
+                proof: z.string(),
+                remedy: z.object({ role: z.string().nullable(), az: z.string() }).nullable(),
+              }),
+            ),
+          }),
+        ),
+      }),
+    ),
+  }),
+});
+const resourcesSchema = z.object({
+  items: z.array(z.object({ resourceType: z.string(), displayName: z.string(), resourceId: z.string() })),
+  ageSeconds: z.int().nullable(),
+  pending: z.array(z.object({ place: z.string(), code: z.string() })),
+});
 const listSchema = z.object({ items: z.array(connectorSchema) });
 type Registered = z.output<typeof registeredSchema>;
 
@@ -75,6 +100,7 @@ export async function connect(stage: Stage, system: LocalSystem): Promise<void> 
   const principal = await registerPrincipal(stage, admin, system);
   await registerToken(stage, admin, system);
   await registerWithoutSecret(stage, admin, system);
+  await explainAndFind(stage, admin, principal);
   await describeAndList(stage, admin, principal);
 }
 
@@ -159,12 +185,50 @@ async function register(admin: Client, show: Show, request: object): Promise<Reg
   const made = read(await admin.call("POST", "connectors", request), 201, registeredSchema);
   show.table(
     ["RESOURCE TYPE", "RESOURCE NAMES"],
-    made.verification.resourceTypes.map(({ resourceType, resources, error }) => [
+    made.verification.resourceTypes.map(({ resourceType, state, resources, error }) => [
       resourceType,
-      [...resources, ...(error === null ? [] : [`💥 error: ${error.message}`])].join("\n"),
+      [...resources, ...(error === null ? [] : [`${state === "error" ? "💥 error:" : "⚠"} ${error.message}`])].join(
+        "\n",
+      ),
     ]),
   );
   return made;
+}
+
+async function explainAndFind(stage: Stage, admin: Client, { name }: Registered): Promise<void> {
+  await stage.step(
+    `POST /api/connectors/${name}/verify?resourceId=az://payroll: what is missing, and what mends it`,
+    async (show) => {
+      const path = `connectors/${name}/verify?resourceType=blob-container&resourceId=${encodeURIComponent("az://payroll")}`;
+      const { verification } = read(await admin.call("POST", path), 200, verifiedSchema);
+      const access = verification.resourceTypes.flatMap(({ checks }) => checks.flatMap((check) => check.access));
+      show.table(
+        ["ACCESS", "WORKS", "PROOF", "MISSING ROLE"],
+        access.map((one) => [
+          one.access,
+          one.ok === null ? "not known" : one.ok ? "yes" : "NO",
+          one.proof,
+          one.remedy?.role ?? "",
+        ]),
+      );
+      const mend = access.find(({ remedy }) => remedy !== null)?.remedy?.az ?? "";
+      expectEqual("a command that mends it", mend.startsWith("az role assignment create "), true);
+      show.fact("to mend it", mend);
+    },
+  );
+  await stage.step(`GET /api/connectors/${name}/resources`, async (show) => {
+    const found = read(await admin.call("GET", `connectors/${name}/resources`), 200, resourcesSchema);
+    expectEqual("what could not be listed", found.pending, []);
+    show.fact("listed", `${found.items.length} resources, ${found.ageSeconds} s ago`);
+    show.table(
+      ["RESOURCE TYPE", "NAME", "CANONICAL ID"],
+      found.items.map(({ resourceType, displayName, resourceId }) => [
+        resourceType,
+        displayName,
+        resourceId.replace(/^\/subscriptions\/[^/]+(\/.*\/providers)\/.*(\/[^/]+\/[^/]+\/[^/]+)$/, "…$1/…$2"),
+      ]),
+    );
+  });
 }
 
 async function describeAndList(stage: Stage, admin: Client, made: Registered): Promise<void> {
