@@ -1,11 +1,6 @@
 /** What people read over the table of a verification: sentences of the field's own tools where they have them. Pure. Used by the routes of connectors. */
 import type { Verification } from "./connector.ts";
 
-/** Over the table after registering. */
-export function registeredText(name: string): string {
-  return `Successfully registered service connector \`${name}\` with access to the following resources:`;
-}
-
 /** Over the table after verifying. A connector of which nothing works is not called correctly configured. */
 export function verifiedText(name: string, { state }: Pick<Verification, "state">): string {
   return state === "failed"

@@ -73,7 +73,7 @@ test("python: azure-keyvault-secrets is refused for the connector", async () => 
 test("python: azure-data-tables reads the connector's record, which holds no secret", async () => {
   const { secret } = applicationOf(system.seed, "zenml-connector");
   const rows = await python("table-row.py", "latchkey-service", ["Connectors", `n~${CONNECTOR}`]);
-  expect(rows).toMatchObject({ record: { PartitionKey: "c", authMethod: "service-principal", state: "healthy" } });
+  expect(rows).toMatchObject({ record: { PartitionKey: "c", authMethod: "service-principal", state: "degraded" } });
   expect(JSON.stringify(rows)).not.toContain(secret);
 });
 

@@ -61,6 +61,30 @@ describe("secrets", () => {
   });
 });
 
+describe("a network that keeps us out is told from a missing role", () => {
+  test.each(["AuthorizationFailure", "AuthorizationSourceIPMismatch"])("storage says %s", async (code) => {
+    const text = `<?xml version="1.0" encoding="utf-8"?><Error><Code>${code}</Code><Message>This request is not authorized to perform this operation.</Message></Error>`;
+    const reply = { status: 403, contentType: "application/xml", text };
+    await control.fault({ host: "demozenmlartifacts.blob.core.windows.net", reply });
+    expect(await connector.listBlobs(STORE)).toEqual({ ok: false, reason: "network", code });
+    expect(await connector.delegationKey(STORE)).toEqual({ ok: false, reason: "network", code });
+  });
+
+  test.each([
+    ["ForbiddenByFirewall", "network"],
+    ["ForbiddenByConnection", "network"],
+    ["AccessDenied", "policy"],
+    ["ForbiddenByPolicy", "policy"],
+    ["SomethingNew", "other"],
+  ])("a vault says %s", async (code, reason) => {
+    const text = JSON.stringify({ error: { code: "Forbidden", message: "no", innererror: { code } } });
+    const reply = { status: 403, contentType: "application/json", text };
+    await control.fault({ host: "examplevault.vault.azure.net", reply });
+    expect(await connector.listSecrets("examplevault")).toEqual({ ok: false, reason, code });
+    expect(await connector.listVersions(SECRET)).toEqual({ ok: false, reason, code });
+  });
+});
+
 describe("faults", () => {
   test.each([429, 500, 503])("%d is no verdict", async (status) => {
     await control.fault({ host: "demozenmlartifacts.blob.core.windows.net", status, retryAfterSeconds: 1 });

@@ -34,31 +34,44 @@ describe("register", () => {
     expect(answer.body).toEqual({
       id: expect.stringMatching(UUID),
       name,
+      type: "azure",
       authMethod: "service-principal",
       cloud: "public",
       configuration: { ...request.configuration, subscriptionId: null, resourceGroup: null, storageAccount: null },
       secrets: { clientSecret: "[HIDDEN]" },
+      secretId: expect.stringMatching(/^connector-/),
+      sessionDuration: null,
       resourceTypes: ["blob-container"],
       resourceId: null,
+      resourceName: "<multiple>",
+      workspace: "default",
       labels: { team: "vision" },
       owner: expect.stringMatching(/^app:[0-9a-f-]{36}\/[0-9a-f-]{36}$/),
       visibility: "shared",
+      shared: true,
       users: request.users,
-      state: "healthy",
+      state: "degraded",
       checkedAt: expect.stringMatching(UTC),
       expiresAt: null,
+      expiresIn: null,
       createdAt: expect.stringMatching(UTC),
       updatedAt: expect.stringMatching(UTC),
-      warnings: [],
+      // Reader lists what no data role opens.
+      warnings: [expect.stringContaining("az://payroll")],
       verification: {
         checkedAt: expect.stringMatching(UTC),
-        state: "healthy",
+        state: "degraded",
         resourceTypes: [
           {
             resourceType: "blob-container",
-            state: "ok",
+            state: "degraded",
             resources: expect.arrayContaining(["az://demo-zenmlartifactstore", "az://datasets", "az://payroll"]),
-            error: null,
+            error: { code: "ROLE_MISSING", message: expect.any(String), remedy: expect.stringContaining("az role") },
+            checks: expect.arrayContaining([
+              expect.objectContaining({ displayName: "az://demo-zenmlartifactstore", state: "ok" }),
+              expect.objectContaining({ displayName: "az://payroll", state: "failed" }),
+            ]),
+            unprobed: 0,
           },
         ],
       },
@@ -85,6 +98,7 @@ describe("register", () => {
           resourceGroup: null,
           storageAccount: null,
         }),
+        secretKind: "clientSecret",
         secretName: `connector-${answer.body.id}`,
         secretVersion: expect.stringMatching(/^[0-9a-f]{32}$/),
         resourceTypesJson: '["blob-container"]',
@@ -92,7 +106,7 @@ describe("register", () => {
         owner: expect.stringMatching(/^app:/),
         visibility: "shared",
         usersJson: JSON.stringify(request.users),
-        state: "healthy",
+        state: "degraded",
         checkedAt: expect.stringMatching(UTC),
         verificationBlob: `verification/${answer.body.id}.json`,
         createdAt: expect.stringMatching(UTC),
@@ -101,7 +115,7 @@ describe("register", () => {
     ]);
     expect(await state.secretOf(`connector-${answer.body.id}`)).toBe(request.secrets.clientSecret);
     const verification = JSON.parse(await state.blob("latchkey", `verification/${answer.body.id}.json`));
-    expect(verification).toMatchObject({ state: "healthy", resourceTypes: [{ state: "ok" }] });
+    expect(verification).toMatchObject({ state: "degraded", resourceTypes: [{ state: "degraded" }] });
   });
 
   it("leaves one audit record with who, what and why", async () => {

@@ -57,7 +57,7 @@ describe("commands", () => {
   });
 
   it("register a connector", () => {
-    expect(JSON.parse(outputs[0] ?? "")).toMatchObject({ name: "artifacts", state: "healthy" });
+    expect(JSON.parse(outputs[0] ?? "")).toMatchObject({ name: "artifacts", state: "degraded" });
   });
 
   it("say who works where, and what is reached from there", () => {

@@ -48,7 +48,7 @@ test("start: every printed command works when pasted into bash, up to a blob tha
   const { stdout, stderr } = await run("bash", ["--norc", "-euo", "pipefail", "-c", script], { env: { PATH, HOME } });
   expect(stderr).toBe("");
   const [registered = "", issued = "", blob = ""] = stdout.trim().split("\n");
-  expect(JSON.parse(registered)).toMatchObject({ name: "azure-service-principal", state: "healthy" });
+  expect(JSON.parse(registered)).toMatchObject({ name: "azure-service-principal", state: "degraded" });
   expect(JSON.parse(issued)).toMatchObject({ credential: { kind: "sas" } });
   expect(blob).toBe("hello from Latchkey");
 });

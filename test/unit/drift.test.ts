@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { PROBLEMS } from "../../functions/problem.ts";
 import { readConfig, settingsSchema } from "../../shared/config.ts";
+import { ROLES } from "../../shared/connectors/access-needs.ts";
+import { CHECK_CODES, FINDINGS } from "../../shared/connectors/check.ts";
 
 const textOf = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 
@@ -39,4 +41,11 @@ describe("docs/errors.md", () => {
     const declared = Object.entries(PROBLEMS).map(([code, { status }]) => `${code} ${status}`);
     expect(described.toSorted()).toEqual(declared.toSorted());
   });
+});
+
+describe("docs/verification.md", () => {
+  test.each([...CHECK_CODES, ...FINDINGS, ...Object.values(ROLES).map(({ name }) => name.replace(/^.* (?=\w+$)/, ""))])(
+    "says %s",
+    (word) => expect(textOf("docs/verification.md")).toContain(word),
+  );
 });
