@@ -73,17 +73,26 @@ export async function callAsConnector<T>(
 const GRACE_MS = 1_000;
 
 /** The limit holds for all: the sign-in library does not heed the signal. What comes later is dropped. */
-function withinLimit<T>(call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
-  const limit = AbortSignal.timeout(UPSTREAM_TIMEOUT_MS + GRACE_MS);
-  const ended = new Promise<never>((_resolve, reject) => {
-    limit.addEventListener("abort", () => reject(limit.reason), { once: true });
-  });
-  return Promise.race([call(AbortSignal.timeout(UPSTREAM_TIMEOUT_MS)), ended]);
+async function withinLimit<T>(call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+  const limit = new AbortController();
+  const ended = Promise.withResolvers<never>();
+  const timeout = () => new DOMException("No answer in time.", "TimeoutError");
+  // Cleared afterwards: a timer of a signal would keep all of a call that is long over.
+  const timers = [
+    setTimeout(() => limit.abort(timeout()), UPSTREAM_TIMEOUT_MS),
+    setTimeout(() => ended.reject(timeout()), UPSTREAM_TIMEOUT_MS + GRACE_MS),
+  ];
+  try {
+    return await Promise.race([call(limit.signal), ended.promise]);
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+  }
 }
 
 function upstreamError(what: string, remedy: string, failure: Failure): UpstreamError {
   const code: UpstreamCode = failure.status === null ? "UPSTREAM_TIMEOUT" : "UPSTREAM_REFUSED";
-  const retryable = failure.status === null || failure.status === 429 || failure.status >= 500;
+  // 501: what the service does not have will not come by waiting.
+  const retryable = failure.status === null || failure.status === 429 || (failure.status >= 500 && failure.status !== 501);
   const text =
     failure.status === null
       ? `Azure could not be reached, or gave no answer in time, to ${what}. Try again.`
