@@ -13,9 +13,9 @@ import { type RegisterDeps, registerConnector } from "../shared/connectors/regis
 import { type RemoveConnectorDeps, removeConnector } from "../shared/connectors/remove.ts";
 import { RESOURCE_TYPES } from "../shared/connectors/resource-type.ts";
 import { connectorPatchSchema, updateConnector } from "../shared/connectors/update.ts";
-import { findConnector } from "../shared/connectors/use.ts";
+import { findConnector, noConnector } from "../shared/connectors/use.ts";
 import { maySee } from "../shared/connectors/visible.ts";
-import { InputError, NotFoundError } from "../shared/errors.ts";
+import { InputError } from "../shared/errors.ts";
 import { nameSchema } from "../shared/names.ts";
 import { keyOfToken, listQuerySchema, listSchema, tokenOf } from "./lists.ts";
 import { nothing, type Route, route } from "./route.ts";
@@ -75,7 +75,7 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       handle: async ({ params, caller }) => {
         const { connector, etag } = await findConnector(deps.store, params.nameOrId);
         // Whether there is one that the caller may not see is nobody's business.
-        if (!maySee(connector, caller)) throw notFound();
+        if (!maySee(connector, caller)) throw noConnector();
         const verification = connector.checkedAt === null ? null : await deps.verifications.get(connector.id);
         const body = { ...viewOf(connector, deps.now()), warnings: warningsOf(connector, verification), verification };
         return { status: 200, headers: { etag }, body };
@@ -158,18 +158,8 @@ function seenEtag({ ifMatch }: { readonly ifMatch: string | null }): string {
   throw new InputError("IF_MATCH_REQUIRED", "Send If-Match with the ETag that GET gave.");
 }
 
-function notFound(): NotFoundError {
-  return new NotFoundError(
-    "NOT_FOUND",
-    "No connector that you may see has this name or id. GET /api/connectors lists them.",
-  );
-}
-
 /** What an administrator should know, beyond the states. */
-function warningsOf(
-  { authMethod }: { readonly authMethod: string },
-  verification: Verification | null,
-): string[] {
+function warningsOf({ authMethod }: { readonly authMethod: string }, verification: Verification | null): string[] {
   return [
     ...(METHOD_WARNINGS[authMethod] ?? []),
     ...(verification?.resourceTypes ?? []).flatMap(({ resourceType, error }) =>
@@ -181,5 +171,7 @@ const METHOD_WARNINGS: Readonly<Record<string, readonly string[]>> = {
   implicit: [
     "everything that the service's own identity may do is lent through this connector; a service principal or a managed identity of its own is safer for production",
   ],
-  "access-token": ["the token is temporary: the connector ends with it, and blob containers and vault secrets need another method"],
+  "access-token": [
+    "the token is temporary: the connector ends with it, and blob containers and vault secrets need another method",
+  ],
 };

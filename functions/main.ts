@@ -78,6 +78,7 @@ const connectors = {
   appendAudit: trail.append,
   openAzure: countLists(createOpenAzure(identities), budget),
   openProbes: createOpenProbes({ identities, now }),
+  app: config.appIdentity,
   ownAccounts: config.ownAccounts,
   ownVaults: [config.keyVault],
   now,

@@ -13,9 +13,9 @@ import { listConnectors } from "../shared/connectors/list.ts";
 import type { ConnectorStore } from "../shared/connectors/ports.ts";
 import { RESOURCE_TYPES } from "../shared/connectors/resource-type.ts";
 import { resourceTypesOf } from "../shared/connectors/resource-types.ts";
-import { findConnector } from "../shared/connectors/use.ts";
+import { findConnector, noConnector } from "../shared/connectors/use.ts";
 import { maySee } from "../shared/connectors/visible.ts";
-import { DeniedError, NotFoundError } from "../shared/errors.ts";
+import { DeniedError } from "../shared/errors.ts";
 import { nameSchema } from "../shared/names.ts";
 import type { Principal } from "../shared/principal.ts";
 import { connectorParamsSchema } from "./connectors.ts";
@@ -123,10 +123,7 @@ const MINUTES = INVENTORY_MAX_AGE_MS / 60_000;
 async function seenConnector({ store }: ResourceRoutesDeps, nameOrId: string, caller: Principal): Promise<Connector> {
   const { connector } = await findConnector(store, nameOrId);
   if (maySee(connector, caller)) return connector;
-  throw new NotFoundError(
-    "NOT_FOUND",
-    "No connector that you may see has this name or id. GET /api/connectors lists them.",
-  );
+  throw noConnector();
 }
 
 /** @throws DeniedError DENIED */

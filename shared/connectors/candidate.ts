@@ -1,15 +1,15 @@
 /** A connector that is about to be stored: what Azure says of it, before anything is. Used by register and update. */
 import { InputError } from "../errors.ts";
+import { type AppIdentity, refuseUnavailableMethod } from "./app-identity.ts";
 import type { AuthMethod, ConnectorConfiguration } from "./auth-methods.ts";
 import { unsupportedText } from "./auth-methods.ts";
 import { type Connector, type ConnectorRequest, configurationOf, secretOf, type Verification } from "./connector.ts";
-import { type Limits, resolveBlobContainer } from "./inventory.ts";
+import { RESOURCES } from "./find-resources.ts";
+import type { Reach } from "./found.ts";
 import type { AzureView, OpenAzure, SignIn } from "./ports.ts";
 import type { OpenProbes } from "./probe.ts";
-import { blobContainerArmId } from "./resource-name.ts";
 import type { ResourceType } from "./resource-type.ts";
 import { exactResource, resourceTypesOf } from "./resource-types.ts";
-import { resolveSubscription, subscriptionArmId } from "./subscription.ts";
 import { readVaultSecretName, refuseUnreachableSecret } from "./vault-secret.ts";
 import { verifyConnector } from "./verify.ts";
 
@@ -18,6 +18,7 @@ export type CandidateDeps = {
   readonly openAzure: OpenAzure;
   readonly openProbes: OpenProbes;
   readonly now: () => Date;
+  readonly app: AppIdentity;
   /** The service's own storage accounts, which no connector may reach. */
   readonly ownAccounts: readonly string[];
   /** The service's own key vaults, which nobody is lent from. */
@@ -56,16 +57,17 @@ export type Looked = { readonly resourceId: string | null; readonly verification
  * NotFoundError RESOURCE_NOT_FOUND, ConflictError AMBIGUOUS_RESOURCE, UpstreamError
  */
 export async function lookAtCandidate(deps: CandidateDeps, candidate: Candidate): Promise<Looked> {
-  refuseUnserved(candidate);
+  refuseUnserved(deps, candidate);
   const { cloud, authMethod, configuration, secret } = candidate;
   const signIn: SignIn = { key: null, cloud, authMethod, configuration, secret };
   const view = deps.openAzure(signIn);
   const who = await view.signIn();
-  const whole = { configuration, ownAccounts: deps.ownAccounts, resourceId: null };
+  const { ownAccounts, ownVaults } = deps;
+  const whole = { configuration, ownAccounts, ownVaults, cloud, resourceId: null };
   const { resourceId: text } = candidate;
   const resourceId = text === null ? null : await resolveResource(view, whole, text, deps, candidate);
   const types = resourceTypesOf({ ...candidate, resourceId });
-  const reach = { ...whole, resourceId, cloud, ownVaults: deps.ownVaults };
+  const reach = { ...whole, resourceId };
   const areTypesNamed = candidate.resourceTypes.length > 0 || resourceId !== null;
   const ask = { view, probes: deps.openProbes(signIn), who, authMethod, reach, types, areTypesNamed };
   return { resourceId, verification: await verifyConnector(ask, deps.now) };
@@ -76,7 +78,7 @@ export async function lookAtCandidate(deps: CandidateDeps, candidate: Candidate)
  * @throws InputError INVALID_REQUEST UNSUPPORTED_BY_METHOD, DeniedError DENIED
  */
 export function takeUnverified(deps: CandidateDeps, candidate: Candidate): Looked {
-  refuseUnserved(candidate);
+  refuseUnserved(deps, candidate);
   const { resourceId: text } = candidate;
   if (text === null) return { resourceId: null, verification: null };
   const exact = exactOf(deps, candidate, text);
@@ -90,8 +92,9 @@ export function takeUnverified(deps: CandidateDeps, candidate: Candidate): Looke
   );
 }
 
-/** Types that are named, and none of which the method serves, could never be of use. */
-function refuseUnserved({ authMethod, resourceTypes }: Candidate): void {
+/** A method that is not offered here, or types that it never serves, could never be of use. */
+function refuseUnserved({ app }: CandidateDeps, { authMethod, resourceTypes }: Candidate): void {
+  refuseUnavailableMethod(authMethod, app);
   const [first] = resourceTypes;
   if (first === undefined || resourceTypes.some((type) => unsupportedText(authMethod, type) === null)) return;
   throw new InputError("UNSUPPORTED_BY_METHOD", `${unsupportedText(authMethod, first)}. Use another method.`, {
@@ -99,21 +102,27 @@ function refuseUnserved({ authMethod, resourceTypes }: Candidate): void {
   });
 }
 
-/** The canonical id of the only resource that a connector is to reach. An alias is that of a container, unless none is served. */
+/** The canonical id of the only resource that a connector is to reach. */
 async function resolveResource(
   view: AzureView,
-  limits: Limits,
+  reach: Reach,
   text: string,
   deps: CandidateDeps,
   candidate: Candidate,
 ): Promise<string> {
   const exact = exactOf(deps, candidate, text);
   if (exact?.resourceType === "key-vault-secret") return exact.resourceId;
-  const types = candidate.resourceTypes;
-  const isSubscription =
-    exact === null ? types.length === 1 && types[0] === "azure-generic" : exact.resourceType === "azure-generic";
-  if (isSubscription) return subscriptionArmId(await resolveSubscription(view, limits, text));
-  return blobContainerArmId(await resolveBlobContainer(view, limits, text));
+  const type = exact?.resourceType ?? typeOfAlias(text, candidate);
+  return (await RESOURCES[type].resolve(view, reach, text)).resourceId;
+}
+
+/** Where several types are served a name tells its type by its form; a bare one is that of a container. */
+function typeOfAlias(text: string, { resourceTypes }: Candidate): ResourceType {
+  const [only] = resourceTypes;
+  if (only !== undefined && resourceTypes.length === 1) return only;
+  if (/^(?:az|abfs):\/\//.test(text)) return "blob-container";
+  if (text.includes(".")) return "docker-registry";
+  return text.includes("/") ? "kubernetes-cluster" : "blob-container";
 }
 
 /** @throws InputError INVALID_REQUEST when the types leave out the resource's own, DeniedError DENIED */

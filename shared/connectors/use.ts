@@ -40,10 +40,16 @@ export type UseDeps = {
 /** Finds a connector by name or id. @throws NotFoundError NOT_FOUND */
 export async function findConnector(store: Pick<ConnectorStore, "find">, nameOrId: string) {
   const found = await store.find(nameOrId);
-  if (found === null) {
-    throw new NotFoundError("NOT_FOUND", "No connector has this name or id. GET /api/connectors lists them.");
-  }
+  if (found === null) throw noConnector();
   return found;
+}
+
+/** The same words for one that is not there and for one that the caller may not see. */
+export function noConnector(): NotFoundError {
+  return new NotFoundError(
+    "NOT_FOUND",
+    "No connector that you may see has this name or id. GET /api/connectors lists them.",
+  );
 }
 
 /** Policy goes by names; an id is looked up. @throws NotFoundError NOT_FOUND for an id that is none */

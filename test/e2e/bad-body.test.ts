@@ -136,9 +136,8 @@ describe("paths", () => {
   });
 
   it.each([
-    ["DELETE", "connectors/bad-body"],
     ["PUT", "connectors/bad-body"],
-    ["PATCH", "connectors/bad-body"],
+    ["POST", "connectors/bad-body"],
     ["GET", "connectors/bad-body/credentials"],
     ["GET", "nothing"],
     ["POST", "health"],

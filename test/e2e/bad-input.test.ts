@@ -94,10 +94,10 @@ describe("register refuses", () => {
   });
 
   it.each([
-    ["another auth method", { authMethod: "access-token" }, "/authMethod"],
-    ["another cloud", { cloud: "china" }, "/cloud"],
+    ["another auth method", { authMethod: "password" }, "/authMethod"],
+    ["another cloud", { cloud: "germany" }, "/cloud"],
     ["an empty secret", { secrets: { clientSecret: "" } }, "/secrets/clientSecret"],
-    ["no secret", { secrets: {} }, "/secrets/clientSecret"],
+    ["no secret", { secrets: {} }, "/secrets"],
     ["a secret of 1,025 characters", { secrets: { clientSecret: "s".repeat(1025) } }, "/secrets/clientSecret"],
     [
       "a tenant that is no UUID",
@@ -114,7 +114,7 @@ describe("register refuses", () => {
       { configuration: { ...configuration(), resourceGroup: "a/../b" } },
       "/configuration/resourceGroup",
     ],
-    ["an unknown resource type", { resourceTypes: ["docker-registry"] }, "/resourceTypes/0"],
+    ["an unknown resource type", { resourceTypes: ["virtual-machine"] }, "/resourceTypes/0"],
     ["a resource type twice", { resourceTypes: ["blob-container", "blob-container"] }, "/resourceTypes"],
     ["a label that is no text", { labels: { a: 1 } }, "/labels/a"],
     ["a user without an id", { users: ["user:me"] }, "/users/0"],

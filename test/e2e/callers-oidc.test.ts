@@ -76,7 +76,7 @@ describe("a job of GitHub Actions", () => {
   });
 
   it.each([
-    ["GET", "connectors"],
+    ["POST", "connectors"],
     ["GET", "audit"],
     ["GET", "grants/callers-oidc-ci"],
     ["DELETE", "grants/callers-oidc-ci"],

@@ -1,5 +1,6 @@
 /** Typed fakes of the product's ports, with a journal of the calls in their order. Used by the unit tests. */
 import type { AuditEvent } from "../../shared/audit/record.ts";
+import { NO_APP_IDENTITY } from "../../shared/connectors/app-identity.ts";
 import { type Connector, type ConnectorRequest, connectorRequestSchema } from "../../shared/connectors/connector.ts";
 import type {
   AzureView,
@@ -276,6 +277,7 @@ export function registerParts(view?: (journal: string[]) => AzureView) {
     openProbes: () => OPEN_STORES,
     now,
     newId: countingIds(),
+    app: NO_APP_IDENTITY,
     ownAccounts: OWN_ACCOUNTS,
     ownVaults: [OWN_VAULT],
   };

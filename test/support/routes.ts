@@ -3,6 +3,7 @@ import { ARTIFACTS } from "./policy.ts";
 
 const ADMIN = "Latchkey.Admin";
 const AUDITOR = "Latchkey.Auditor";
+const APPROVER = "Latchkey.Approver";
 const USER = "Latchkey.User";
 
 /** One call: method, path below `/api/` with its parameters filled in, and a body where the route takes one. */
@@ -32,6 +33,13 @@ export const ROUTE_CALLS: readonly RouteCall[] = [
   { name: "break-glass-use", method: "POST", path: `connectors/${NAME}/break-glass`, roles: [ADMIN], body: {} },
   { name: "connector-verify-request", method: "POST", path: "connectors/verify", roles: [ADMIN], body: {} },
   { name: "connector-verify-stored", method: "POST", path: `connectors/${NAME}/verify`, roles: [ADMIN] },
+  { name: "connector-types-list", method: "GET", path: "connector-types", roles: [ADMIN, APPROVER, AUDITOR, USER] },
+  {
+    name: "connector-types-get",
+    method: "GET",
+    path: "connector-types/azure",
+    roles: [ADMIN, APPROVER, AUDITOR, USER],
+  },
   { name: "connectors-create", method: "POST", path: "connectors", roles: [ADMIN], body: {} },
   { name: "connectors-get", method: "GET", path: `connectors/${NAME}`, roles: [ADMIN, USER] },
   { name: "connectors-list", method: "GET", path: "connectors?limit=1", roles: [ADMIN, USER] },
@@ -44,11 +52,14 @@ export const ROUTE_CALLS: readonly RouteCall[] = [
     roles: [USER, ADMIN],
     body: REQUEST,
   },
+  { name: "identities-list", method: "GET", path: `identities?connector=${NAME}`, roles: [ADMIN] },
+  { name: "resources-of", method: "GET", path: `connectors/${NAME}/resources`, roles: [ADMIN, USER] },
+  { name: "resources-list", method: "GET", path: "resources?limit=1", roles: [ADMIN, USER] },
   { name: "leases-get", method: "GET", path: LEASE, roles: [USER, AUDITOR, ADMIN] },
   { name: "leases-list", method: "GET", path: "leases?limit=1", roles: [USER, AUDITOR, ADMIN] },
   { name: "leases-renew", method: "POST", path: `${LEASE}/renew`, roles: [USER], body: {} },
   { name: "leases-revoke", method: "DELETE", path: LEASE, roles: [USER, ADMIN] },
   { name: "secrets-read", method: "POST", path: "secrets/read", roles: [USER], body: {} },
-  { name: "status-get", method: "GET", path: "status", roles: [ADMIN, AUDITOR, "Latchkey.Approver"] },
+  { name: "status-get", method: "GET", path: "status", roles: [ADMIN, AUDITOR, APPROVER] },
   { name: "status-openapi", method: "GET", path: "openapi.json", roles: [ADMIN] },
 ];

@@ -20,7 +20,6 @@ export async function serveSharedSystems(): Promise<SharedSystems> {
   let granting = Promise.resolve();
   const start = async () => {
     const running = await startOwnSystem(WIDE_LIMITS);
-    await widenStorageLimit(running.controlUrl);
     // One after the other: what this process trusts is set while it speaks to a system.
     const granted = granting.then(() => grant(running));
     granting = granted.catch(() => {});
@@ -54,14 +53,6 @@ export async function serveSharedSystems(): Promise<SharedSystems> {
       await Promise.all(ends);
     },
   };
-}
-
-/** Files in a row ask one subscription for more lists in five minutes than the storage provider gives. */
-async function widenStorageLimit(controlUrl: string): Promise<void> {
-  const body = JSON.stringify({ storageListsPerFiveMinutes: 100_000 });
-  const headers = { "content-type": "application/json" };
-  const response = await fetch(`${controlUrl}/arm`, { method: "PATCH", headers, body });
-  if (!response.ok) throw new Error(`the control endpoint refused: ${await response.text()}`);
 }
 
 async function grant(running: System): Promise<void> {

@@ -15,7 +15,8 @@ describe("what is shown and what is enforced", () => {
   ] as const)("ends in %s s", (seconds, left, state) => {
     const stored = connector({ expiresAt: seconds === null ? null : at(seconds) });
     expect([secondsLeft(stored, NOW), stateNow(stored, NOW)]).toEqual([left, state]);
-    if (state === "expired") expect(() => refuseUnusable(stored, NOW)).toThrow(expect.objectContaining({ code: "CONNECTOR_EXPIRED" }));
+    if (state === "expired")
+      expect(() => refuseUnusable(stored, NOW)).toThrow(expect.objectContaining({ code: "CONNECTOR_EXPIRED" }));
     else expect(() => refuseUnusable(stored, NOW)).not.toThrow();
   });
 

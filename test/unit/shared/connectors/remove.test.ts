@@ -8,7 +8,10 @@ const NAME = "azure-service-principal";
 
 async function parts(hasLeases = false) {
   const made = registerParts();
-  const { etag, connector } = await registerConnector(made.deps, connectorRequest(), ADMIN, { ...CONTEXT, verify: true });
+  const { etag, connector } = await registerConnector(made.deps, connectorRequest(), ADMIN, {
+    ...CONTEXT,
+    verify: true,
+  });
   const forgotten: string[] = [];
   const deps: RemoveConnectorDeps = {
     ...made.deps,
@@ -26,7 +29,12 @@ describe("removeConnector", () => {
     const { remove, journal, store, secrets, verifications, connector, forgotten, audited } = await parts();
     await remove();
     expect(journal).toEqual(["audit connector.deleted ok", "store.removeIf", "secrets.remove", "verifications.remove"]);
-    expect([store.rows.size, secrets.values.size, verifications.ids.size, forgotten]).toEqual([0, 0, 0, [connector.id]]);
+    expect([store.rows.size, secrets.values.size, verifications.ids.size, forgotten]).toEqual([
+      0,
+      0,
+      0,
+      [connector.id],
+    ]);
     expect(audited.at(-1)).toMatchObject({ resourceId: connector.id, detail: { name: NAME, force: false } });
   });
 

@@ -2,7 +2,15 @@ import { describe, expect, test } from "vitest";
 import { registerConnector } from "../../../../shared/connectors/register.ts";
 import { type ConnectorPatch, connectorPatchSchema, updateConnector } from "../../../../shared/connectors/update.ts";
 import { InputError } from "../../../../shared/errors.ts";
-import { ADMIN, azureView, connectorRequest, NOW_TEXT, registerParts, SECRET, unavailable } from "../../../support/fakes.ts";
+import {
+  ADMIN,
+  azureView,
+  connectorRequest,
+  NOW_TEXT,
+  registerParts,
+  SECRET,
+  unavailable,
+} from "../../../support/fakes.ts";
 
 const CONTEXT = { verify: true, rule: "role:Latchkey.Admin", correlationId: "c-1" };
 const NEW_SECRET = "n3w-s3cret~that-must-not-be-seen";
@@ -59,7 +67,12 @@ describe("updateConnector", () => {
   test("what says nothing of the sign-in asks nothing of Azure", async () => {
     const { update, journal, stored, before } = await parts(new InputError("SIGN_IN_FAILED", "no"));
     const users = [`user:${ADMIN.tenantId}/${ADMIN.subject}`];
-    const patch = { labels: { team: "vision" }, visibility: "shared" as const, users, expiresAt: "2027-01-01T00:00:00Z" };
+    const patch = {
+      labels: { team: "vision" },
+      visibility: "shared" as const,
+      users,
+      expiresAt: "2027-01-01T00:00:00Z",
+    };
     const { verification } = await update(patch);
     expect(journal).toEqual(["audit connector.updated ok", "store.replace"]);
     expect(stored()).toEqual({ ...before, ...patch, updatedAt: NOW_TEXT });
@@ -70,7 +83,10 @@ describe("updateConnector", () => {
     const { update, signIns, stored, before } = await parts();
     await update({ configuration: { resourceGroup: "group" } });
     expect(await signIns[0]?.secret?.read()).toBe(SECRET);
-    expect(stored()).toMatchObject({ secret: before.secret, configuration: { ...before.configuration, resourceGroup: "group" } });
+    expect(stored()).toMatchObject({
+      secret: before.secret,
+      configuration: { ...before.configuration, resourceGroup: "group" },
+    });
   });
 
   test.each<[string, ConnectorPatch]>([
@@ -108,7 +124,9 @@ describe("updateConnector", () => {
   test("without an audit record nothing is switched", async () => {
     const { update, deps, stored, before } = await parts();
     Object.assign(deps, { appendAudit: () => Promise.reject(unavailable("AUDIT_UNAVAILABLE")) });
-    await expect(update({ secrets: { clientSecret: NEW_SECRET } })).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
+    await expect(update({ secrets: { clientSecret: NEW_SECRET } })).rejects.toMatchObject({
+      code: "AUDIT_UNAVAILABLE",
+    });
     expect(stored()).toEqual(before);
   });
 

@@ -16,7 +16,12 @@ describe("maySee", () => {
     ["somebody else who is named", { ...mine, users: [`${user.id}x`] }, user, false],
     ["a group that is named", { ...mine, users: [`group:${GROUP}`] }, user, true],
     ["another group", { ...mine, users: [`group:${GROUP.replace("7", "8")}`] }, user, false],
-    ["groups that the token leaves out", { ...mine, users: [`group:${GROUP}`] }, { ...user, groups: "overage" as const }, false],
+    [
+      "groups that the token leaves out",
+      { ...mine, users: [`group:${GROUP}`] },
+      { ...user, groups: "overage" as const },
+      false,
+    ],
     ["an auditor is no administrator", mine, { ...user, roles: ["Latchkey.Auditor" as const] }, false],
   ])("%s: %#", (_what, seen, by, expected) => {
     expect(maySee(seen, by)).toBe(expected);
