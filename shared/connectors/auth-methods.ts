@@ -54,7 +54,7 @@ export const METHOD_SCHEMAS = {
       .refine(({ clientSecret, certificate }) => (clientSecret === undefined) !== (certificate === undefined), {
         message: "either clientSecret or certificate",
       })
-      .meta({ oneOf: [{ required: ["clientSecret"] }, { required: ["certificate"] }] }),
+      .describe("either clientSecret or certificate"),
   },
   "access-token": {
     configuration: z.strictObject(limits).prefault({}),
