@@ -92,7 +92,8 @@ async function withinLimit<T>(call: (abortSignal: AbortSignal) => Promise<T>): P
 function upstreamError(what: string, remedy: string, failure: Failure): UpstreamError {
   const code: UpstreamCode = failure.status === null ? "UPSTREAM_TIMEOUT" : "UPSTREAM_REFUSED";
   // 501: what the service does not have will not come by waiting.
-  const retryable = failure.status === null || failure.status === 429 || (failure.status >= 500 && failure.status !== 501);
+  const retryable =
+    failure.status === null || failure.status === 429 || (failure.status >= 500 && failure.status !== 501);
   const text =
     failure.status === null
       ? `Azure could not be reached, or gave no answer in time, to ${what}. Try again.`
