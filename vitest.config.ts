@@ -6,6 +6,8 @@ import { defineConfig } from "vitest/config";
  * they are run on at least; each has a local system of its own, of about 700 MiB.
  */
 const E2E_WORKERS = 3;
+/** Contract files at once: they too mostly wait, for faults to pass and time limits to end. */
+const CONTRACT_WORKERS = 3;
 
 export default defineConfig({
   test: {
@@ -17,6 +19,8 @@ export default defineConfig({
           include: ["test/contract/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          maxWorkers: CONTRACT_WORKERS,
+          sequence: { groupOrder: 2 },
         },
       },
       {
