@@ -2,12 +2,20 @@
 import { ConflictError } from "../errors.ts";
 import type { Connector, ConnectorState } from "./connector.ts";
 
-type Living = Pick<Connector, "authMethod" | "state" | "expiresAt">;
+type Ending = Pick<Connector, "expiresAt" | "secret">;
+type Living = Ending & Pick<Connector, "authMethod" | "state">;
+
+/** What comes first: the end that was asked for, or that of the secret itself. UTC; null when nothing ends it. */
+export function endOf({ expiresAt, secret }: Ending): string | null {
+  const own = secret?.endsAt ?? null;
+  if (expiresAt === null || own === null) return expiresAt ?? own;
+  return Date.parse(expiresAt) < Date.parse(own) ? expiresAt : own;
+}
 
 /** Whole seconds until it expires, 0 when it has; null when nothing ends it. */
-export function secondsLeft({ expiresAt }: Pick<Connector, "expiresAt">, now: Date): number | null {
-  if (expiresAt === null) return null;
-  return Math.max(0, Math.floor((Date.parse(expiresAt) - now.getTime()) / 1000));
+export function secondsLeft(connector: Ending, now: Date): number | null {
+  const end = endOf(connector);
+  return end === null ? null : Math.max(0, Math.floor((Date.parse(end) - now.getTime()) / 1000));
 }
 
 /** What the last verification found, unless it has expired since or was disabled. */
@@ -39,8 +47,8 @@ export function refuseUnusable(connector: Living, now: Date): void {
     case "expired":
       throw new ConflictError(
         "CONNECTOR_EXPIRED",
-        connector.authMethod === "access-token"
-          ? "The access token of this connector has expired. An administrator can give a new one with PATCH /api/connectors/{name}."
+        endOf(connector) === connector.secret?.endsAt
+          ? "The token or certificate of this connector has expired. An administrator can give a new one with PATCH /api/connectors/{name}."
           : "This connector has expired. An administrator can give it a later expiresAt with PATCH /api/connectors/{name}.",
       );
     case "disabled":

@@ -13,7 +13,7 @@ import {
   type SecretKind,
 } from "./auth-methods.ts";
 import { checkSchema } from "./check.ts";
-import { durationText, secondsLeft, stateNow } from "./connector-life.ts";
+import { durationText, endOf, secondsLeft, stateNow } from "./connector-life.ts";
 import { RESOURCE_TYPES } from "./resource-type.ts";
 
 /** Form of a connector's id. */
@@ -24,8 +24,8 @@ export const HIDDEN = "[HIDDEN]";
 const principalSchema = z
   .string()
   .regex(
-    /^(group:[0-9a-f-]{36}|(user|app):[0-9a-f-]{36}\/[0-9a-f-]{36})$/,
-    "expected group:<oid>, user:<tenant>/<oid> or app:<tenant>/<oid>",
+    /^(group:[0-9a-f-]{36}|(user|app):[0-9a-f-]{36}\/[0-9a-f-]{36}|github:[0-9]{1,20}|workload:[a-z0-9][a-z0-9-]{0,62}\/[!#-[\]-~]{1,200})$/,
+    "expected group:<oid>, user:<tenant>/<oid>, app:<tenant>/<oid>, github:<repository id> or workload:<issuer>/<sub>",
   );
 
 /** What every registration says, whatever its method. */
@@ -101,8 +101,14 @@ export const CONNECTOR_STATES = ["unverified", "healthy", "degraded", "failed", 
 export type ConnectorState = (typeof CONNECTOR_STATES)[number];
 
 /** Where the secret of a connector is: in the key vault, never in a table. */
-export type StoredSecret = { readonly kind: SecretKind; readonly name: string; readonly version: string };
-/** A connector as it is stored. */
+export type StoredSecret = {
+  readonly kind: SecretKind;
+  readonly name: string;
+  readonly version: string;
+  /** When a certificate or token ends by itself; null: it does not say. */
+  readonly endsAt: string | null;
+};
+/** A connector as it is stored. `expiresAt` is what was asked for; when it really ends says endOf (connector-life.ts). */
 export type Connector = Pick<ConnectorRequest, keyof typeof connectorSchemas | "authMethod"> & {
   readonly id: string;
   readonly configuration: ConnectorConfiguration;
@@ -189,7 +195,7 @@ export function viewOf(connector: Connector, now: Date): ConnectorView {
     users: connector.users,
     state: stateNow(connector, now),
     checkedAt: connector.checkedAt,
-    expiresAt: connector.expiresAt,
+    expiresAt: endOf(connector),
     expiresIn: left === null ? null : durationText(left),
     sessionDuration: null,
     createdAt: connector.createdAt,

@@ -53,9 +53,8 @@ export async function registerConnector(
     ...kept,
     configuration: candidate.configuration,
     id,
-    secret: given === null ? null : await keepSecret(deps, id, given),
+    secret: given === null ? null : await keepSecret(deps, id, given, endsAt),
     resourceId: looked.resourceId,
-    expiresAt: earlier(request.expiresAt, endsAt),
     owner: by.id,
     state: looked.verification?.state ?? "unverified",
     checkedAt: looked.verification?.checkedAt ?? null,
@@ -72,7 +71,18 @@ export async function registerConnector(
     leaseId: null,
     rule: options.rule,
     correlationId: options.correlationId,
-    detail: { name: connector.name, authMethod: connector.authMethod, clientId: connector.configuration.clientId },
+    detail: {
+      name: connector.name,
+      authMethod: connector.authMethod,
+      cloud: connector.cloud,
+      ...connector.configuration,
+      onlyResource: connector.resourceId,
+      resourceTypes: connector.resourceTypes,
+      visibility: connector.visibility,
+      users: connector.users,
+      expiresAt: connector.expiresAt,
+      isVerified: options.verify,
+    },
     credentialMac: null,
   };
   const tried: AuditEvent[] = [];
@@ -97,20 +107,16 @@ export function refusePast(expiresAt: string | null, now: Date): void {
   });
 }
 
-/** What ends first: what was asked for, or the sign-in itself. */
-export function earlier(expiresAt: string | null, endsAt: Date | null): string | null {
-  if (endsAt === null) return expiresAt;
-  return expiresAt !== null && Date.parse(expiresAt) < endsAt.getTime() ? expiresAt : utc(endsAt);
-}
-
 /** Keeps a secret as a new version under the connector's own name. @throws UpstreamError VAULT_UNAVAILABLE */
 export async function keepSecret(
   deps: Pick<RegisterDeps, "secrets">,
   id: string,
   { kind, value }: NonNullable<ReturnType<typeof secretOf>>,
+  endsAt: Date | null,
 ): Promise<StoredSecret> {
   const name = `connector-${id}`;
-  return { kind, name, version: await deps.secrets.put(name, value) };
+  const version = await deps.secrets.put(name, value);
+  return { kind, name, version, endsAt: endsAt === null ? null : utc(endsAt) };
 }
 
 /**

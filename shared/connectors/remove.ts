@@ -2,6 +2,7 @@
 import type { AuditEvent } from "../audit/ports.ts";
 import { ConflictError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
+import type { Connector } from "./connector.ts";
 import type { RegisterDeps } from "./register.ts";
 import { findConnector } from "./use.ts";
 
@@ -14,8 +15,8 @@ export type RemoveConnectorDeps = Pick<RegisterDeps, "store" | "secrets" | "veri
 };
 
 /**
- * The record goes first: from then on nobody can use it. What a process that dies leaves is a secret without a record, in
- * the vault, where it is safe.
+ * Disabled first, then its secret and all that is known of it go, then its record: what fails or dies in between leaves a
+ * disabled connector that can be deleted again.
  * @param etag what the caller saw
  * @param options.force although leases are active: what they gave out lives on until it ends
  * @throws NotFoundError NOT_FOUND, ConflictError ETAG_MISMATCH CONNECTOR_IN_USE, UpstreamError
@@ -49,15 +50,22 @@ export async function removeConnector(
     credentialMac: null,
   };
   await deps.appendAudit(event);
-  if (!(await deps.store.removeIf(connector, etag))) {
+  try {
+    await removeAll(deps, connector, etag);
+  } catch (error) {
     await deps.appendAudit({ ...event, outcome: "withdrawn" });
-    throw changed();
+    throw error;
   }
-  await Promise.all([
-    connector.secret === null ? null : deps.secrets.remove(connector.secret.name),
-    deps.verifications.remove(connector.id),
-    deps.removeInventory(connector.id),
-  ]);
+}
+
+async function removeAll(deps: RemoveConnectorDeps, connector: Connector, etag: string): Promise<void> {
+  // Nobody uses it from here on; and while its secret cannot be deleted, it is there to be deleted again.
+  const disabled = await deps.store.replace({ ...connector, state: "disabled" }, etag);
+  if (disabled === null) throw changed();
+  if (connector.secret !== null) await deps.secrets.remove(connector.secret.name);
+  await deps.verifications.remove(connector.id);
+  await deps.removeInventory(connector.id);
+  if (!(await deps.store.removeIf(connector, disabled))) throw changed();
 }
 
 function changed(): ConflictError {

@@ -17,7 +17,7 @@ import {
   connectorSchemas,
   secretOf,
 } from "./connector.ts";
-import { earlier, keepSecret, type RegisterDeps, type Registered, refusePast } from "./register.ts";
+import { keepSecret, type RegisterDeps, type Registered, refusePast } from "./register.ts";
 import { checkSecret } from "./secret-check.ts";
 import { findConnector, signInOf } from "./use.ts";
 
@@ -91,22 +91,25 @@ export async function updateConnector(
     labels: request.labels,
     visibility: request.visibility,
     users: request.users,
-    expiresAt: endAfter(old, patch, checked?.endsAt ?? null),
-    secret: given === null ? old.secret : await keepSecret(deps, old.id, given),
+    expiresAt: request.expiresAt,
+    secret: given === null ? old.secret : await keepSecret(deps, old.id, given, checked?.endsAt ?? null),
     state: isDisabled ? "disabled" : state,
     checkedAt: looked?.verification?.checkedAt ?? (looked === null ? old.checkedAt : null),
     updatedAt: utc(now),
   };
-  const event = eventOf(old, patch, by, options);
+  const verification = looked?.verification ?? null;
+  const before = verification === null ? null : await deps.verifications.get(old.id);
+  // Before the switch: what is shown of a connector must not be older than what it is.
+  if (verification !== null) await deps.verifications.put(old.id, verification);
+  const event = eventOf(old, next, patch, by, options);
   await deps.appendAudit(event);
   const written = await deps.store.replace(next, etag);
   if (written === null) {
     // The new version of the secret stays unused in the vault, where it is safe.
+    if (before !== null) await deps.verifications.put(old.id, before);
     await deps.appendAudit({ ...event, outcome: "withdrawn" });
     throw changed();
   }
-  const verification = looked?.verification ?? null;
-  if (verification !== null) await deps.verifications.put(old.id, verification);
   return { connector: next, etag: written, verification };
 }
 
@@ -148,20 +151,12 @@ function configurationAfter(
   return tenantId === null ? configuration : { ...configuration, tenantId };
 }
 
-/** A new access token brings its own end; without one the old end holds, unless another is asked for. */
-function endAfter(old: Connector, patch: ConnectorPatch, endsAt: Date | null): string | null {
-  if (endsAt !== null) return earlier(patch.expiresAt ?? null, endsAt);
-  if (patch.expiresAt === undefined) return old.expiresAt;
-  // The token of before still serves: nothing can make it live longer.
-  const bound = old.authMethod === "access-token" && old.expiresAt !== null ? new Date(old.expiresAt) : null;
-  return earlier(patch.expiresAt, bound);
-}
-
 function eventOf(
   old: Connector,
+  next: Connector,
   patch: ConnectorPatch,
   by: Principal,
-  context: { rule: string; correlationId: string },
+  context: { verify: boolean; rule: string; correlationId: string },
 ): AuditEvent {
   return {
     event: "connector.updated",
@@ -173,10 +168,36 @@ function eventOf(
     leaseId: null,
     rule: context.rule,
     correlationId: context.correlationId,
-    // Which members, not what they say: a secret may be among them.
-    detail: { name: old.name, changed: Object.keys(patch).sort() },
+    // Of a secret only which version serves from now on.
+    detail: { name: old.name, changed: Object.keys(patch).sort(), isVerified: context.verify, ...changesOf(old, next) },
     credentialMac: null,
   };
+}
+
+/** Longest text of a value on the trail, in characters: all of them together must fit one column. */
+const MAX_VALUE = 1_000;
+
+/** Every member that is another now, as it was and as it is. */
+function changesOf(old: Connector, next: Connector): Record<string, readonly string[]> {
+  const flat = ({ configuration, secret, ...connector }: Connector) => ({
+    ...configuration,
+    onlyResource: connector.resourceId,
+    resourceTypes: connector.resourceTypes,
+    labels: connector.labels,
+    visibility: connector.visibility,
+    users: connector.users,
+    expiresAt: connector.expiresAt,
+    state: connector.state,
+    secretKind: secret?.kind ?? null,
+    secretVersion: secret?.version ?? null,
+  });
+  const [before, after] = [flat(old), flat(next)].map((members) =>
+    Object.entries(members).map(([name, value]) => [name, JSON.stringify(value).slice(0, MAX_VALUE)] as const),
+  );
+  const known = new Map(before);
+  return Object.fromEntries(
+    (after ?? []).flatMap(([name, text]) => (known.get(name) === text ? [] : [[name, [known.get(name) ?? "", text]]])),
+  );
 }
 
 function changed(): ConflictError {

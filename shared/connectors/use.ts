@@ -1,7 +1,7 @@
 /** Opens a stored connector for one named resource. Joined to credentials by functions/main.ts. */
 import { DeniedError, NotFoundError } from "../errors.ts";
 import type { Connector } from "./connector.ts";
-import { refuseUnusable } from "./connector-life.ts";
+import { endOf, refuseUnusable } from "./connector-life.ts";
 import { type Limits, listStorageAccounts, resolveBlobContainer } from "./inventory.ts";
 import type {
   ConnectorStore,
@@ -122,7 +122,8 @@ async function openConnector(deps: UseDeps, nameOrId: string, type: ResourceType
       `The connector, with its limits, does not serve the type ${type}. Use one that does; GET /api/connectors shows the types and limits of each.`,
     );
   }
-  const { id, name, expiresAt, configuration, resourceId } = connector;
+  const { id, name, configuration, resourceId } = connector;
+  const expiresAt = endOf(connector);
   return {
     connector: { id, name, expiresAt },
     limits: { configuration, resourceId, ownAccounts: deps.ownAccounts },
@@ -140,7 +141,8 @@ export async function openStorageAccount(deps: UseDeps, nameOrId: string, text: 
   const asked = parseStorageAccountName(text);
   const { connector } = await findConnector(deps.store, nameOrId);
   const signIn = signInOf(deps.secrets, connector);
-  const { id, name, expiresAt, configuration, resourceId: only } = connector;
+  const { id, name, configuration, resourceId: only } = connector;
+  const expiresAt = endOf(connector);
   const limits = { configuration, ownAccounts: deps.ownAccounts };
   const accounts = await listStorageAccounts(deps.openAzure(signIn), limits);
   const found = accounts.find((account) => {
@@ -161,12 +163,13 @@ export async function openStorageAccount(deps: UseDeps, nameOrId: string, text: 
 
 /** How to sign in as a stored connector. */
 export function signInOf(secrets: SecretStore, connector: Connector): SignIn {
-  const { secret: stored } = connector;
+  const { id, cloud, authMethod, configuration, secret: stored } = connector;
   return {
-    key: JSON.stringify([connector.id, connector.secret?.version ?? null]),
-    cloud: connector.cloud,
-    authMethod: connector.authMethod,
-    configuration: connector.configuration,
+    // Whatever changes who signs in, and where, is another sign-in: nothing of the one before may serve.
+    key: JSON.stringify([id, cloud, authMethod, configuration, stored?.version ?? null]),
+    cloud,
+    authMethod,
+    configuration,
     secret: stored === null ? null : { kind: stored.kind, read: () => secrets.get(stored.name, stored.version) },
   };
 }

@@ -30,6 +30,7 @@ const rowSchema = z.object({
   secretKind: z.enum(SECRET_KINDS).nullish(),
   secretName: z.string().nullish(),
   secretVersion: z.string().nullish(),
+  secretEndsAt: z.string().nullish(),
   resourceTypesJson: jsonText(resourceTypes),
   resourceId: z.string().nullish(),
   labelsJson: jsonText(labels),
@@ -109,6 +110,7 @@ function toRow(connector: Connector): Row {
     secretKind: connector.secret?.kind,
     secretName: connector.secret?.name,
     secretVersion: connector.secret?.version,
+    secretEndsAt: connector.secret?.endsAt ?? undefined,
     resourceTypesJson: JSON.stringify(connector.resourceTypes),
     resourceId: connector.resourceId ?? undefined,
     labelsJson: JSON.stringify(connector.labels),
@@ -148,8 +150,10 @@ function fromRow(stored: StoredRow): Connector {
 }
 
 /** @throws Error for a row that says half of it */
-function secretOf({ secretKind, secretName, secretVersion }: z.output<typeof rowSchema>): Connector["secret"] {
-  if (secretKind && secretName && secretVersion) return { kind: secretKind, name: secretName, version: secretVersion };
+function secretOf({ secretKind, secretName, secretVersion, ...row }: z.output<typeof rowSchema>): Connector["secret"] {
+  if (secretKind && secretName && secretVersion) {
+    return { kind: secretKind, name: secretName, version: secretVersion, endsAt: row.secretEndsAt ?? null };
+  }
   if (secretKind || secretName || secretVersion) throw new Error("The row says only a part of where the secret is.");
   return null;
 }

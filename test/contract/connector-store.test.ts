@@ -26,7 +26,12 @@ afterEach(() => control.clear());
 
 function fresh(name: string, changes: Partial<Connector> = {}): Connector {
   const id = randomUUID();
-  return connector({ name, id, secret: { kind: "clientSecret", name: `connector-${id}`, version: "v1" }, ...changes });
+  return connector({
+    name,
+    id,
+    secret: { kind: "clientSecret", name: `connector-${id}`, version: "v1", endsAt: null },
+    ...changes,
+  });
 }
 async function namesOf(limit: number): Promise<string[][]> {
   const pages: string[][] = [];

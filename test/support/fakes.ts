@@ -95,7 +95,12 @@ export function connector(changes: Partial<Connector> = {}): Connector {
   return {
     ...kept,
     id: "11111111-2222-4333-8444-555555555555",
-    secret: { kind: "clientSecret", name: "connector-11111111-2222-4333-8444-555555555555", version: "v1" },
+    secret: {
+      kind: "clientSecret",
+      name: "connector-11111111-2222-4333-8444-555555555555",
+      version: "v1",
+      endsAt: null,
+    },
     owner: `app:${TENANT}/${ADMIN.subject}`,
     state: "healthy",
     checkedAt: NOW_TEXT,

@@ -37,6 +37,16 @@ describe("what is shown and what is enforced", () => {
     );
   });
 
+  test("the end of a certificate or token counts as well as the one that was asked for, and the earlier holds", () => {
+    const ending = (own: string | null, asked: string | null) =>
+      connector({ expiresAt: asked, secret: { kind: "certificate", name: "s", version: "v1", endsAt: own } });
+    expect(secondsLeft(ending(at(100), null), NOW)).toBe(100);
+    expect(secondsLeft(ending(at(100), at(50)), NOW)).toBe(50);
+    expect(secondsLeft(ending(at(100), at(500)), NOW)).toBe(100);
+    expect(secondsLeft(ending(null, at(50)), NOW)).toBe(50);
+    expect(stateNow(ending(at(-1), at(500)), NOW)).toBe("expired");
+  });
+
   test("disabled comes before expired", () => {
     const stored = connector({ state: "disabled", expiresAt: at(-1) });
     expect(() => refuseUnusable(stored, NOW)).toThrow(expect.objectContaining({ code: "CONNECTOR_DISABLED" }));

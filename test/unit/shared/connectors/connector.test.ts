@@ -111,7 +111,7 @@ describe("connectorRequestSchema", () => {
 
 test("viewOf: shows where the secret lies, not which version serves, and never the secret", () => {
   const stored = connector({
-    secret: { kind: "clientSecret", name: "name-of-the-secret", version: "version-of-the-secret" },
+    secret: { kind: "clientSecret", name: "name-of-the-secret", version: "version-of-the-secret", endsAt: null },
   });
   const view = viewOf(stored, NOW);
   expect(connectorViewSchema.strict().parse(view)).toEqual(view);

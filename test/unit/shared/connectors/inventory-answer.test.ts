@@ -98,7 +98,7 @@ describe("how old it is", () => {
     expect((await ask([one])).items).toHaveLength(2);
     const narrowed = { ...one, configuration: { ...one.configuration, subscriptionId: OTHER } };
     expect((await ask([narrowed])).items).toHaveLength(1);
-    const changed = { ...one, secret: { kind: "clientSecret", name: "s", version: "v9" } } as const;
+    const changed = { ...one, secret: { kind: "clientSecret", name: "s", version: "v9", endsAt: null } } as const;
     const { calls, ...fresh } = world([]);
     expect((await fresh.ask([fresh.stored(changed)])).items).toEqual([]);
     expect(calls).toEqual(["subscriptions"]);

@@ -59,7 +59,7 @@ describe("createKnown", () => {
   test("the container is asked for again after 5 minutes, and with another version of the secret", async () => {
     const { journal, open, pass, put } = parts();
     await open();
-    put({ secret: { kind: "clientSecret", name: "s", version: "v2" } });
+    put({ secret: { kind: "clientSecret", name: "s", version: "v2", endsAt: null } });
     pass(10);
     journal.length = 0;
     await open();

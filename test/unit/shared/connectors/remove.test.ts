@@ -25,10 +25,16 @@ async function parts(hasLeases = false) {
 }
 
 describe("removeConnector", () => {
-  test("on record first, then the connector, then its secret and all that is known of it", async () => {
+  test("on record first, then nobody can use it, then its secret and all that is known of it go, and it last", async () => {
     const { remove, journal, store, secrets, verifications, connector, forgotten, audited } = await parts();
     await remove();
-    expect(journal).toEqual(["audit connector.deleted ok", "store.removeIf", "secrets.remove", "verifications.remove"]);
+    expect(journal).toEqual([
+      "audit connector.deleted ok",
+      "store.replace",
+      "secrets.remove",
+      "verifications.remove",
+      "store.removeIf",
+    ]);
     expect([store.rows.size, secrets.values.size, verifications.ids.size, forgotten]).toEqual([
       0,
       0,
@@ -57,6 +63,16 @@ describe("removeConnector", () => {
     await expect(remove(false, undefined, { hasActiveLeases })).rejects.toMatchObject({ code: "ETAG_MISMATCH" });
     expect([store.rows.size, secrets.values.size]).toEqual([1, 1]);
     expect(audited.slice(-2).map(({ outcome }) => outcome)).toEqual(["ok", "withdrawn"]);
+  });
+
+  test("while its secret cannot be deleted it stays, disabled, to be deleted again", async () => {
+    const { remove, store, secrets, deps, audited } = await parts();
+    const broken = { ...deps.secrets, remove: () => Promise.reject(unavailable("VAULT_UNAVAILABLE")) };
+    await expect(remove(false, undefined, { secrets: broken })).rejects.toMatchObject({ code: "VAULT_UNAVAILABLE" });
+    expect([...store.rows.values()].map(({ state }) => state)).toEqual(["disabled"]);
+    expect([secrets.values.size, audited.slice(-2).map(({ outcome }) => outcome)]).toEqual([1, ["ok", "withdrawn"]]);
+    await remove(false, 'W/"2"');
+    expect([store.rows.size, secrets.values.size]).toEqual([0, 0]);
   });
 
   test("without an audit record nothing is deleted", async () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { endOf } from "../../../../shared/connectors/connector-life.ts";
 import { registerConnector } from "../../../../shared/connectors/register.ts";
 import { type ConnectorPatch, connectorPatchSchema, updateConnector } from "../../../../shared/connectors/update.ts";
+import { signInOf } from "../../../../shared/connectors/use.ts";
 import { InputError } from "../../../../shared/errors.ts";
 import {
   ADMIN,
@@ -9,6 +11,7 @@ import {
   NOW_TEXT,
   registerParts,
   SECRET,
+  TENANT,
   unavailable,
 } from "../../../support/fakes.ts";
 
@@ -41,16 +44,21 @@ describe("updateConnector", () => {
       "sign-in",
       ...journal.slice(1, -4),
       "secrets.put",
+      "verifications.put",
       "audit connector.updated ok",
       "store.replace",
-      "verifications.put",
     ]);
     expect(await signIns[0]?.secret?.read()).toBe(NEW_SECRET);
     expect(signIns[0]?.key).toBeNull();
-    expect(connector.secret).toEqual({ kind: "clientSecret", name: before.secret?.name, version: "v2" });
+    expect(connector.secret).toEqual({ kind: "clientSecret", name: before.secret?.name, version: "v2", endsAt: null });
     expect(await secrets.get(before.secret?.name ?? "", "v1")).toBe(SECRET);
     expect([stored(), verification?.state]).toEqual([connector, "healthy"]);
-    expect(audited).toMatchObject([{ resourceId: before.id, detail: { name: NAME, changed: ["secrets"] } }]);
+    expect(audited).toMatchObject([
+      {
+        resourceId: before.id,
+        detail: { name: NAME, changed: ["secrets"], isVerified: true, secretVersion: ['"v1"', '"v2"'] },
+      },
+    ]);
     expect(JSON.stringify([audited, stored(), verification])).not.toContain(NEW_SECRET);
   });
 
@@ -138,6 +146,38 @@ describe("updateConnector", () => {
     expect(stored()?.state).toBe("disabled");
     await update({ enabled: true }, again.etag);
     expect(stored()?.state).toBe("healthy");
+  });
+
+  test("the trail says what each member was and is, so that another identity under the same name shows", async () => {
+    const { update, audited } = await parts();
+    const tenantId = "b27e5d10-64c3-4f0e-9a71-3c8d5e6f7a90";
+    await update({ configuration: { tenantId }, users: [`group:${tenantId}`] });
+    expect(audited[0]?.detail).toMatchObject({
+      tenantId: [JSON.stringify(TENANT), JSON.stringify(tenantId)],
+      users: ["[]", `["group:${tenantId}"]`],
+    });
+    expect(Object.keys(audited[0]?.detail ?? {})).not.toContain("clientId");
+  });
+
+  test("what signs in differently is another sign-in: nothing of the one before serves", async () => {
+    const { update, before, deps } = await parts();
+    const { connector } = await update({ configuration: { clientId: "b27e5d10-64c3-4f0e-9a71-3c8d5e6f7a90" } });
+    expect(connector.secret).toEqual(before.secret);
+    expect(signInOf(deps.secrets, connector).key).not.toBe(signInOf(deps.secrets, before).key);
+  });
+
+  test("an end that was asked for holds when the secret is replaced, and nothing outlives a certificate", async () => {
+    const { update, stored, store } = await parts();
+    await update({ expiresAt: "2026-12-01T00:00:00Z" });
+    const asked = stored();
+    if (asked?.secret == null) throw new Error("no secret");
+    store.rows.set(NAME, { ...asked, secret: { ...asked.secret, endsAt: "2028-01-01T00:00:00Z" } });
+    const { connector } = await update({ secrets: { clientSecret: NEW_SECRET } }, 'W/"2"');
+    expect([connector.expiresAt, connector.secret?.endsAt]).toEqual(["2026-12-01T00:00:00Z", null]);
+    const certified = { ...connector, secret: { ...asked.secret, endsAt: "2026-11-25T00:00:00Z" } };
+    store.rows.set(NAME, certified);
+    const free = await update({ expiresAt: null }, 'W/"3"');
+    expect(endOf(free.connector)).toBe("2026-11-25T00:00:00Z");
   });
 
   test("unverified on demand, then it says so", async () => {

@@ -33,7 +33,7 @@ describe("openContainer", () => {
   });
 
   test("another version of the secret is another sign-in", async () => {
-    const [one, two] = [parts(), parts({ secret: { kind: "clientSecret", name: "s", version: "v2" } })];
+    const [one, two] = [parts(), parts({ secret: { kind: "clientSecret", name: "s", version: "v2", endsAt: null } })];
     const first = await openContainer(one.deps, one.stored.name, "data");
     const second = await openContainer(two.deps, two.stored.name, "data");
     expect(first.signIn.key).not.toBe(second.signIn.key);

@@ -160,7 +160,7 @@ describe("verifyStored", () => {
   });
 
   test.each<[string, Partial<Connector>]>([
-    ["another secret", { secret: { kind: "clientSecret", name: "connector", version: "v2" } }],
+    ["another secret", { secret: { kind: "clientSecret", name: "connector", version: "v2", endsAt: null } }],
     ["other limits", { resourceTypes: ["azure-generic"] }],
   ])("of a connector with %s meanwhile it says nothing", async (_what, change) => {
     const { verify, row, store, stored, audited, verifications } = await parts();
