@@ -1,7 +1,9 @@
 /** HTTP routes of connectors: register, list, describe, change, delete. */
 import { z } from "zod";
 import { readSeen } from "../shared/access/manage.ts";
+import { type AppIdentity, isAppItself } from "../shared/connectors/app-identity.ts";
 import {
+  type Connector,
   connectorRequestSchema,
   connectorViewSchema,
   type Verification,
@@ -58,7 +60,11 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
           status: 201,
           headers: { etag, location: `/api/connectors/${connector.name}` },
           facts: { connector: connector.name },
-          body: { ...viewOf(connector, deps.now()), warnings: warningsOf(connector, verification), verification },
+          body: {
+            ...viewOf(connector, deps.now()),
+            warnings: warningsOf(deps.app, connector, verification),
+            verification,
+          },
         };
       },
     }),
@@ -77,7 +83,11 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
         // Whether there is one that the caller may not see is nobody's business.
         if (!maySee(connector, caller)) throw noConnector();
         const verification = connector.checkedAt === null ? null : await deps.verifications.get(connector.id);
-        const body = { ...viewOf(connector, deps.now()), warnings: warningsOf(connector, verification), verification };
+        const body = {
+          ...viewOf(connector, deps.now()),
+          warnings: warningsOf(deps.app, connector, verification),
+          verification,
+        };
         return { status: 200, headers: { etag }, body };
       },
     }),
@@ -128,7 +138,11 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
           status: 200,
           headers: { etag },
           facts: { connector: connector.name },
-          body: { ...viewOf(connector, deps.now()), warnings: warningsOf(connector, verification), verification },
+          body: {
+            ...viewOf(connector, deps.now()),
+            warnings: warningsOf(deps.app, connector, verification),
+            verification,
+          },
         };
       },
     }),
@@ -159,19 +173,16 @@ function seenEtag({ ifMatch }: { readonly ifMatch: string | null }): string {
 }
 
 /** What an administrator should know, beyond the states. */
-function warningsOf({ authMethod }: { readonly authMethod: string }, verification: Verification | null): string[] {
+function warningsOf(app: AppIdentity, connector: Connector, verification: Verification | null): string[] {
   return [
-    ...(METHOD_WARNINGS[authMethod] ?? []),
+    ...(isAppItself(connector, app) ? [APP_ITSELF] : []),
+    ...(connector.authMethod === "access-token" ? [TEMPORARY] : []),
     ...(verification?.resourceTypes ?? []).flatMap(({ resourceType, error }) =>
       error === null ? [] : [`${resourceType}: ${error.message}`],
     ),
   ];
 }
-const METHOD_WARNINGS: Readonly<Record<string, readonly string[]>> = {
-  implicit: [
-    "everything that the service's own identity may do is lent through this connector; a service principal or a managed identity of its own is safer for production",
-  ],
-  "access-token": [
-    "the token is temporary: the connector ends with it, and blob containers and vault secrets need another method",
-  ],
-};
+const APP_ITSELF =
+  "everything that the service's own identity may do is lent through this connector; a service principal or a managed identity of its own is safer for production";
+const TEMPORARY =
+  "the token is temporary: the connector ends with it, and blob containers and vault secrets need another method";

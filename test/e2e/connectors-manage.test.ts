@@ -90,6 +90,29 @@ describe("PATCH /connectors/{c}", () => {
   });
 });
 
+describe("another identity under the same name", () => {
+  it("is used from the moment of the change: what the one before could see is gone", async () => {
+    const name = "manage-identity";
+    const clientOf = (application: string) =>
+      system.seed.applications.find(({ name: own }) => own === application)?.clientId;
+    const configuration = { tenantId: system.seed.tenant.id, clientId: clientOf("zenml-federated") };
+    const body = { name, authMethod: "workload-identity", configuration, resourceTypes: ["azure-generic"] };
+    expect((await api.call("POST", "connectors", { body })).status).toBe(201);
+    const seen = async () => {
+      const { body: page } = await api.call<{ items: { displayName: string }[] }>(
+        "GET",
+        `connectors/${name}/resources?refresh=true`,
+      );
+      return page.items.map(({ displayName }) => displayName);
+    };
+    expect(await seen()).toEqual(["ZenML Subscription"]);
+    const [partner] = system.seed.otherTenants;
+    const other = { tenantId: partner?.id, clientId: clientOf("zenml-multitenant") };
+    expect((await patch(name, { configuration: other })).status).toBe(200);
+    expect(await seen()).toEqual(["ZenML Partner Subscription"]);
+  });
+});
+
 describe("DELETE /connectors/{c}", () => {
   it("deletes the connector with its secret, and frees its name", async () => {
     const { body } = await api.register("manage-delete");
