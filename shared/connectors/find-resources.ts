@@ -96,7 +96,7 @@ export const RESOURCES: Readonly<Record<ResourceType, ByType>> = {
       const { containers, unread } = await listBlobContainers(view, reach);
       return {
         found: containers.map(foundContainer),
-        unread: unread.map(({ account, error }) => ({ where: account, error })),
+        unread,
       };
     },
     resolve: async (view, reach, text) => foundContainer(await resolveBlobContainer(view, reach, text)),

@@ -2,6 +2,7 @@
 import pMap from "p-map";
 import { ConflictError, DeniedError, LatchkeyError, NotFoundError, UpstreamError } from "../errors.ts";
 import type { ConnectorConfiguration } from "./auth-methods.ts";
+import type { Unread } from "./found.ts";
 import type { AzureView, StorageAccount, StorageAccountDetails } from "./ports.ts";
 import { type BlobContainerId, blobContainerArmId, parseBlobContainerName, sameText } from "./resource-name.ts";
 
@@ -17,24 +18,25 @@ export type Limits = {
   readonly ownAccounts: readonly string[];
 };
 
-/** Containers that were found, and accounts whose containers could not be listed. */
+/** Containers that were found, and accounts whose containers, and subscriptions whose accounts, could not be listed. */
 export type ContainerInventory = {
   readonly containers: readonly BlobContainerId[];
-  readonly unread: readonly { readonly account: string; readonly error: LatchkeyError }[];
+  readonly unread: readonly Unread[];
 };
 
 /**
- * Lists the containers within the limits: all, or those of one name. One account that cannot be read does not hide the others.
- * @throws what AzureView throws when subscriptions or accounts cannot be listed
+ * Lists the containers within the limits: all, or those of one name. One account or subscription that cannot be read
+ * does not hide the others.
+ * @throws what AzureView throws when the subscriptions, or the accounts of every one, cannot be listed
  */
 export async function listBlobContainers(
   view: AzureView,
   limits: Limits,
   name: string | null = null,
 ): Promise<ContainerInventory> {
-  const accounts = await listStorageAccounts(view, limits);
+  const { accounts, unread: unlisted } = await readStorageAccounts(view, limits);
   const containers: BlobContainerId[] = [];
-  const unread: { account: string; error: LatchkeyError }[] = [];
+  const unread: Unread[] = [...unlisted];
   const readAccount = async (account: StorageAccount) => {
     try {
       for (const container of await view.containers(account)) {
@@ -43,7 +45,7 @@ export async function listBlobContainers(
       }
     } catch (error) {
       if (!(error instanceof LatchkeyError) || error.code === "SIGN_IN_FAILED") throw error;
-      unread.push({ account: account.account, error });
+      unread.push({ where: account.account, error });
     }
   };
   await pMap(accounts, readAccount, { concurrency: LIST_CONCURRENCY });
@@ -51,17 +53,43 @@ export async function listBlobContainers(
   return { containers, unread };
 }
 
-/** Order of precedence: a named storage account, else a resource group, else everything that is visible. */
-export async function listStorageAccounts(
+/**
+ * Storage accounts within the limits. One subscription that cannot be read does not hide the others.
+ * Order of precedence: a named storage account, else a resource group, else everything that is visible.
+ * @throws what AzureView throws when the subscriptions, or the accounts of every one, cannot be listed
+ */
+export async function readStorageAccounts(
   view: AzureView,
   { configuration, ownAccounts }: Omit<Limits, "resourceId">,
-): Promise<StorageAccountDetails[]> {
+): Promise<{ readonly accounts: readonly StorageAccountDetails[]; readonly unread: readonly Unread[] }> {
   const subscriptions =
     configuration.subscriptionId === null
       ? (await view.subscriptions()).map(({ subscriptionId }) => subscriptionId)
       : [configuration.subscriptionId];
-  const list = (subscription: string) => listAccountsOf(view, { configuration, ownAccounts }, subscription);
-  return (await pMap(subscriptions, list, { concurrency: LIST_CONCURRENCY })).flat();
+  const unread: Unread[] = [];
+  const list = async (subscription: string): Promise<readonly StorageAccountDetails[]> => {
+    try {
+      return await listAccountsOf(view, { configuration, ownAccounts }, subscription);
+    } catch (error) {
+      if (!(error instanceof LatchkeyError) || error.code === "SIGN_IN_FAILED") throw error;
+      unread.push({ where: `subscription ${subscription}`, error });
+      return [];
+    }
+  };
+  const accounts = (await pMap(subscriptions, list, { concurrency: LIST_CONCURRENCY })).flat();
+  const [first] = unread;
+  if (first !== undefined && unread.length === subscriptions.length) throw first.error;
+  return { accounts, unread };
+}
+
+/** As readStorageAccounts, for who needs them all. @throws the first error of a subscription as well */
+export async function listStorageAccounts(
+  view: AzureView,
+  limits: Omit<Limits, "resourceId">,
+): Promise<readonly StorageAccountDetails[]> {
+  const { accounts, unread } = await readStorageAccounts(view, limits);
+  if (unread[0] !== undefined) throw unread[0].error;
+  return accounts;
 }
 
 /** As listStorageAccounts, of one subscription. @throws what AzureView throws */
@@ -120,7 +148,7 @@ export async function resolveBlobContainer(view: AzureView, limits: Limits, text
     // A container of the same name could be in an account that was not read: guessing could grant the wrong one.
     throw new UpstreamError(
       "UPSTREAM_REFUSED",
-      `The storage accounts ${unread.map(({ account }) => account).join(", ")} could not be listed, so the name may be ambiguous. Give the ARM id of the container, or grant the connector's identity Reader on them.`,
+      `Not everything could be listed (${unread.map(({ where }) => where).join(", ")}), so the name may be ambiguous. Give the ARM id of the container, or grant the connector's identity Reader there.`,
       { retryable: unread.some(({ error }) => error instanceof UpstreamError && error.retryable) },
     );
   }

@@ -30,17 +30,18 @@ export function failedType(resourceType: ResourceType, error: NonNullable<TypeRe
   return { resourceType, state: "error", resources: [], error, checks: [], unprobed: 0 };
 }
 
-/** A type of which something was seen. What could not be told is no fault of the connector's. */
+/** A type of which something was seen. What could not be told beside what works is no fault of the connector's. */
 export function checkedType(
   resourceType: ResourceType,
   seen: { found: readonly Pick<Found, "displayName">[]; unread: readonly Unread[]; checks: readonly Check[] },
 ): TypeResult {
   const { found, unread, checks } = seen;
+  const state = stateOf(found.length > 0, unread, checks);
   return {
     resourceType,
-    state: stateOf(found.length > 0, unread, checks),
+    state,
     resources: [...new Set(found.map(({ displayName }) => displayName))].slice(0, MAX_RESOURCES),
-    error: unreadError(unread) ?? checkError(checks),
+    error: unreadError(unread) ?? (state === "ok" ? null : checkError(checks)),
     checks: [...checks],
     unprobed: found.length - checks.length,
   };
@@ -61,7 +62,7 @@ export function withCheck(type: TypeResult, result: TypeResult): TypeResult {
     ...type,
     state: isUnlisted && state === "ok" ? "degraded" : state,
     resources,
-    error: isUnlisted ? type.error : checkError(checks),
+    error: isUnlisted ? type.error : state === "ok" ? null : checkError(checks),
     checks,
     unprobed,
   };
@@ -70,9 +71,15 @@ export function withCheck(type: TypeResult, result: TypeResult): TypeResult {
 function stateOf(isAnySeen: boolean, unread: readonly Unread[], checks: readonly Check[]): TypeResult["state"] {
   if (!isAnySeen) return "error";
   if (checks.length > 0 && checks.every(({ state }) => state === "failed")) return "error";
-  return unread.length > 0 || checks.some(({ state }) => state === "failed" || state === "degraded")
-    ? "degraded"
-    : "ok";
+  // Nothing is in order by nobody having looked.
+  const isAnyProved = checks.some(({ state }) => state === "ok");
+  return isAnyProved && unread.length === 0 && !checks.some(isLacking) ? "ok" : "degraded";
+}
+
+/** Whether something is known that would mend it, though it may not be known that it fails. */
+function isLacking({ state, access }: Check): boolean {
+  if (state === "unknown") return access.some(({ remedy }) => remedy !== null);
+  return state === "failed" || state === "degraded";
 }
 
 function unreadError(unread: readonly Unread[]): TypeResult["error"] {
@@ -82,17 +89,29 @@ function unreadError(unread: readonly Unread[]): TypeResult["error"] {
   return { code: first.error.code, message, remedy: first.error.message };
 }
 
-/** The first lack in words; the others stand in the looks. */
-function checkError(checks: readonly Check[]): TypeResult["error"] {
-  const lacking = checks.filter(({ state }) => state === "failed" || state === "degraded");
-  const [lack] = lacking.flatMap(({ access }) => access.find(({ ok }) => ok === false) ?? []);
-  if (lack === undefined) return null;
+/** The first lack in words; the others stand in the looks. Without one: that nothing could be told. */
+function checkError(checks: readonly Check[]): NonNullable<TypeResult["error"]> {
+  const lacking = checks.filter(isLacking);
+  const [lack] = lacking.flatMap(
+    ({ access }) => access.find(({ ok }) => ok === false) ?? access.find(({ remedy }) => remedy !== null) ?? [],
+  );
+  if (lack === undefined) return untoldError(checks);
   const message = `${lacking.length} of ${checks.length} that were looked at cannot be used in full: ${named(lacking.map(({ displayName }) => displayName))}`;
   return {
     code: lack.code ?? "UPSTREAM_REFUSED",
     message,
     remedy: [lack.message, lack.remedy?.az].filter(Boolean).join(" "),
   };
+}
+
+function untoldError(checks: readonly Check[]): NonNullable<TypeResult["error"]> {
+  const [untold] = checks.flatMap(({ access }) => access.find(({ ok }) => ok === null) ?? []);
+  if (untold === undefined) {
+    const message = "none of the resources was looked at: the time for it was over";
+    return { code: "UPSTREAM_TIMEOUT", message, remedy: "Verify the connector again, or narrow its limits." };
+  }
+  const message = `of none of the ${checks.length} that were looked at it is known whether they can be used: ${named(checks.map(({ displayName }) => displayName))}`;
+  return { code: untold.code ?? "NOT_PROVED", message, remedy: untold.message ?? "Verify the connector again." };
 }
 
 function named(names: readonly string[]): string {

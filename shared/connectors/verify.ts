@@ -20,7 +20,10 @@ import { checkedType, failedType, stateOfTypes, type TypeResult } from "./verify
 
 /** Looks under way at once, for each type. */
 const CHECK_CONCURRENCY = 8;
-/** Milliseconds after which no further look is begun: the caller's HTTP client gives up after about 30 s. */
+/**
+ * Milliseconds after which no further look is begun: the caller's HTTP client gives up after about 30 s. The first looks
+ * of each type, as many as go on at once, are always begun: what nobody looked at cannot be called in order.
+ */
 const CHECK_BUDGET_MS = 12_000;
 
 /** What is verified, and as whom. The caller has proved the sign-in already. */
@@ -37,16 +40,33 @@ export type VerifyAsk = {
 };
 
 /**
- * A type that Azure refuses is reported and does not stop the others, and neither does a resource.
+ * A type that Azure refuses, or does not answer for, is reported and does not stop the others, and neither does a resource.
  * @throws InputError SIGN_IN_FAILED when the sign-in fails for a resource all the same; UpstreamError when Azure could
- * not be asked at all: an outage says nothing about the connector
+ * be asked for no type that the method serves: an outage says nothing about the connector
  */
 export async function verifyConnector(ask: VerifyAsk, now: () => Date): Promise<Verification> {
   const startedAt = now();
   const { context, view } = createCheckContext(ask.view, ask.probes, ask.who);
   const isLate = () => now().getTime() - startedAt.getTime() > CHECK_BUDGET_MS;
-  const resourceTypes = await Promise.all(ask.types.map((type) => verifyType(type, { ...ask, view }, context, isLate)));
-  return { checkedAt: utc(startedAt), state: stateOfTypes(resourceTypes, ask.areTypesNamed), resourceTypes };
+  const verified = await Promise.all(ask.types.map((type) => verifyType(type, { ...ask, view }, context, isLate)));
+  const outage = outageOfAll(verified.filter(({ isServed }) => isServed));
+  if (outage !== null) throw outage;
+  const resourceTypes = verified.map(({ result }) => result);
+  const state = stateOfTypes(resourceTypes, ask.areTypesNamed);
+  const isAnyOut = verified.some((one) => one.outage !== null);
+  // Where nobody answered something may work.
+  return { checkedAt: utc(startedAt), state: state === "failed" && isAnyOut ? "degraded" : state, resourceTypes };
+}
+
+/** What was found of a type. `outage`: nobody answered for any of it. */
+type Verified = {
+  readonly result: TypeResult;
+  readonly isServed: boolean;
+  readonly outage: LatchkeyError | null;
+};
+
+function outageOfAll(types: readonly Verified[]): LatchkeyError | null {
+  return types.every(({ outage }) => outage !== null) ? (types[0]?.outage ?? null) : null;
 }
 
 /**
@@ -59,7 +79,9 @@ export async function verifyResource(ask: VerifyAsk, type: ResourceType, text: s
   if (refusal !== null) return unsupported(type, refusal);
   const { context, view } = createCheckContext(ask.view, ask.probes, ask.who);
   const found = await RESOURCES[type].resolve(view, ask.reach, text);
-  return checkAll(type, { found: [found], unread: [] }, ask.authMethod, context, () => false);
+  const { result, outage } = await checkAll(type, { found: [found], unread: [] }, ask.authMethod, context, () => false);
+  if (outage !== null) throw outage;
+  return result;
 }
 
 async function verifyType(
@@ -67,22 +89,20 @@ async function verifyType(
   { view, reach, authMethod }: VerifyAsk,
   context: CheckContext,
   isLate: () => boolean,
-): Promise<TypeResult> {
+): Promise<Verified> {
   const text = unsupportedText(authMethod, type);
-  if (text !== null) return unsupported(type, text);
+  if (text !== null) return { result: unsupported(type, text), isServed: false, outage: null };
   try {
     const listing = await list(type, view, reach);
     const { found, unread } = listing;
     const outages = unread.filter(({ error }) => isNoVerdict(error));
     if (found.length === 0 && unread.length > 0 && outages.length === unread.length) throw outages[0]?.error;
-    return await checkAll(type, listing, authMethod, context, isLate);
+    return { ...(await checkAll(type, listing, authMethod, context, isLate)), isServed: true };
   } catch (error) {
-    if (!(error instanceof LatchkeyError) || isNoVerdict(error)) throw error;
-    return failedType(type, {
-      code: error.code,
-      message: `the ${PLURALS[type]} could not be listed`,
-      remedy: error.message,
-    });
+    if (!(error instanceof LatchkeyError) || error.code === "SIGN_IN_FAILED") throw error;
+    const message = `the ${PLURALS[type]} could not be listed`;
+    const result = failedType(type, { code: error.code, message, remedy: error.message });
+    return { result, isServed: true, outage: isNoVerdict(error) ? error : null };
   }
 }
 
@@ -92,24 +112,25 @@ async function list(type: ResourceType, view: AzureView, reach: Reach): Promise<
   return { found: [await RESOURCES[type].resolve(view, reach, reach.resourceId)], unread: [] };
 }
 
-/** @throws UpstreamError when no resource at all could be asked for */
+/** Looks at what was found. `outage`: no resource at all could be asked for. */
 async function checkAll(
   type: ResourceType,
   { found, unread }: Listing,
   method: AuthMethod,
   context: CheckContext,
   isLate: () => boolean,
-): Promise<TypeResult> {
+): Promise<Pick<Verified, "result" | "outage">> {
   if (found.length === 0 && unread.length === 0) {
-    return failedType(type, {
+    const result = failedType(type, {
       code: "RESOURCE_NOT_FOUND",
       message: `the sign-in works, but no ${SINGULARS[type]} is visible within the connector's limits`,
       remedy: `Grant the connector's identity the role Reader on ${OWNERS[type]}, or widen the limits.`,
     });
+    return { result, outage: null };
   }
   const outages: LatchkeyError[] = [];
-  const look = async (one: Found): Promise<Check | null> => {
-    if (isLate()) return null;
+  const look = async (one: Found, index: number): Promise<Check | null> => {
+    if (index >= CHECK_CONCURRENCY && isLate()) return null;
     try {
       return await checkOne(one, method, context);
     } catch (error) {
@@ -119,9 +140,8 @@ async function checkAll(
     }
   };
   const checks = (await pMap(probedOf(found), look, { concurrency: CHECK_CONCURRENCY })).filter((one) => one !== null);
-  const [outage] = outages;
-  if (outage !== undefined && outages.length === checks.length && outages.every(isNoVerdict)) throw outage;
-  return checkedType(type, { found, unread, checks });
+  const isOut = outages.length === checks.length && outages.every(isNoVerdict);
+  return { result: checkedType(type, { found, unread, checks }), outage: isOut ? (outages[0] ?? null) : null };
 }
 
 async function checkOne(found: Found, method: AuthMethod, context: CheckContext): Promise<Check> {

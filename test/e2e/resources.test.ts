@@ -1,8 +1,12 @@
-/** What connectors can reach, over HTTP. */
-import { beforeAll, describe, expect, it } from "vitest";
+/**
+ * What connectors can reach, over HTTP. In a system of its own: other files' connectors would be listed as well, and
+ * they would spend this process's share of the storage provider's lists.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { enterLocalAzure } from "../../infra/local/in-process-client.ts";
 import { applicationOf, createApi } from "../support/api.ts";
-import { sharedSystem } from "../support/shared-system.ts";
 import { openStateAccount } from "../support/state-account.ts";
+import { startOwnSystem, WIDE_LIMITS } from "../support/system.ts";
 
 type Resources = {
   readonly items: readonly {
@@ -22,7 +26,13 @@ type Resources = {
   readonly code: string;
 };
 
-const system = sharedSystem();
+const system = await startOwnSystem(WIDE_LIMITS);
+const leave = enterLocalAzure(system);
+afterAll(async () => {
+  leave();
+  await system.stop();
+  system.remove();
+});
 const api = createApi(system);
 const [SHARED, PRIVATE] = ["resources-shared", "resources-private"];
 beforeAll(async () => {

@@ -76,7 +76,7 @@ describe("listBlobContainers", () => {
   test("one account that fails does not hide the others, and is named", async () => {
     const inventory = await listBlobContainers(azureView({ ...ACCOUNTS, "demos/artifacts": refused() }), limits());
     expect(inventory.containers.map(({ container }) => container)).toEqual(["datasets", "payroll"]);
-    expect(inventory.unread).toMatchObject([{ account: "artifacts", error: { code: "UPSTREAM_REFUSED" } }]);
+    expect(inventory.unread).toMatchObject([{ where: "artifacts", error: { code: "UPSTREAM_REFUSED" } }]);
   });
 
   test.each([
