@@ -131,6 +131,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     keyVault: settings.LATCHKEY_KEY_VAULT,
     deniedResources: settings.LATCHKEY_DENIED_RESOURCES,
     appIdentity: {
+      appClientId: host.AZURE_CLIENT_ID ?? null,
       ownClientIds: [host.AZURE_CLIENT_ID, assertionClientId].filter((id) => typeof id === "string"),
       assertionClientId,
       hasManagedIdentities: host.IDENTITY_ENDPOINT !== undefined && host.IDENTITY_HEADER !== undefined,

@@ -127,7 +127,7 @@ function guarded(signIn: SignIn, app: AppIdentity, credential: TokenCredential, 
   return {
     async getToken(scopes: string | string[], options?: GetTokenOptions): Promise<AccessToken | null> {
       try {
-        refuseUnavailableMethod(signIn.authMethod, app);
+        refuseUnavailableMethod(signIn, app);
         return await credential.getToken(scopes, inOwnTenant(signIn, options));
       } catch (error) {
         forget();

@@ -1,12 +1,13 @@
 /** What the app itself can sign in as, and what connectors may not do with that. Pure; told by functions/main.ts. */
 import { type CloudName, cloudOf } from "../cloud.ts";
 import { DeniedError, InputError } from "../errors.ts";
-import type { AuthMethod } from "./auth-methods.ts";
 import type { SignIn } from "./ports.ts";
 
 /** The app's identities, from its settings and its platform. */
 export type AppIdentity = {
-  /** Client ids under which the app itself signs in, in lower case. */
+  /** Client id, in lower case, as which the app reaches its own state and secrets; null = none is set. */
+  readonly appClientId: string | null;
+  /** All client ids under which the app itself signs in, in lower case: also the one of assertions. */
   readonly ownClientIds: readonly string[];
   /** Client id of the user-assigned identity whose tokens app registrations trust; null = none is set. */
   readonly assertionClientId: string | null;
@@ -18,6 +19,7 @@ export type AppIdentity = {
 
 /** An app that has nothing to lend of its own. */
 export const NO_APP_IDENTITY: AppIdentity = {
+  appClientId: null,
   ownClientIds: [],
   assertionClientId: null,
   hasManagedIdentities: false,
@@ -25,14 +27,21 @@ export const NO_APP_IDENTITY: AppIdentity = {
 };
 
 /**
- * Refuses a method that this installation does not offer.
+ * Refuses a sign-in that this installation does not offer: a method that lacks what it needs, and, unless the operator
+ * allows it, the app's own identity, by whichever method.
  * @throws DeniedError DENIED, InputError SIGN_IN_FAILED
  */
-export function refuseUnavailableMethod(method: AuthMethod, app: AppIdentity): void {
-  if (method === "implicit" && !app.allowsImplicit) {
+export function refuseUnavailableMethod(
+  { authMethod: method, configuration }: Pick<SignIn, "authMethod" | "configuration">,
+  app: AppIdentity,
+): void {
+  // The identity of assertions is not meant: apart from the app's own it reaches what is granted to it, no state.
+  const isApp =
+    method === "implicit" || (app.appClientId !== null && configuration.clientId?.toLowerCase() === app.appClientId);
+  if (isApp && !app.allowsImplicit) {
     throw new DeniedError(
       "DENIED",
-      "Connectors may not sign in as this service itself. Use another auth method, or have the operator set LATCHKEY_ENABLE_IMPLICIT_AUTH=true.",
+      "Connectors may not sign in as this service itself. Use an identity of its own for the connector, or have the operator set LATCHKEY_ENABLE_IMPLICIT_AUTH=true.",
     );
   }
   if (method !== "managed-identity" && method !== "workload-identity") return;

@@ -1,5 +1,5 @@
 /** A connector that is about to be stored: what Azure says of it, before anything is. Used by register and update. */
-import { InputError } from "../errors.ts";
+import { DeniedError, InputError } from "../errors.ts";
 import { type AppIdentity, refuseUnavailableMethod } from "./app-identity.ts";
 import type { AuthMethod, ConnectorConfiguration } from "./auth-methods.ts";
 import { unsupportedText } from "./auth-methods.ts";
@@ -8,9 +8,11 @@ import { RESOURCES } from "./find-resources.ts";
 import type { Reach } from "./found.ts";
 import type { AzureView, OpenAzure, SignIn } from "./ports.ts";
 import type { OpenProbes } from "./probe.ts";
+import { resolveAlias } from "./resolve-alias.ts";
+import { readBlobContainerName, sameText } from "./resource-name.ts";
 import type { ResourceType } from "./resource-type.ts";
 import { exactResource, resourceTypesOf } from "./resource-types.ts";
-import { readVaultSecretName, refuseUnreachableSecret } from "./vault-secret.ts";
+import { readVaultSecretName, refuseUnreachableSecret, vaultSecretUrl } from "./vault-secret.ts";
 import { verifyConnector } from "./verify.ts";
 
 /** What looking at it needs. */
@@ -92,9 +94,22 @@ export function takeUnverified(deps: CandidateDeps, candidate: Candidate): Looke
   );
 }
 
-/** A method that is not offered here, or types that it never serves, could never be of use. */
-function refuseUnserved({ app }: CandidateDeps, { authMethod, resourceTypes }: Candidate): void {
-  refuseUnavailableMethod(authMethod, app);
+/** Types that are never served, by the method or under the limits, could never be of use; nor could a method that is not offered. */
+function refuseUnserved({ app }: CandidateDeps, candidate: Candidate): void {
+  const { authMethod, resourceTypes, resourceId, configuration } = candidate;
+  refuseUnavailableMethod(candidate, app);
+  const served = resourceTypesOf({ resourceTypes: [], resourceId: null, configuration });
+  // A secret that is named for itself is served whatever the limits: they are about other places.
+  const outside = resourceTypes.filter(
+    (type) => !served.includes(type) && !(type === "key-vault-secret" && resourceId !== null),
+  );
+  if (outside.length > 0) {
+    throw new InputError(
+      "INVALID_REQUEST",
+      `Under its limits the connector can never serve ${outside.join(", ")}. Give other types, or wider limits: a storage account leaves containers alone, a resource group no subscriptions, and any of them no vaults.`,
+      { problems: [{ path: "/resourceTypes", expected: `types among ${served.join(", ")}` }] },
+    );
+  }
   const [first] = resourceTypes;
   if (first === undefined || resourceTypes.some((type) => unsupportedText(authMethod, type) === null)) return;
   throw new InputError("UNSUPPORTED_BY_METHOD", `${unsupportedText(authMethod, first)}. Use another method.`, {
@@ -110,19 +125,17 @@ async function resolveResource(
   deps: CandidateDeps,
   candidate: Candidate,
 ): Promise<string> {
-  const exact = exactOf(deps, candidate, text);
+  const secret = readVaultSecretName(text);
+  const exact = exactOf(deps, candidate, secret === null ? text : vaultSecretUrl(secret.id));
   if (exact?.resourceType === "key-vault-secret") return exact.resourceId;
-  const type = exact?.resourceType ?? typeOfAlias(text, candidate);
-  return (await RESOURCES[type].resolve(view, reach, text)).resourceId;
-}
-
-/** Where several types are served a name tells its type by its form; a bare one is that of a container. */
-function typeOfAlias(text: string, { resourceTypes }: Candidate): ResourceType {
-  const [only] = resourceTypes;
-  if (only !== undefined && resourceTypes.length === 1) return only;
-  if (/^(?:az|abfs):\/\//.test(text)) return "blob-container";
-  if (text.includes(".")) return "docker-registry";
-  return text.includes("/") ? "kubernetes-cluster" : "blob-container";
+  if (exact !== null) return (await RESOURCES[exact.resourceType].resolve(view, reach, text)).resourceId;
+  const { authMethod } = candidate;
+  const types = resourceTypesOf({ ...candidate, resourceId: null }).filter(
+    (type) => unsupportedText(authMethod, type) === null,
+  );
+  const { resourceId } = await resolveAlias(view, reach, text, types);
+  exactOf(deps, candidate, resourceId);
+  return resourceId;
 }
 
 /** @throws InputError INVALID_REQUEST when the types leave out the resource's own, DeniedError DENIED */
@@ -141,6 +154,13 @@ function exactOf(deps: CandidateDeps, candidate: Candidate, text: string) {
   const secret = exact?.resourceType === "key-vault-secret" ? readVaultSecretName(exact.resourceId) : null;
   if (exact !== null && secret !== null) {
     refuseUnreachableSecret(secret.id, { ...candidate, resourceId: exact.resourceId }, deps.ownVaults);
+  }
+  const container = exact?.resourceType === "blob-container" ? readBlobContainerName(exact.resourceId) : null;
+  if (container?.kind === "id" && deps.ownAccounts.some((own) => sameText(own, container.id.account))) {
+    throw new DeniedError(
+      "DENIED",
+      "This storage account holds the service's own state, which is never lent. Use another account.",
+    );
   }
   return exact;
 }

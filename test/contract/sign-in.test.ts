@@ -27,6 +27,7 @@ const APP_IDENTITY = "1a7c4e70-1de7-4717-8f4d-6b7c8d9e0f25";
 const APP_PRINCIPAL = "1a7c4e70-1de7-4717-8f4d-6b7c8d9e0f26";
 const OTHER_IDENTITY = "f17e0001-71d1-4e5e-8a01-7c8d9e0f1a2b";
 const APP: AppIdentity = {
+  appClientId: null,
   ownClientIds: [APP_IDENTITY],
   assertionClientId: APP_IDENTITY,
   hasManagedIdentities: true,

@@ -28,6 +28,7 @@ describe("readConfig", () => {
       keyVault: "latchkey-vault",
       deniedResources: [],
       appIdentity: {
+        appClientId: null,
         ownClientIds: [],
         assertionClientId: null,
         hasManagedIdentities: false,

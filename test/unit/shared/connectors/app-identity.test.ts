@@ -8,11 +8,12 @@ import {
   refuseAudience,
   refuseUnavailableMethod,
 } from "../../../../shared/connectors/app-identity.ts";
-import { AUTH_METHODS } from "../../../../shared/connectors/auth-methods.ts";
+import { AUTH_METHODS, type AuthMethod } from "../../../../shared/connectors/auth-methods.ts";
 import { CLIENT, signIn } from "../../../support/fakes.ts";
 
 const OWN = "1a7c4e70-1de7-4717-8f4d-6b7c8d9e0f25";
 const APP: AppIdentity = {
+  appClientId: OWN,
   ownClientIds: [OWN],
   assertionClientId: OWN,
   hasManagedIdentities: true,
@@ -20,9 +21,12 @@ const APP: AppIdentity = {
 };
 const configurationOf = (clientId: string | null) => ({ ...signIn().configuration, clientId });
 
+const as = (authMethod: AuthMethod, clientId: string | null = CLIENT) =>
+  signIn({ authMethod, configuration: configurationOf(clientId) });
+
 describe("methods that an installation offers", () => {
   test.each(AUTH_METHODS)("%s where everything is set", (method) => {
-    expect(() => refuseUnavailableMethod(method, APP)).not.toThrow();
+    expect(() => refuseUnavailableMethod(as(method), APP)).not.toThrow();
   });
 
   test.each([
@@ -31,22 +35,42 @@ describe("methods that an installation offers", () => {
     ["workload-identity", "SIGN_IN_FAILED", { ...APP, hasManagedIdentities: false }],
     ["workload-identity", "SIGN_IN_FAILED", { ...APP, assertionClientId: null }],
   ] as const)("not %s, with %s, without what it needs", (method, code, app) => {
-    expect(() => refuseUnavailableMethod(method, app)).toThrow(expect.objectContaining({ code }));
+    expect(() => refuseUnavailableMethod(as(method), app)).toThrow(expect.objectContaining({ code }));
     for (const other of AUTH_METHODS.filter((name) => name === "service-principal" || name === "access-token")) {
-      expect(() => refuseUnavailableMethod(other, app)).not.toThrow();
+      expect(() => refuseUnavailableMethod(as(other), app)).not.toThrow();
     }
   });
 
   test("of its own an app offers none", () => {
     const offered = AUTH_METHODS.filter((method) => {
       try {
-        refuseUnavailableMethod(method, NO_APP_IDENTITY);
+        refuseUnavailableMethod(as(method), NO_APP_IDENTITY);
         return true;
       } catch {
         return false;
       }
     });
     expect(offered).toEqual(["service-principal", "access-token"]);
+  });
+});
+
+describe("the app's own identity by another method", () => {
+  const methods = ["service-principal", "managed-identity", "workload-identity"] as const;
+  const denied = expect.objectContaining({ code: "DENIED" });
+
+  test.each(methods)("%s: as implicit, when the operator allows that", (method) => {
+    const closed = { ...APP, allowsImplicit: false };
+    for (const clientId of [OWN, OWN.toUpperCase()]) {
+      expect(() => refuseUnavailableMethod(as(method, clientId), APP)).not.toThrow();
+      expect(() => refuseUnavailableMethod(as(method, clientId), closed)).toThrow(denied);
+    }
+    expect(() => refuseUnavailableMethod(as(method), closed)).not.toThrow();
+  });
+
+  test("the identity of assertions is not the app's, unless it is the same", () => {
+    const apart = { ...APP, allowsImplicit: false, appClientId: CLIENT, ownClientIds: [CLIENT, OWN] };
+    expect(() => refuseUnavailableMethod(as("managed-identity", OWN), apart)).not.toThrow();
+    expect(() => refuseUnavailableMethod(as("managed-identity", OWN), { ...apart, appClientId: OWN })).toThrow(denied);
   });
 });
 
