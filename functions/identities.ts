@@ -1,13 +1,21 @@
 /** HTTP route of managed identities: find the one to grant a role to, without the portal. */
 import { z } from "zod";
-import { findIdentities, type IdentitiesDeps, identityArmId } from "../shared/connectors/identities.ts";
+import {
+  findAllIdentities,
+  findIdentities,
+  type IdentitiesDeps,
+  identityArmId,
+} from "../shared/connectors/identities.ts";
 import type { Identity } from "../shared/connectors/ports.ts";
 import { connectorNameOrIdSchema } from "./connectors.ts";
 import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
 import { nothing, type Route, route } from "./route.ts";
 
 const querySchema = listQuerySchema.extend({
-  connector: connectorNameOrIdSchema.describe("through which to look: its name or id"),
+  connector: connectorNameOrIdSchema
+    .nullable()
+    .default(null)
+    .describe("through which to look: its name or id; left out, through all that may be used now"),
   resourceGroup: z
     .string()
     .regex(/^[-\w.()]{0,89}[-\w()]$/, "expected a resource group name")
@@ -33,7 +41,7 @@ const identitySchema = z
   .meta({ id: "ManagedIdentity" });
 const answerSchema = listSchema(identitySchema).extend({
   pending: z
-    .array(z.object({ where: z.string(), code: z.string() }))
+    .array(z.object({ connector: z.string(), where: z.string(), code: z.string() }))
     .describe("what could not be listed now: the list is not whole without it"),
   warnings: z.array(z.string()),
 });
@@ -51,24 +59,27 @@ export function identityRoutes(deps: IdentitiesDeps): Route[] {
       method: "GET",
       path: "identities",
       access: ["Latchkey.Admin"],
-      summary: "List user-assigned managed identities that a connector sees, by the beginning of their names",
+      summary:
+        "List user-assigned managed identities that a connector sees, or all of them, by the beginning of their names",
       params: nothing,
       query: querySchema,
       body: null,
       answer: { status: 200, description: "One page, by name", schema: answerSchema },
-      handle: async ({ query }) => {
-        const { identities, unread } = await findIdentities(deps, query.connector, query);
+      handle: async ({ query, caller }) => {
+        const { connector: named } = query;
+        const { identities, unread } =
+          named === null ? await findAllIdentities(deps, caller, query) : await findIdentities(deps, named, query);
         const sorted = identities.toSorted((left, right) => (keyOf(left) < keyOf(right) ? -1 : 1));
         const page = await pageOf(query, keyOf, keySchema, async (after, limit) =>
           sorted.filter((identity) => after === null || keyOf(identity) > after).slice(0, limit),
         );
         return {
           status: 200,
-          facts: { connector: query.connector },
+          ...(named === null ? {} : { facts: { connector: named } }),
           body: {
             ...page,
             items: page.items.map(viewOf),
-            pending: unread.map(({ where, error }) => ({ where, code: error.code })),
+            pending: unread.map(({ connector, where, error }) => ({ connector, where, code: error.code })),
             warnings: unread.map(({ where, error }) => `${where}: ${error.message}`),
           },
         };

@@ -40,7 +40,7 @@ function start(broken: readonly string[] = [], changes: Parameters<typeof connec
   store.rows.set("azure", connector({ name: "azure", ...changes }));
   const list = (query: string, deps: Parameters<typeof runtimeOf>[1] = {}) =>
     runtimeOf(routes, deps).call("identities-list", { url: `https://latchkey.example/api/identities?${query}` });
-  return { list, asked };
+  return { list, asked, rows: store.rows };
 }
 const namesOf = (items: unknown) => (items as { name: string }[]).map(({ name }) => name);
 
@@ -75,7 +75,7 @@ describe("GET /identities", () => {
   test("a subscription that could not be listed is told, and does not hide the others", async () => {
     const { json } = await start([OTHER]).list("connector=azure");
     expect(json.items).toHaveLength(3);
-    expect(json.pending).toEqual([{ where: `subscription ${OTHER}`, code: "UPSTREAM_REFUSED" }]);
+    expect(json.pending).toEqual([{ connector: "azure", where: `subscription ${OTHER}`, code: "UPSTREAM_REFUSED" }]);
     expect(json.warnings).toHaveLength(1);
   });
 
@@ -107,7 +107,7 @@ describe("GET /identities", () => {
   });
 
   test.each([
-    ["", "INVALID_REQUEST"],
+    ["connector=", "INVALID_REQUEST"],
     ["connector=azure&prefix=a/b", "INVALID_REQUEST"],
     ["connector=azure&prefix=..", "INVALID_REQUEST"],
     ["connector=azure&resourceGroup=..", "INVALID_REQUEST"],
@@ -124,6 +124,55 @@ describe("GET /identities", () => {
 
   test("an expired connector is not used", async () => {
     expect((await start([], { expiresAt: NOW_TEXT }).list("connector=azure")).json.code).toBe("CONNECTOR_EXPIRED");
+  });
+
+  describe("through all connectors", () => {
+    const add = ({ rows }: ReturnType<typeof start>, name: string, changes: Parameters<typeof connector>[0] = {}) =>
+      rows.set(name, connector({ name, id: `${name.length}`, ...changes }));
+
+    test("what several see is told once, in order, and page by page", async () => {
+      const started = start();
+      add(started, "second");
+      const { json } = await started.list("prefix=flyte");
+      expect(namesOf(json.items)).toEqual(["flyteuser-a", "flyteuser-a", "FlyteUser-b"]);
+      expect(json).toMatchObject({ continuationToken: null, pending: [], warnings: [] });
+      const first = await started.list("prefix=flyte&limit=2");
+      const last = await started.list(`prefix=flyte&limit=2&continuationToken=${first.json.continuationToken}`);
+      expect(last.json.continuationToken).toBeNull();
+      expect([...namesOf(first.json.items), ...namesOf(last.json.items)]).toEqual(namesOf(json.items));
+    });
+
+    test("those that may not be used, or whose limits leave no identities, are passed over", async () => {
+      const started = start([], { expiresAt: NOW_TEXT });
+      add(started, "disabled", { state: "disabled" });
+      add(started, "only", { resourceId: `/subscriptions/${SUBSCRIPTION}` });
+      add(started, "grouped", { configuration: { ...connector().configuration, resourceGroup: "other" } });
+      expect((await started.list("resourceGroup=data-plane")).json).toMatchObject({ items: [], pending: [] });
+      expect(started.asked).toEqual([]);
+      expect(namesOf((await started.list("")).json.items)).toEqual(["flyteuser-a"]);
+    });
+
+    test("one that fails is told, and hides no other", async () => {
+      const started = start([OTHER]);
+      const configuration = { ...connector().configuration, subscriptionId: OTHER };
+      add(started, "broken", { configuration });
+      const { json } = await started.list("");
+      expect(json.items).toHaveLength(3);
+      expect(json.pending).toEqual([
+        { connector: "azure", where: `subscription ${OTHER}`, code: "UPSTREAM_REFUSED" },
+        { connector: "broken", where: expect.any(String), code: "UPSTREAM_REFUSED" },
+      ]);
+    });
+
+    test("of very many the first are looked through, and that it is not all is told", async () => {
+      const started = start();
+      started.rows.clear();
+      const configuration = { ...connector().configuration, subscriptionId: SUBSCRIPTION };
+      for (let n = 10; n < 51; n++) add(started, `many-${n}`, { configuration });
+      const { json } = await started.list("");
+      expect([started.asked.length, namesOf(json.items).length]).toEqual([40, 3]);
+      expect(json.pending).toMatchObject([{ connector: "many-50" }]);
+    });
   });
 
   test("only administrators", async () => {
