@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Limits, listBlobContainers, resolveBlobContainer } from "../../../../shared/connectors/inventory.ts";
+import type { AzureView } from "../../../../shared/connectors/ports.ts";
 import { blobContainerArmId } from "../../../../shared/connectors/resource-name.ts";
 import { InputError, UpstreamError } from "../../../../shared/errors.ts";
 import {
@@ -77,6 +78,32 @@ describe("listBlobContainers", () => {
     const inventory = await listBlobContainers(azureView({ ...ACCOUNTS, "demos/artifacts": refused() }), limits());
     expect(inventory.containers.map(({ container }) => container)).toEqual(["datasets", "payroll"]);
     expect(inventory.unread).toMatchObject([{ where: "artifacts", error: { code: "UPSTREAM_REFUSED" } }]);
+  });
+
+  test("one subscription whose accounts cannot be listed hides no other, and is named; all of them are a failure", async () => {
+    const other = "00000000-0000-4000-8000-000000000000";
+    const azure = azureView(ACCOUNTS);
+    const throttled = new UpstreamError("UPSTREAM_REFUSED", "429", { retryable: true });
+    const view = (isOut: (subscription: string) => boolean): AzureView => ({
+      ...azure,
+      subscriptions: async () => [SUBSCRIPTION, other].map((subscriptionId) => ({ subscriptionId, displayName: "" })),
+      storageAccounts: async (subscription, group) => {
+        if (isOut(subscription)) throw throttled;
+        return azure.storageAccounts(subscription, group);
+      },
+    });
+    const { containers, unread } = await listBlobContainers(
+      view((subscription) => subscription === other),
+      limits(),
+    );
+    expect(containers).toHaveLength(4);
+    expect(unread).toEqual([{ where: `subscription ${other}`, error: throttled }]);
+    await expect(
+      listBlobContainers(
+        view(() => true),
+        limits(),
+      ),
+    ).rejects.toBe(throttled);
   });
 
   test.each([

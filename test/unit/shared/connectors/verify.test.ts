@@ -153,6 +153,56 @@ describe("verifyConnector", () => {
     expect(type?.unprobed).toBeGreaterThan(0);
   });
 
+  test("looks at the first of each type however long the list took", async () => {
+    let at = Date.parse(NOW_TEXT);
+    const azure = azureView({ "demos/aaaa": ["one", "two"] });
+    const view = {
+      ...azure,
+      async storageAccounts(...place: Parameters<typeof azure.storageAccounts>) {
+        at += 60_000;
+        return azure.storageAccounts(...place);
+      },
+    };
+    const refused = verifyAsk({ view, probes: { listBlobs: refusal("role"), delegationKey: refusal("role") } });
+    expect(await verifyConnector(refused, () => new Date(at))).toMatchObject({
+      state: "failed",
+      resourceTypes: [{ checks: [{ state: "failed" }, { state: "failed" }], unprobed: 0 }],
+    });
+  });
+
+  test.each(["UPSTREAM_TIMEOUT", "UPSTREAM_REFUSED"] as const)(
+    "%s for one type is the error of that type alone, and never a failure of the connector",
+    async (code) => {
+      const types = ["blob-container", "docker-registry"] as const;
+      const registries = () => Promise.reject(outage(code));
+      const row = { resourceType: "docker-registry", state: "error", error: { code } };
+      const seen = await verify({ ...azureView({ "demos/artifacts": ["store"] }), registries }, { types });
+      expect(seen).toMatchObject({ state: "degraded", resourceTypes: [{ state: "ok" }, row] });
+      const nothing = await verify({ ...azureView({}), registries }, { types });
+      expect(nothing).toMatchObject({ state: "degraded", resourceTypes: [{ state: "error" }, row] });
+      const storageAccounts = registries;
+      await expect(verify({ ...azureView({}), registries, storageAccounts }, { types })).rejects.toMatchObject({
+        code,
+      });
+    },
+  );
+
+  test("types that the method does not serve do not hide that nobody answered", async () => {
+    const view = { ...azureView({}), subscriptions: () => Promise.reject(outage("UPSTREAM_TIMEOUT")) };
+    const types = ["azure-generic", "blob-container"] as const;
+    await expect(verify(view, { types, authMethod: "access-token" })).rejects.toMatchObject({
+      code: "UPSTREAM_TIMEOUT",
+    });
+  });
+
+  test("a sign-in that fails for one type stops it", async () => {
+    const registries = () => Promise.reject(new InputError("SIGN_IN_FAILED", "no"));
+    const view = { ...azureView({ "demos/artifacts": ["store"] }), registries };
+    await expect(verify(view, { types: ["blob-container", "docker-registry"] })).rejects.toMatchObject({
+      code: "SIGN_IN_FAILED",
+    });
+  });
+
   test("an access token: stores are refused in the field's own words, the rest is looked at", async () => {
     const types = ["azure-generic", "blob-container", "key-vault-secret"] as const;
     const view = azureView({ "demos/artifacts": ["store"] });
