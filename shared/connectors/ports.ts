@@ -19,7 +19,12 @@ export type SignIn = {
   readonly secret: { readonly kind: SecretKind; readonly read: () => Promise<string> } | null;
 };
 /** Who a sign-in turned out to be, from its token. */
-export type SignedIn = { readonly tenantId: string; readonly objectId: string };
+export type SignedIn = {
+  readonly tenantId: string;
+  readonly objectId: string;
+  /** What it is in role assignments. */
+  readonly kind: "User" | "ServicePrincipal";
+};
 
 /** Secrets of connectors, in the app's key vault. */
 export type SecretStore = {

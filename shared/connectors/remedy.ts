@@ -50,15 +50,19 @@ export function secretTarget({ vault, name }: VaultSecretId, url: string): Targe
 const PLAIN = /^[-\p{L}\p{N}_./():]+$/u;
 
 /** Null where a name could mean something to a shell: no command is better than a wrong one. */
-export function assignRole(role: Role, target: Target, { objectId }: Pick<SignedIn, "objectId">): Remedy | null {
+export function assignRole(
+  role: Role,
+  target: Target,
+  { objectId, kind }: Pick<SignedIn, "objectId" | "kind">,
+): Remedy | null {
   const { scope, azScope = scope, bicepType, bicepName } = target;
   if (![scope, bicepName, objectId].every((text) => PLAIN.test(text))) return null;
-  const properties = `principalId: '${objectId}', principalType: 'ServicePrincipal', roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '${role.id}')`;
+  const properties = `principalId: '${objectId}', principalType: '${kind}', roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '${role.id}')`;
   return {
     role: role.name,
     roleDefinitionId: `/providers/Microsoft.Authorization/roleDefinitions/${role.id}`,
     scope,
-    az: `az role assignment create --assignee-object-id ${objectId} --assignee-principal-type ServicePrincipal --role "${role.name}" --scope "${azScope}"`,
+    az: `az role assignment create --assignee-object-id ${objectId} --assignee-principal-type ${kind} --role "${role.name}" --scope "${azScope}"`,
     bicep: [
       `resource target '${bicepType}' existing = { name: '${bicepName}' }`,
       `resource grant 'Microsoft.Authorization/roleAssignments@2022-04-01' = { name: guid(target.id, '${objectId}', '${role.id}'), scope: target, properties: { ${properties} } }`,

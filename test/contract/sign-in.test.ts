@@ -1,7 +1,7 @@
 /** A connector's sign-in by every method, at the local Entra and as a managed identity, with the SDK's own credentials. */
 import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
-import { decodeJwt } from "jose";
+import { decodeJwt, decodeProtectedHeader, generateKeyPair, SignJWT } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { clientCertificateFile } from "../../infra/local/azure/entra/client-certificates.ts";
 import { createOpenAzure } from "../../shared/azure/arm-resources.ts";
@@ -96,7 +96,7 @@ describe("every method signs in as whom it names", () => {
     ],
     ["the app itself", async () => implicit(), { tenantId: TENANT, objectId: "9c8b7a65-4d3c-4b2a-8190-7f6e5d4c3b15" }],
   ])("%s", async (_what, signIn, who) => {
-    expect(await viewOf(await signIn()).signIn()).toEqual(who);
+    expect(await viewOf(await signIn()).signIn()).toEqual({ ...who, kind: "ServicePrincipal" });
   });
 
   test("and then lists with it", async () => {
@@ -174,6 +174,25 @@ describe("a sign-in that cannot work says what to do", () => {
     const shown = inspect(thrown, { depth: null, showHidden: true });
     expect(shown).not.toContain("PRIVATE KEY");
     expect(shown).not.toMatch(/eyJ[\w-]+\./);
+  });
+
+  test("an access token that ARM does not take, though it reads like one", async () => {
+    const token = await tokenOf(azure, "zenml-connector", `${ARM}/.default`);
+    const claims = decodeJwt(token);
+    const { privateKey } = await generateKeyPair("RS256");
+    const { kid = "" } = decodeProtectedHeader(token);
+    const forged = await new SignJWT(claims).setProtectedHeader({ alg: "RS256", typ: "JWT", kid }).sign(privateKey);
+    await expect(viewOf(byToken(forged)).signIn()).rejects.toMatchObject({
+      code: "SIGN_IN_FAILED",
+      message: expect.stringMatching(/new one/),
+    });
+    await expect(viewOf(byToken(token)).signIn()).resolves.toMatchObject({ tenantId: TENANT });
+  });
+
+  test("ARM that fails says nothing of an access token", async () => {
+    const token = await tokenOf(azure, "zenml-connector", `${ARM}/.default`);
+    await control.fault({ host: "management.azure.com", status: 503 });
+    await expect(viewOf(byToken(token)).signIn()).rejects.toMatchObject({ name: "UpstreamError", retryable: true });
   });
 
   test("a token that has ended is CONNECTOR_EXPIRED", async () => {

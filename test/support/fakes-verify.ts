@@ -26,7 +26,7 @@ export function verifyAsk(changes: {
   return {
     view: { ...azureView({}), ...changes.view },
     probes: { ...OPEN_STORES, ...changes.probes },
-    who: { tenantId: TENANT, objectId: OBJECT },
+    who: { tenantId: TENANT, objectId: OBJECT, kind: "ServicePrincipal" },
     authMethod: changes.authMethod ?? "service-principal",
     reach: {
       configuration: connectorRequest().configuration,

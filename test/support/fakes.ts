@@ -132,7 +132,7 @@ export function azureView(
   return {
     async signIn() {
       journal.push("sign-in");
-      return { tenantId: TENANT, objectId: OBJECT };
+      return { tenantId: TENANT, objectId: OBJECT, kind: "ServicePrincipal" };
     },
     async subscriptions() {
       journal.push("subscriptions");

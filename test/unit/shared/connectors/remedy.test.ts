@@ -10,7 +10,7 @@ import {
 } from "../../../../shared/connectors/remedy.ts";
 import { OBJECT, SUBSCRIPTION, TENANT } from "../../../support/fakes.ts";
 
-const who = { tenantId: TENANT, objectId: OBJECT };
+const who = { tenantId: TENANT, objectId: OBJECT, kind: "ServicePrincipal" } as const;
 const ACCOUNT = `/subscriptions/${SUBSCRIPTION}/resourceGroups/demos/providers/Microsoft.Storage/storageAccounts/artifacts`;
 const STORE = `${ACCOUNT}/blobServices/default/containers/store`;
 const READER = ROLES.blobReader;
@@ -28,6 +28,15 @@ describe("assignRole", () => {
         `resource grant 'Microsoft.Authorization/roleAssignments@2022-04-01' = { name: guid(target.id, '${OBJECT}', '${READER.id}'), scope: target, properties: { principalId: '${OBJECT}', principalType: 'ServicePrincipal', roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '${READER.id}') } }`,
       ].join("\n"),
     });
+  });
+
+  test("a person is assigned as one", () => {
+    const remedy = assignRole(ROLES.acrPull, resourceTarget("Microsoft.Storage/storageAccounts", ACCOUNT), {
+      ...who,
+      kind: "User",
+    });
+    expect(remedy?.az).toContain(" --assignee-principal-type User ");
+    expect(remedy?.bicep).toContain("principalType: 'User'");
   });
 
   test("a resource by its own type and name", () => {
@@ -53,7 +62,9 @@ describe("assignRole", () => {
       expect(assignRole(READER, resourceTarget("Microsoft.Storage/storageAccounts", scope), who)).toBeNull();
       const id = { account: "artifacts", container: `store${text}` };
       expect(assignRole(READER, containerTarget(STORE, id), who)).toBeNull();
-      expect(assignRole(READER, containerTarget(STORE, { ...id, container: "c" }), { objectId: text })).toBeNull();
+      expect(
+        assignRole(READER, containerTarget(STORE, { ...id, container: "c" }), { ...who, objectId: text }),
+      ).toBeNull();
       expect(setAccessPolicy(`vault${text}`, ACCOUNT, who)).toBeNull();
     },
   );
