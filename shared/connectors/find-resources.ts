@@ -26,6 +26,7 @@ import {
   type VaultSecretId,
   vaultSecretUrl,
 } from "./vault-secret.ts";
+import { listedOf } from "./verify-sample.ts";
 
 /** Registries, place by place. */
 export const REGISTRIES: PlacedType<FoundRegistry> = {
@@ -69,7 +70,7 @@ export const VAULTS: PlacedType<FoundVault> = {
 /** What each resource type does. */
 type ByType = {
   /**
-   * Everything within the limits, in order of its id.
+   * Everything within the limits, in order of its id; of storage the containers of some accounts.
    * @throws what AzureView throws when nothing at all can be looked at; the rest is `unread`
    */
   list(view: AzureView, reach: Reach): Promise<Listing>;
@@ -93,10 +94,11 @@ export const RESOURCES: Readonly<Record<ResourceType, ByType>> = {
   },
   "blob-container": {
     async list(view, reach) {
-      const { containers, unread } = await listBlobContainers(view, reach);
+      const { containers, unread, unlisted } = await listBlobContainers(view, reach, null, listedOf);
       return {
         found: containers.map(foundContainer),
         unread,
+        unlisted,
       };
     },
     resolve: async (view, reach, text) => foundContainer(await resolveBlobContainer(view, reach, text)),

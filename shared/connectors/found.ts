@@ -34,7 +34,12 @@ export type Unread = {
   readonly error: LatchkeyError;
 };
 /** What was found, in order of its id, and what could not be looked at: then the list is not whole. */
-export type Listing<F extends Found = Found> = { readonly found: readonly F[]; readonly unread: readonly Unread[] };
+export type Listing<F extends Found = Found> = {
+  readonly found: readonly F[];
+  readonly unread: readonly Unread[];
+  /** Storage accounts whose containers were left unlisted to spare Azure; 0 unless given. */
+  readonly unlisted?: number;
+};
 
 /** Everything that decides what a connector reaches. */
 export type Reach = Limits & {

@@ -22,19 +22,24 @@ export type Limits = {
 export type ContainerInventory = {
   readonly containers: readonly BlobContainerId[];
   readonly unread: readonly Unread[];
+  /** Accounts that `choose` left out. */
+  readonly unlisted: number;
 };
 
 /**
  * Lists the containers within the limits: all, or those of one name. One account or subscription that cannot be read
  * does not hide the others.
+ * @param choose takes the accounts whose containers are listed; unless given, all
  * @throws what AzureView throws when the subscriptions, or the accounts of every one, cannot be listed
  */
 export async function listBlobContainers(
   view: AzureView,
   limits: Limits,
   name: string | null = null,
+  choose: (accounts: readonly StorageAccountDetails[]) => readonly StorageAccountDetails[] = (accounts) => accounts,
 ): Promise<ContainerInventory> {
   const { accounts, unread: unlisted } = await readStorageAccounts(view, limits);
+  const chosen = choose(accounts);
   const containers: BlobContainerId[] = [];
   const unread: Unread[] = [...unlisted];
   const readAccount = async (account: StorageAccount) => {
@@ -48,9 +53,9 @@ export async function listBlobContainers(
       unread.push({ where: account.account, error });
     }
   };
-  await pMap(accounts, readAccount, { concurrency: LIST_CONCURRENCY });
+  await pMap(chosen, readAccount, { concurrency: LIST_CONCURRENCY });
   containers.sort((left, right) => (blobContainerArmId(left) < blobContainerArmId(right) ? -1 : 1));
-  return { containers, unread };
+  return { containers, unread, unlisted: accounts.length - chosen.length };
 }
 
 /**

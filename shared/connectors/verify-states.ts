@@ -33,17 +33,24 @@ export function failedType(resourceType: ResourceType, error: NonNullable<TypeRe
 /** A type of which something was seen. What could not be told beside what works is no fault of the connector's. */
 export function checkedType(
   resourceType: ResourceType,
-  seen: { found: readonly Pick<Found, "displayName">[]; unread: readonly Unread[]; checks: readonly Check[] },
+  seen: {
+    found: readonly Pick<Found, "displayName">[];
+    unread: readonly Unread[];
+    checks: readonly Check[];
+    /** Storage accounts whose containers were not listed. */
+    unlisted?: number;
+  },
 ): TypeResult {
-  const { found, unread, checks } = seen;
-  const state = stateOf(found.length > 0, unread, checks);
+  const { found, unread, checks, unlisted = 0 } = seen;
+  // What was left out may hold something.
+  const state = stateOf(found.length > 0 || unlisted > 0, unread, checks);
   return {
     resourceType,
     state,
     resources: [...new Set(found.map(({ displayName }) => displayName))].slice(0, MAX_RESOURCES),
-    error: unreadError(unread) ?? (state === "ok" ? null : checkError(checks)),
+    error: unreadError(unread) ?? (state === "ok" ? null : checkError(checks, unlisted)),
     checks: [...checks],
-    unprobed: found.length - checks.length,
+    unprobed: found.length - checks.length + unlisted,
   };
 }
 
@@ -56,7 +63,7 @@ export function withCheck(type: TypeResult, result: TypeResult): TypeResult {
   const isKnown = others.length < type.checks.length;
   const unprobed = isKnown ? type.unprobed : Math.max(0, type.unprobed - result.checks.length);
   // A part that could not be listed is still unlisted.
-  const isUnlisted = type.error !== null && checkError(type.checks)?.message !== type.error.message;
+  const isUnlisted = type.error !== null && !type.error.message.startsWith(checkError(type.checks).message);
   const state = stateOf(true, [], checks);
   return {
     ...type,
@@ -90,13 +97,13 @@ function unreadError(unread: readonly Unread[]): TypeResult["error"] {
 }
 
 /** The first lack in words; the others stand in the looks. Without one: that nothing could be told. */
-function checkError(checks: readonly Check[]): NonNullable<TypeResult["error"]> {
+function checkError(checks: readonly Check[], unlisted = 0): NonNullable<TypeResult["error"]> {
   const lacking = checks.filter(isLacking);
   const [lack] = lacking.flatMap(
     ({ access }) => access.find(({ ok }) => ok === false) ?? access.find(({ remedy }) => remedy !== null) ?? [],
   );
-  if (lack === undefined) return untoldError(checks);
-  const message = `${lacking.length} of ${checks.length} that were looked at cannot be used in full: ${named(lacking.map(({ displayName }) => displayName))}`;
+  if (lack === undefined) return untoldError(checks, unlisted);
+  const message = `${lacking.length} of ${checks.length} that were looked at cannot be used in full: ${named(lacking.map(({ displayName }) => displayName))}${unlistedText(unlisted)}`;
   return {
     code: lack.code ?? "UPSTREAM_REFUSED",
     message,
@@ -104,13 +111,18 @@ function checkError(checks: readonly Check[]): NonNullable<TypeResult["error"]> 
   };
 }
 
-function untoldError(checks: readonly Check[]): NonNullable<TypeResult["error"]> {
+/** Appended, so that what is said without it is its beginning. */
+function unlistedText(unlisted: number): string {
+  return unlisted === 0 ? "" : `; the containers of ${unlisted} more storage accounts were not listed`;
+}
+
+function untoldError(checks: readonly Check[], unlisted: number): NonNullable<TypeResult["error"]> {
   const [untold] = checks.flatMap(({ access }) => access.find(({ ok }) => ok === null) ?? []);
   if (untold === undefined) {
-    const message = "none of the resources was looked at: the time for it was over";
-    return { code: "UPSTREAM_TIMEOUT", message, remedy: "Verify the connector again, or narrow its limits." };
+    const message = `none of the resources was looked at${unlistedText(unlisted)}`;
+    return { code: "NOT_PROVED", message, remedy: "Narrow the connector's limits, or verify one resource by its id." };
   }
-  const message = `of none of the ${checks.length} that were looked at it is known whether they can be used: ${named(checks.map(({ displayName }) => displayName))}`;
+  const message = `of none of the ${checks.length} that were looked at it is known whether they can be used: ${named(checks.map(({ displayName }) => displayName))}${unlistedText(unlisted)}`;
   return { code: untold.code ?? "NOT_PROVED", message, remedy: untold.message ?? "Verify the connector again." };
 }
 

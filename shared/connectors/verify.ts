@@ -115,12 +115,12 @@ async function list(type: ResourceType, view: AzureView, reach: Reach): Promise<
 /** Looks at what was found. `outage`: no resource at all could be asked for. */
 async function checkAll(
   type: ResourceType,
-  { found, unread }: Listing,
+  { found, unread, unlisted = 0 }: Listing,
   method: AuthMethod,
   context: CheckContext,
   isLate: () => boolean,
 ): Promise<Pick<Verified, "result" | "outage">> {
-  if (found.length === 0 && unread.length === 0) {
+  if (found.length === 0 && unread.length === 0 && unlisted === 0) {
     const result = failedType(type, {
       code: "RESOURCE_NOT_FOUND",
       message: `the sign-in works, but no ${SINGULARS[type]} is visible within the connector's limits`,
@@ -141,7 +141,10 @@ async function checkAll(
   };
   const checks = (await pMap(probedOf(found), look, { concurrency: CHECK_CONCURRENCY })).filter((one) => one !== null);
   const isOut = outages.length === checks.length && outages.every(isNoVerdict);
-  return { result: checkedType(type, { found, unread, checks }), outage: isOut ? (outages[0] ?? null) : null };
+  return {
+    result: checkedType(type, { found, unread, checks, unlisted }),
+    outage: isOut ? (outages[0] ?? null) : null,
+  };
 }
 
 async function checkOne(found: Found, method: AuthMethod, context: CheckContext): Promise<Check> {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AzureView } from "../../../../shared/connectors/ports.ts";
 import { verifyConnector, verifyResource } from "../../../../shared/connectors/verify.ts";
-import { MAX_PROBED } from "../../../../shared/connectors/verify-sample.ts";
+import { MAX_LISTED_ACCOUNTS, MAX_PROBED } from "../../../../shared/connectors/verify-sample.ts";
 import { InputError, UpstreamError } from "../../../../shared/errors.ts";
 import { azureView, NOW_TEXT, now, OPEN_STORES, SUBSCRIPTION } from "../../../support/fakes.ts";
 import { permission, refusal, verifyAsk } from "../../../support/fakes-verify.ts";
@@ -151,6 +151,22 @@ describe("verifyConnector", () => {
     const [type] = found.resourceTypes;
     expect((type?.checks.length ?? 0) + (type?.unprobed ?? 0)).toBe(20);
     expect(type?.unprobed).toBeGreaterThan(0);
+  });
+
+  test("lists the containers of some accounts alone, and says how many it left out", async () => {
+    const journal: string[] = [];
+    const names = Array.from({ length: 50 }, (_, index) => `demos/account${String(index).padStart(2, "0")}`);
+    const accounts = Object.fromEntries(names.map((name) => [name, ["one"]]));
+    const found = await verify(azureView(accounts, journal));
+    expect(journal.filter((call) => call.startsWith("containers "))).toHaveLength(MAX_LISTED_ACCOUNTS);
+    const [type] = found.resourceTypes;
+    expect(type).toMatchObject({ state: "ok", error: null, unprobed: 50 - MAX_LISTED_ACCOUNTS });
+    expect(type?.checks).toHaveLength(MAX_LISTED_ACCOUNTS);
+    const bare = await verify(azureView(Object.fromEntries(names.map((name) => [name, []]))));
+    expect(bare).toMatchObject({
+      state: "degraded",
+      resourceTypes: [{ state: "degraded", error: { code: "NOT_PROVED" }, unprobed: 50 - MAX_LISTED_ACCOUNTS }],
+    });
   });
 
   test("looks at the first of each type however long the list took", async () => {
