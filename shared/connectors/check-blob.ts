@@ -1,7 +1,7 @@
 /** Looks at one blob container: what its data roles give, and whether SAS tokens can be signed. Used by verify. */
 import { ACCESS_NEEDS, type AccessNeed, OWNING_ACTION, type Role } from "./access-needs.ts";
 import { STORAGE_ACCOUNT_TYPE } from "./arm-id.ts";
-import { type AccessCheck, type Check, fails, stateOfAccess, unknown, works } from "./check.ts";
+import { type AccessCheck, type Check, fails, stateOfAccess, unknown, withOptionalRemedies, works } from "./check.ts";
 import type { CheckContext } from "./check-context.ts";
 import { mayDo, mayDoData } from "./effective.ts";
 import type { FoundContainer } from "./found.ts";
@@ -23,12 +23,12 @@ export async function checkContainer(context: CheckContext, found: FoundContaine
   const target = containerTarget(resourceId, id);
   const read = (access: "read" | "list") =>
     listed.ok ? works(access, "proved") : refused(access, listed, { owns, role: NEEDS[access].role, target, context });
-  const data = [
+  const data = withOptionalRemedies([
     read("read"),
     read("list"),
     assigned("write", NEEDS.write, permissions),
     assigned("delete", NEEDS.delete, permissions),
-  ];
+  ]);
   const accountId = storageAccountArmId(id);
   const account = resourceTarget(STORAGE_ACCOUNT_TYPE, accountId);
   const sign = key.ok

@@ -1,7 +1,16 @@
 /** Looks at one AKS cluster. No call goes to the cluster, and no credential of it is asked for. Used by verify. */
 import { ACCESS_NEEDS } from "./access-needs.ts";
 import { CLUSTER_TYPE } from "./arm-id.ts";
-import { type AccessCheck, type Check, type Finding, fails, stateOfAccess, unknown, works } from "./check.ts";
+import {
+  type AccessCheck,
+  type Check,
+  type Finding,
+  fails,
+  stateOfAccess,
+  unknown,
+  withOptionalRemedies,
+  works,
+} from "./check.ts";
 import type { CheckContext } from "./check-context.ts";
 import { mayDo } from "./effective.ts";
 import type { FoundCluster } from "./found.ts";
@@ -36,7 +45,10 @@ export async function checkCluster(
     });
   };
   const use = look("use");
-  const access = [use.ok === true ? { ...use, message: inside(details, context.who.objectId) } : use, look("admin")];
+  const access = withOptionalRemedies([
+    use.ok === true ? { ...use, message: inside(details, context.who.objectId) } : use,
+    look("admin"),
+  ]);
   return { resourceId, displayName, state: stateOfAccess(access), access, findings: findingsOf(details) };
 }
 

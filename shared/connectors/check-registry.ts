@@ -2,7 +2,16 @@
 import { ACCESS_NEEDS, type AccessNeed, OWNING_ACTION } from "./access-needs.ts";
 import { REGISTRY_TYPE } from "./arm-id.ts";
 import type { AuthMethod } from "./auth-methods.ts";
-import { type AccessCheck, type Check, type Finding, fails, stateOfAccess, unknown, works } from "./check.ts";
+import {
+  type AccessCheck,
+  type Check,
+  type Finding,
+  fails,
+  stateOfAccess,
+  unknown,
+  withOptionalRemedies,
+  works,
+} from "./check.ts";
 import type { CheckContext } from "./check-context.ts";
 import { mayDo, mayDoData } from "./effective.ts";
 import type { FoundRegistry } from "./found.ts";
@@ -30,7 +39,7 @@ export async function checkRegistry(
       ? inAbacMode(access, need, permissions, remedy)
       : inLegacyMode(access, need, permissions, remedy);
   };
-  const access = ACCESS.map(look);
+  const access = withOptionalRemedies(ACCESS.map(look));
   const findings: Finding[] = [];
   if (details.adminUserEnabled) findings.push("ADMIN_USER_ENABLED");
   if (details.mode === "abac") findings.push("ABAC_MODE");

@@ -26,7 +26,7 @@ async function checkWhole(
   const remedy = hasRbac
     ? assignRole(NEEDS.list.role, resourceTarget(VAULT_TYPE, resourceId), context.who)
     : setAccessPolicy(vault, resourceId, context.who);
-  const list = listed.ok ? works("list", "proved") : fails("list", "proved", reasonOf(listed, remedy));
+  const list = listed.ok ? works("list", "proved") : fails("list", "proved", wholeReasonOf(listed, remedy, resourceId));
   const mayRead =
     hasRbac && permissions !== null && NEEDS.read.actions.every((action) => mayDoData(permissions, action) === true);
   const read = mayRead
@@ -74,6 +74,16 @@ const NOT_READ = unknown("read", {
   code: "NOT_PROVED",
   message: "No value was read: that the identity sees the secret does not prove that it may read it.",
 });
+
+/** A role at the vault opens every secret in it, which is seldom what is wanted. */
+function wholeReasonOf(probe: Refused, remedy: Remedy | null, vaultId: string) {
+  const reason = reasonOf(probe, remedy);
+  if (reason.code !== "ROLE_MISSING") return reason;
+  return {
+    ...reason,
+    message: `${reason.message} At the vault it opens every secret: for single ones give it at each, with the scope ${vaultId}/secrets/<name>.`,
+  };
+}
 
 type Refused = Extract<Probe, { ok: false }>;
 

@@ -45,6 +45,7 @@ const remedySchema = z.object({
   scope: z.string(),
   az: z.string().describe("the command that mends it"),
   bicep: z.string().describe("the same as a template"),
+  optional: z.boolean().default(false).describe("true: something less works already, and nothing may be amiss"),
 });
 /** What would mend a failure. */
 export type Remedy = z.output<typeof remedySchema>;
@@ -99,4 +100,15 @@ export function unknown(
 export function stateOfAccess(access: readonly Pick<AccessCheck, "ok">[]): "ok" | "failed" | "unknown" {
   if (access.some(({ ok }) => ok === true)) return "ok";
   return access.some(({ ok }) => ok === false) ? "failed" : "unknown";
+}
+
+/**
+ * What an access lacks that goes beyond one that works need not be a lack: reading is no wish to delete.
+ * @param ladder the least first
+ */
+export function withOptionalRemedies(ladder: readonly AccessCheck[]): AccessCheck[] {
+  const least = ladder.findIndex(({ ok }) => ok === true);
+  return ladder.map((one, index) =>
+    least >= 0 && index > least && one.remedy !== null ? { ...one, remedy: { ...one.remedy, optional: true } } : one,
+  );
 }

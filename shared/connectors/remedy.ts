@@ -67,6 +67,7 @@ export function assignRole(
       `resource target '${bicepType}' existing = { name: '${bicepName}' }`,
       `resource grant 'Microsoft.Authorization/roleAssignments@2022-04-01' = { name: guid(target.id, '${objectId}', '${role.id}'), scope: target, properties: { ${properties} } }`,
     ].join("\n"),
+    optional: false,
   };
 }
 
@@ -79,5 +80,6 @@ export function setAccessPolicy(vault: string, scope: string, { objectId, tenant
     scope,
     az: `az keyvault set-policy --name ${vault} --object-id ${objectId} --secret-permissions get list`,
     bicep: `resource policy 'Microsoft.KeyVault/vaults/accessPolicies@${VERSIONS[VAULT_TYPE]}' = { name: '${vault}/add', properties: { accessPolicies: [{ tenantId: '${tenantId}', objectId: '${objectId}', permissions: { secrets: ['get', 'list'] } }] } }`,
+    optional: false,
   };
 }

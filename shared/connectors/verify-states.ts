@@ -99,9 +99,11 @@ function unreadError(unread: readonly Unread[]): TypeResult["error"] {
 /** The first lack in words; the others stand in the looks. Without one: that nothing could be told. */
 function checkError(checks: readonly Check[], unlisted = 0): NonNullable<TypeResult["error"]> {
   const lacking = checks.filter(isLacking);
-  const [lack] = lacking.flatMap(
-    ({ access }) => access.find(({ ok }) => ok === false) ?? access.find(({ remedy }) => remedy !== null) ?? [],
-  );
+  // A degraded one may lack what is optional as well, which is not why.
+  const [lack] = lacking.flatMap(({ access }) => {
+    const needed = access.filter(({ remedy }) => remedy?.optional !== true);
+    return needed.find(({ ok }) => ok === false) ?? needed.find(({ remedy }) => remedy !== null) ?? [];
+  });
   if (lack === undefined) return untoldError(checks, unlisted);
   const message = `${lacking.length} of ${checks.length} that were looked at cannot be used in full: ${named(lacking.map(({ displayName }) => displayName))}${unlistedText(unlisted)}`;
   return {

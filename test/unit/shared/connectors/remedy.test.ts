@@ -27,6 +27,7 @@ describe("assignRole", () => {
         "resource target 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' existing = { name: 'artifacts/default/store' }",
         `resource grant 'Microsoft.Authorization/roleAssignments@2022-04-01' = { name: guid(target.id, '${OBJECT}', '${READER.id}'), scope: target, properties: { principalId: '${OBJECT}', principalType: 'ServicePrincipal', roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '${READER.id}') } }`,
       ].join("\n"),
+      optional: false,
     });
   });
 
