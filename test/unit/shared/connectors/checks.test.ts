@@ -201,6 +201,7 @@ describe("AKS cluster", () => {
       use: "true",
       admin: "false ROLE_MISSING Azure Kubernetes Service Cluster Admin Role",
     });
+    expect(found.access[1]?.remedy?.optional).toBe(true);
   });
 
   test("Reader may list it and not use it", async () => {
@@ -257,6 +258,12 @@ describe("key vault", () => {
     const found = await vault(changes, { probes: { listSecrets: refusal(reason) } });
     expect([found.state, summary(found).list, found.findings]).toEqual([state, list, findings]);
   });
+});
+
+test("a role for the whole vault is not recommended without the scope of a single secret", async () => {
+  const vaults = async () => [{ ...PLACE, vault: "examplevault", hasRbac: true }];
+  const found = await check("key-vault-secret", { view: { vaults }, probes: { listSecrets: refusal("role") } });
+  expect(found.access[0]?.message).toContain(`${GROUP}/providers/Microsoft.KeyVault/vaults/examplevault/secrets/`);
 });
 
 describe("one secret, whose vault is not looked up", () => {
