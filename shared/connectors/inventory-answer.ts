@@ -6,6 +6,7 @@ import type { Connector } from "./connector.ts";
 import { refuseUnusable } from "./connector-life.ts";
 import { type InventoryIndex, isPending, takenAt } from "./inventory-index.ts";
 import { type InventoryDeps, type KeepInventory, knownInventory } from "./inventory-keep.ts";
+import { missingPlace } from "./inventory-missing.ts";
 import { type ItemPosition, readItems } from "./inventory-segments.ts";
 import type { InventoryItem } from "./inventory-store.ts";
 import { RESOURCE_TYPES, type ResourceType } from "./resource-type.ts";
@@ -151,15 +152,17 @@ async function addType(
   const unsupported = unsupportedText(connector.authMethod, resourceType);
   const told = unsupported !== null && error === null ? { code: "UNSUPPORTED_BY_METHOD", message: unsupported } : null;
   const sections = index?.sections ?? [];
+  const pending = sections
+    .filter(isPending)
+    .map(({ place, failure, takenAt: taken }) => ({ ...about, place, failure, takenAt: taken }));
+  const missing = missingPlace(connector, resourceType, sections, deps.now());
   page.addType(
     {
       ...about,
       takenAt: takenAt(sections),
       error: error === null ? told : { code: error.code, message: error.message },
     },
-    sections
-      .filter(isPending)
-      .map(({ place, failure, takenAt: taken }) => ({ ...about, place, failure, takenAt: taken })),
+    missing === null ? pending : [{ ...about, ...missing, takenAt: null }],
   );
   const isBegun = after?.connector === connector.name && after.resourceType === resourceType;
   let current = index;
