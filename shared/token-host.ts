@@ -1,4 +1,9 @@
-/** Which host a token of a connector may be sent to: the one rule, kept by every client of shared/azure. Pure. */
+/**
+ * Which host a token of a connector may be sent to at all: the widest rule. shared/azure keeps it in three steps, each
+ * within the one before: `mayReceiveToken` (any of the cloud's hosts) for vaults and blobs of customers; `sameOrigin` of
+ * client-options.ts (one host) for ARM and for the app's own stores, whose hosts are known; `refuseOtherHosts` of
+ * arm-list.ts for the links to next pages, which are refused as broken lists before a request is made of them. Pure.
+ */
 import { type CloudName, cloudOf, KEY_VAULT_NAME, STORAGE_ACCOUNT_NAME } from "./cloud.ts";
 
 /** Azure's own grammar for registry names: 5 to 50 letters and digits; since 2025 with a short hash behind a hyphen. */

@@ -77,7 +77,8 @@ function readInto<T>(items: T[], list: () => Paged<T>, reading: Reading): Promis
 }
 
 /**
- * The SDKs would follow the address of a next page to any host.
+ * The SDKs would follow the address of a next page to any host. The client's own options (armOptions) refuse the request
+ * as well; here the list is known to be broken before one is made, and no page before it passes for the whole.
  * @param link undefined, null or empty on the last page
  * @throws BrokenAnswerError for one that is not ARM's own
  */

@@ -96,6 +96,7 @@ export function blobOptions(url: string, cloud: CloudName) {
   return BLOB_OPTIONS;
 }
 
+/** Narrower than mayReceiveToken, for clients whose one host is known: ARM's is one that mayReceiveToken takes. */
 function sameOrigin(own: string): MayGo {
   const { origin } = new URL(own);
   return (url) => new URL(url).origin === origin;
