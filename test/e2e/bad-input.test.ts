@@ -29,6 +29,11 @@ function configuration() {
   return registration(system, "").configuration;
 }
 
+const INVALID = "INVALID_REQUEST";
+function limited(limit: "resourceGroup" | "storageAccount") {
+  return { configuration: { ...configuration(), [limit]: "demozenmlarchive" } };
+}
+
 beforeAll(async () => {
   state = openStateAccount(system);
   for (const [name, limits] of Object.entries(LIMITS)) {
@@ -71,6 +76,21 @@ describe("register refuses", () => {
     ["a path upwards", "az://../latchkey", 400, "INVALID_REQUEST"],
   ])("%s as its only resource", async (_what, resourceId, status, code) => {
     await expectRefusal(await api.register("bad-input-new", { resourceId }), status, code);
+  });
+
+  it.each([
+    ["its own state", { resourceId: OWN_STATE }, 403, "DENIED"],
+    ["a type that a group rules out", { resourceTypes: ["azure-generic"], ...limited("resourceGroup") }, 400, INVALID],
+    [
+      "one that an account rules out",
+      { resourceTypes: ["docker-registry"], ...limited("storageAccount") },
+      400,
+      INVALID,
+    ],
+  ])("%s, with verification and without", async (_what, changes, status, code) => {
+    await expectRefusal(await api.register("bad-input-new", changes), status, code);
+    const body = { ...registration(system, "bad-input-new"), ...changes };
+    await expectRefusal(await api.call("POST", "connectors?verify=false", { body }), status, code);
   });
 
   it.each([

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { enterLocalAzure } from "../../infra/local/in-process-client.ts";
-import { applicationOf, createApi } from "../support/api.ts";
+import { applicationOf, createApi, registration } from "../support/api.ts";
 import { openStateAccount } from "../support/state-account.ts";
 import { startOwnSystem, WIDE_LIMITS } from "../support/system.ts";
 
@@ -151,6 +151,44 @@ describe("GET /resources", () => {
     const names = new Set(items.map(({ connector }) => connector));
     expect([names.has(SHARED), names.has(PRIVATE)]).toEqual([true, false]);
   });
+});
+
+it.each([
+  ["ZenML Subscription", /^\/subscriptions\/[0-9a-f-]{36}$/],
+  ["demozenmlcontainerregistry", /\/registries\/demozenmlcontainerregistry$/],
+  ["demo-zenml-demos/demo-zenml-terraform-cluster", /\/managedClusters\/demo-zenml-terraform-cluster$/],
+  ["az://demo-zenmlartifactstore", /\/containers\/demo-zenmlartifactstore$/],
+])("a connector is limited to %s, with no type named, and lists that alone", async (resourceId, canonical) => {
+  const name = `resources-only-${canonical.source.length}`;
+  const { status, text } = await api.register(name, { resourceTypes: [], resourceId });
+  expect(status, text).toBe(201);
+  const { body } = await resources(`connectors/${name}/resources`);
+  expect(body.items).toMatchObject([{ resourceId: expect.stringMatching(canonical) }]);
+  expect(body.pending).toEqual([]);
+});
+
+it.each([
+  ["resourceGroup", "docker-registry"],
+  ["storageAccount", "blob-container"],
+])("a %s that nothing shows is told", async (limit, resourceType) => {
+  const { configuration } = registration(system, "");
+  const name = `resources-nowhere-${limit.toLowerCase()}`;
+  const limited = { configuration: { ...configuration, [limit]: "nosuchplace" }, resourceTypes: [resourceType] };
+  expect((await api.register(name, limited)).status).toBe(201);
+  const { body } = await resources(`connectors/${name}/resources`);
+  expect(body.items).toEqual([]);
+  expect(body.pending).toMatchObject([{ resourceType, code: "RESOURCE_NOT_FOUND" }]);
+});
+
+it("identities are found by the beginning of their names, with a connector named or none", async () => {
+  type Identities = { readonly items: readonly { readonly name: string; readonly resourceId: string }[] };
+  const found = async (query: string) => (await api.call<Identities>("GET", `identities?${query}`)).body.items;
+  const all = await found("resourceGroup=demo-zenml-demos&prefix=UserFlyte");
+  expect(all.map(({ name }) => name)).toEqual(["userflyterole"]);
+  expect(await found(`connector=${SHARED}&resourceGroup=demo-zenml-demos&prefix=userflyte`)).toEqual(all);
+  const every = (await found("")).map(({ resourceId }) => resourceId.toLowerCase());
+  expect(every).toEqual([...new Set(every)]);
+  expect(every.length).toBeGreaterThan(1);
 });
 
 it("goes with the connector", async () => {
