@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { clientCertificateFile } from "../../infra/local/azure/entra/client-certificates.ts";
 import { identitiesOf } from "../../infra/local/seed.ts";
 import { applicationOf, type ClientRun, type ClientSystem, startClientSystem } from "./client-system.ts";
+import { idsOf, openInventory } from "./inventory.ts";
 import { allowLending, CONTAINER, callApi, issue, lentSas, OTHER_CONTAINER, registerConnector } from "./lending.ts";
 
 /** Each is signed in apart, in a settings folder of its own. */
@@ -173,6 +174,19 @@ describe("az lists what the inventory lists", () => {
     const inAccount = ["--storage-account", "researchspeechlake", "-g", "research-speech"];
     const containers = await research("storage", "container-rm", "list", ...inAccount);
     expect(each(containers, "name").sort()).toEqual(["datasets", "raw-audio"]);
+  });
+
+  test("az: registries, clusters and containers are those of the inventory, neither more nor less", async () => {
+    const inventory = await openInventory(system, await appToken(), "research-connector", "ZenML Research");
+    expect(await inventory("docker-registry")).toEqual(idsOf(await research("acr", "list"), "id"));
+    expect(await inventory("kubernetes-cluster")).toEqual(idsOf(await research("aks", "list"), "id"));
+    const containers: string[] = [];
+    for (const account of each(await research("storage", "account", "list"), "name")) {
+      const listed = await research("storage", "container-rm", "list", "--storage-account", String(account));
+      containers.push(...idsOf(listed, "id"));
+    }
+    expect(containers.length).toBeGreaterThan(0);
+    expect(await inventory("blob-container")).toEqual(containers.toSorted());
   });
 
   test("az: its own permissions at a resource", async () => {
