@@ -2,6 +2,8 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AZMCP, applicationOf, type ClientSystem, startClientSystem } from "./client-system.ts";
+import { openInventory } from "./inventory.ts";
+import { textAt, tokenFor } from "./lending.ts";
 
 let system: ClientSystem;
 
@@ -60,4 +62,16 @@ test("azmcp: lists storage accounts, registries and clusters of a subscription b
   ]);
   const groups = await azmcp("group", "list", ...subscription);
   expect(each(groups, "groups", "name")).toEqual(["research-speech", "research-vision"]);
+});
+
+test("azmcp: registries and clusters are those of the inventory, neither more nor less", async () => {
+  const subscription = ["--subscription", "ZenML Research"];
+  const token = textAt(await tokenFor(system, "platform-automation"), "access_token");
+  const inventory = await openInventory(system, token, "research-connector", "ZenML Research");
+  // Its lists name no ids; of equal names each counts.
+  const named = async (type: string) => (await inventory(type)).map((id) => id.split("/").at(-1)).toSorted();
+  const registries = await azmcp("acr", "registry", "list", ...subscription);
+  expect(await named("docker-registry")).toEqual(each(registries, "registries", "name"));
+  const clusters = await azmcp("aks", "cluster", "get", ...subscription);
+  expect(await named("kubernetes-cluster")).toEqual(each(clusters, "clusters", "name"));
 });
