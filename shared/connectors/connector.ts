@@ -133,7 +133,11 @@ export const verificationSchema = z.object({
       resources: z.array(z.string()).describe("display names of what can be seen"),
       error: verificationErrorSchema.nullable(),
       checks: z.array(checkSchema).default([]).describe("what was looked at, one by one"),
-      unprobed: z.int().min(0).default(0).describe("how many more there are that were not looked at"),
+      unprobed: z
+        .int()
+        .min(0)
+        .default(0)
+        .describe("how many more there are that were not looked at; an account that was not listed counts as one"),
     }),
   ),
 });
