@@ -87,17 +87,7 @@ export async function readStorageAccounts(
   return { accounts, unread };
 }
 
-/** As readStorageAccounts, for who needs them all. @throws the first error of a subscription as well */
-export async function listStorageAccounts(
-  view: AzureView,
-  limits: Omit<Limits, "resourceId">,
-): Promise<readonly StorageAccountDetails[]> {
-  const { accounts, unread } = await readStorageAccounts(view, limits);
-  if (unread[0] !== undefined) throw unread[0].error;
-  return accounts;
-}
-
-/** As listStorageAccounts, of one subscription. @throws what AzureView throws */
+/** As readStorageAccounts, of one subscription. @throws what AzureView throws */
 export async function listAccountsOf(
   view: Pick<AzureView, "storageAccounts">,
   { configuration, ownAccounts }: Omit<Limits, "resourceId">,

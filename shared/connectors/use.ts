@@ -2,7 +2,7 @@
 import { DeniedError, NotFoundError } from "../errors.ts";
 import type { Connector } from "./connector.ts";
 import { endOf, refuseUnusable } from "./connector-life.ts";
-import { type Limits, listStorageAccounts, resolveBlobContainer } from "./inventory.ts";
+import { type Limits, readStorageAccounts, resolveBlobContainer } from "./inventory.ts";
 import type {
   ConnectorStore,
   OpenAzure,
@@ -144,13 +144,15 @@ export async function openStorageAccount(deps: UseDeps, nameOrId: string, text: 
   const { id, name, configuration, resourceId: only } = connector;
   const expiresAt = endOf(connector);
   const limits = { configuration, ownAccounts: deps.ownAccounts };
-  const accounts = await listStorageAccounts(deps.openAzure(signIn), limits);
+  // Names of accounts are unique in a cloud: one that was found is the one, whatever could not be listed.
+  const { accounts, unread } = await readStorageAccounts(deps.openAzure(signIn), limits);
   const found = accounts.find((account) => {
     const armId = storageAccountArmId(account);
     const isWithin = only === null || only.toLowerCase().startsWith(`${armId.toLowerCase()}/`);
     return isWithin && sameText(asked.kind === "id" ? armId : account.account, asked.text);
   });
   if (found === undefined) {
+    if (unread[0] !== undefined) throw unread[0].error;
     throw new NotFoundError(
       "RESOURCE_NOT_FOUND",
       "No such storage account within the connector, or its identity may not see it. Check the name; GET /api/connectors shows the limits of each connector.",

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { Connector } from "../../../../shared/connectors/connector.ts";
-import { findConnector, openContainer } from "../../../../shared/connectors/use.ts";
+import type { AzureView } from "../../../../shared/connectors/ports.ts";
+import { findConnector, openContainer, openStorageAccount } from "../../../../shared/connectors/use.ts";
+import { UpstreamError } from "../../../../shared/errors.ts";
 import { utc } from "../../../../shared/time.ts";
-import { connector, NOW, NOW_TEXT, OWN_ACCOUNTS, registerParts, SUBSCRIPTION } from "../../../support/fakes.ts";
+import { connector, NOW, NOW_TEXT, OWN_ACCOUNTS, registerParts, SUBSCRIPTION, signIn } from "../../../support/fakes.ts";
 
 function parts(changes: Partial<Connector> = {}) {
   const made = registerParts();
@@ -77,6 +79,38 @@ describe("openContainer", () => {
       await expect(openContainer(deps, stored.name, id)).rejects.toMatchObject({ code: "DENIED" });
       expect(journal).toEqual([]);
     }
+  });
+});
+
+describe("openStorageAccount, for ending what was lent", () => {
+  const OTHER = "99999999-2222-4333-8444-555555555555";
+  const throttled = new UpstreamError("UPSTREAM_REFUSED", "429", { retryable: true });
+
+  function withBrokenSubscription(changes: Partial<Connector> = {}) {
+    const made = parts(changes);
+    const opened = made.deps.openAzure(signIn());
+    const view: AzureView = {
+      ...opened,
+      subscriptions: async () => [...(await opened.subscriptions()), { subscriptionId: OTHER, displayName: "Other" }],
+      storageAccounts: (subscriptionId, ...rest) =>
+        subscriptionId === OTHER ? Promise.reject(throttled) : opened.storageAccounts(subscriptionId, ...rest),
+    };
+    return { ...made, deps: { ...made.deps, openAzure: () => view } };
+  }
+
+  test("an account that was found is opened, whatever else cannot be listed; also through a disabled connector", async () => {
+    const { deps, stored } = withBrokenSubscription({ state: "disabled" });
+    const { account } = await openStorageAccount(deps, stored.name, "accountone");
+    expect(account).toMatchObject({ subscriptionId: SUBSCRIPTION, account: "accountone" });
+  });
+
+  test("one that was not found may be where nobody could look", async () => {
+    const { deps, stored } = withBrokenSubscription();
+    await expect(openStorageAccount(deps, stored.name, "accounttwo")).rejects.toBe(throttled);
+    const whole = parts();
+    await expect(openStorageAccount(whole.deps, whole.stored.name, "accounttwo")).rejects.toMatchObject({
+      code: "RESOURCE_NOT_FOUND",
+    });
   });
 });
 
