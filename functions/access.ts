@@ -1,7 +1,7 @@
 /** HTTP routes of policy: memberships, grants, and why a request is allowed or not. */
 import { z } from "zod";
 import { CHECK_IDS } from "../shared/access/decide.ts";
-import { deletePolicy, findPolicy, type ManageDeps, putPolicy, readSeen } from "../shared/access/manage.ts";
+import { deletePolicy, findPolicy, type ManageDeps, putPolicy, readEtag, readSeen } from "../shared/access/manage.ts";
 import { type Plan, type PlanDeps, plan } from "../shared/access/plan.ts";
 import { type Grant, grantSchema, membershipSchema, principalNameSchema } from "../shared/access/policy.ts";
 import type { PolicyKind, StoredPolicy } from "../shared/access/ports.ts";
@@ -176,9 +176,7 @@ function policyRoutes(
       body: null,
       answer: { status: 204, description: "It is gone" },
       handle: async ({ params, preconditions, caller: by, rule, correlationId }) => {
-        const { ifMatch } = preconditions;
-        const seen = readSeen({ ifMatch, ifNoneMatch: null });
-        await deletePolicy(deps, kind, params.name, "etag" in seen ? seen.etag : "", { by, rule, correlationId });
+        await deletePolicy(deps, kind, params.name, readEtag(preconditions.ifMatch), { by, rule, correlationId });
         return { status: 204 };
       },
     }),

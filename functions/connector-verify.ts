@@ -34,7 +34,6 @@ export function connectorVerifyRoutes(deps: RegisterDeps): Route[] {
       answer: { status: 200, description: "What was found, by resource type", schema: verifiedSchema },
       handle: async ({ body }) => {
         const { resourceId, verification } = await verifyRequest(deps, body);
-        if (verification === null) throw new Error("A look found nothing to say.");
         const { state } = verification;
         const message = verifiedText(body.name, verification);
         return { status: 200, body: { name: body.name, message, resourceId, state, verification } };

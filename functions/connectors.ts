@@ -1,6 +1,6 @@
 /** HTTP routes of connectors: register, list, describe, change, delete. */
 import { z } from "zod";
-import { readSeen } from "../shared/access/manage.ts";
+import { readEtag } from "../shared/access/manage.ts";
 import { type AppIdentity, isAppItself } from "../shared/connectors/app-identity.ts";
 import {
   type Connector,
@@ -17,7 +17,6 @@ import { RESOURCE_TYPES } from "../shared/connectors/resource-type.ts";
 import { connectorPatchSchema, updateConnector } from "../shared/connectors/update.ts";
 import { findConnector, noConnector } from "../shared/connectors/use.ts";
 import { maySee } from "../shared/connectors/visible.ts";
-import { InputError } from "../shared/errors.ts";
 import { nameSchema } from "../shared/names.ts";
 import { keyOfToken, listQuerySchema, listSchema, tokenOf } from "./lists.ts";
 import { nothing, type Route, route } from "./route.ts";
@@ -42,6 +41,11 @@ export type ConnectorRoutesDeps = RegisterDeps & RemoveConnectorDeps;
 
 /** Administrators manage them; others see what is theirs, shared, or names them. */
 export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
+  const describe = (connector: Connector, verification: Verification | null) => ({
+    ...viewOf(connector, deps.now()),
+    warnings: warningsOf(deps.app, connector, verification),
+    verification,
+  });
   return [
     route({
       name: "connectors-create",
@@ -60,11 +64,7 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
           status: 201,
           headers: { etag, location: `/api/connectors/${connector.name}` },
           facts: { connector: connector.name },
-          body: {
-            ...viewOf(connector, deps.now()),
-            warnings: warningsOf(deps.app, connector, verification),
-            verification,
-          },
+          body: describe(connector, verification),
         };
       },
     }),
@@ -83,12 +83,7 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
         // Whether there is one that the caller may not see is nobody's business.
         if (!maySee(connector, caller)) throw noConnector();
         const verification = connector.checkedAt === null ? null : await deps.verifications.get(connector.id);
-        const body = {
-          ...viewOf(connector, deps.now()),
-          warnings: warningsOf(deps.app, connector, verification),
-          verification,
-        };
-        return { status: 200, headers: { etag }, body };
+        return { status: 200, headers: { etag }, body: describe(connector, verification) };
       },
     }),
     route({
@@ -130,7 +125,14 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       answer: { status: 200, description: "The changed connector", schema: describedSchema },
       handle: async ({ params, body, query, preconditions, caller, rule, correlationId }) => {
         const options = { verify: query.verify === "true", rule, correlationId };
-        const changed = await updateConnector(deps, params.nameOrId, body, seenEtag(preconditions), caller, options);
+        const changed = await updateConnector(
+          deps,
+          params.nameOrId,
+          body,
+          readEtag(preconditions.ifMatch),
+          caller,
+          options,
+        );
         const { connector, etag } = changed;
         const verification =
           changed.verification ?? (connector.checkedAt === null ? null : await deps.verifications.get(connector.id));
@@ -138,11 +140,7 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
           status: 200,
           headers: { etag },
           facts: { connector: connector.name },
-          body: {
-            ...viewOf(connector, deps.now()),
-            warnings: warningsOf(deps.app, connector, verification),
-            verification,
-          },
+          body: describe(connector, verification),
         };
       },
     }),
@@ -158,18 +156,11 @@ export function connectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       answer: { status: 204, description: "It is gone" },
       handle: async ({ params, query, preconditions, caller, rule, correlationId }) => {
         const options = { force: query.force === "true", rule, correlationId };
-        await removeConnector(deps, params.nameOrId, seenEtag(preconditions), caller, options);
+        await removeConnector(deps, params.nameOrId, readEtag(preconditions.ifMatch), caller, options);
         return { status: 204, facts: { connector: params.nameOrId } };
       },
     }),
   ];
-}
-
-/** @throws InputError IF_MATCH_REQUIRED */
-function seenEtag({ ifMatch }: { readonly ifMatch: string | null }): string {
-  const seen = readSeen({ ifMatch, ifNoneMatch: null });
-  if ("etag" in seen) return seen.etag;
-  throw new InputError("IF_MATCH_REQUIRED", "Send If-Match with the ETag that GET gave.");
 }
 
 /** What an administrator should know, beyond the states. */

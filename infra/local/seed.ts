@@ -102,8 +102,6 @@ export type SeedTenant = Seed["tenant"];
 export type FederatedCredential = z.infer<typeof federatedCredential>;
 /** A user-assigned managed identity of the seed. */
 export type SeedIdentity = z.infer<typeof identity>;
-/** A storage account with the ARM id of where it stands. */
-export type SeedStorageAccount = Seed["subscriptions"][number]["resourceGroups"][number]["storageAccounts"][number];
 
 /** @throws ZodError when the file does not fit its schema: the local system must not start half-made. */
 export function loadSeed(file: URL | string = new URL("./seed.yaml", import.meta.url)): Seed {

@@ -32,6 +32,7 @@ const connectorSchema = z.object({
   expiresIn: z.string().nullable(),
   owner: z.string(),
   workspace: z.string(),
+  labels: z.record(z.string(), z.string()),
   shared: z.boolean(),
   createdAt: z.string(),
   updatedAt: z.string(),
@@ -161,24 +162,29 @@ async function registerToken(stage: Stage, admin: Client, system: LocalSystem): 
 }
 
 async function registerWithoutSecret(stage: Stage, admin: Client, system: LocalSystem): Promise<void> {
-  const clientOf = (name: string) => system.seed.applications.find((one) => one.name === name)?.clientId;
   const identity = system.seed.subscriptions
     .flatMap(({ resourceGroups }) => resourceGroups)
     .flatMap(({ identities }) => identities)
     .find(({ name }) => name === "latchkey-app-identity");
-  await stage.step("Register azure-managed-identity and azure-federated: no secret is kept anywhere", async (show) => {
-    await register(admin, show, {
-      name: "azure-managed-identity",
+  const registration = system.seed.applications.find(({ name }) => name === "zenml-federated");
+  const methods = {
+    "azure-managed-identity": {
+      title: "an identity that Azure attaches to the app; no secret is kept anywhere",
       authMethod: "managed-identity",
       configuration: { clientId: identity?.clientId },
-    });
-    const federated = await register(admin, show, {
-      name: "azure-federated",
+    },
+    "azure-federated": {
+      title: "an app registration that trusts that identity; no secret is kept anywhere",
       authMethod: "workload-identity",
-      configuration: { tenantId: system.seed.tenant.id, clientId: clientOf("zenml-federated") },
+      configuration: { tenantId: system.seed.tenant.id, clientId: registration?.clientId },
+    },
+  };
+  for (const [name, { title, ...request }] of Object.entries(methods)) {
+    await stage.step(`Register ${name}: ${title}`, async (show) => {
+      const { secretId, secrets } = await register(admin, show, { name, ...request });
+      expectEqual("secret", [secretId, secrets], [null, {}]);
     });
-    expectEqual("secret", [federated.secretId, federated.secrets], [null, {}]);
-  });
+  }
 }
 
 async function register(admin: Client, show: Show, request: object): Promise<Registered> {
@@ -221,12 +227,12 @@ async function explainAndFind(stage: Stage, admin: Client, { name }: Registered)
     expectEqual("what could not be listed", found.pending, []);
     show.fact("listed", `${found.items.length} resources, ${found.ageSeconds} s ago`);
     show.table(
-      ["RESOURCE TYPE", "NAME", "CANONICAL ID"],
-      found.items.map(({ resourceType, displayName, resourceId }) => [
-        resourceType,
-        displayName,
-        resourceId.replace(/^\/subscriptions\/[^/]+(\/.*\/providers)\/.*(\/[^/]+\/[^/]+\/[^/]+)$/, "…$1/…$2"),
-      ]),
+      ["RESOURCE TYPE", "NAME", "RESOURCE GROUP", "ACCOUNT OR RESOURCE"],
+      found.items.map(({ resourceType, displayName, resourceId }) => {
+        // Names may be equal, places are not.
+        const [, , , , group = "", , , , owner = ""] = resourceId.split("/");
+        return [resourceType, displayName, group, owner];
+      }),
     );
   });
 }
@@ -241,6 +247,7 @@ async function describeAndList(stage: Stage, admin: Client, made: Registered): P
         ["NAME", found.name],
         ["TYPE", found.type],
         ["AUTH METHOD", found.authMethod],
+        ["RESOURCE TYPES", found.verification.resourceTypes.map(({ resourceType }) => resourceType).join(", ")],
         ["RESOURCE NAME", found.resourceName],
         ["SECRET ID", found.secretId ?? ""],
         ["SESSION DURATION", "N/A"],
@@ -250,6 +257,8 @@ async function describeAndList(stage: Stage, admin: Client, made: Registered): P
         ["SHARED", found.shared ? "✅" : "➖"],
         ["CREATED_AT", found.createdAt],
         ["UPDATED_AT", found.updatedAt],
+        ["LABELS", labelsText(found)],
+        ["tenant_id", found.configuration.tenantId ?? ""],
         ["client_id", found.configuration.clientId ?? ""],
         ["client_secret", found.secrets.clientSecret ?? ""],
       ],
@@ -259,7 +268,7 @@ async function describeAndList(stage: Stage, admin: Client, made: Registered): P
   await stage.step("GET /api/connectors", async (show) => {
     const { items } = read(await admin.call("GET", "connectors"), 200, listSchema);
     show.table(
-      ["NAME", "AUTH METHOD", "STATE", "RESOURCE NAME", "SHARED", "EXPIRES IN"],
+      ["NAME", "AUTH METHOD", "STATE", "RESOURCE NAME", "SHARED", "EXPIRES IN", "LABELS"],
       items.map((one) => [
         one.name,
         one.authMethod,
@@ -267,7 +276,14 @@ async function describeAndList(stage: Stage, admin: Client, made: Registered): P
         one.resourceName,
         one.shared ? "✅" : "➖",
         one.expiresIn ?? "",
+        labelsText(one),
       ]),
     );
   });
+}
+
+function labelsText({ labels }: { readonly labels: Readonly<Record<string, string>> }): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(", ");
 }

@@ -68,6 +68,13 @@ export function readSeen(headers: { ifMatch: string | null; ifNoneMatch: string 
   );
 }
 
+/** Reads `If-Match` where nothing is created. @throws InputError IF_MATCH_REQUIRED */
+export function readEtag(ifMatch: string | null): string {
+  const seen = readSeen({ ifMatch, ifNoneMatch: null });
+  if ("etag" in seen) return seen.etag;
+  throw new InputError("IF_MATCH_REQUIRED", "Send If-Match with the ETag that GET gave.");
+}
+
 /** The trail holds the text as a text in JSON, where each quote and backslash counts twice. */
 function refuseTooLarge(spec: string, detail: AuditEvent["detail"]): void {
   const size = Math.max(spec.length, JSON.stringify(detail).length);

@@ -8,6 +8,7 @@ import type { ComputeMac } from "../credentials/ports.ts";
 import { UpstreamError } from "../errors.ts";
 import type { RandomBytes } from "../ids.ts";
 import { lazy } from "../lazy.ts";
+import { BrokenAnswerError } from "./broken-answers.ts";
 import { ownOptions } from "./client-options.ts";
 import { putSecret, type Wait } from "./put-secret.ts";
 import { callOwn, failureOf } from "./upstream.ts";
@@ -35,7 +36,7 @@ export function createSecretStore(vault: () => Promise<SecretClient>, wait: Wait
     get: (name, version) =>
       callOwn("VAULT_UNAVAILABLE", async (abortSignal) => {
         const { value } = await (await vault()).getSecret(name, { version, abortSignal });
-        if (value === undefined) throw new Error("the vault gave no value");
+        if (value === undefined) throw new BrokenAnswerError({ status: 200, headers: new Map() });
         return value;
       }),
     remove: (name) =>
@@ -85,7 +86,9 @@ async function openMacKey(
     return client.setSecret(MAC_SECRET, value, { abortSignal }).catch(explainDeleted);
   });
   const { version } = secret.properties;
-  if (secret.value === undefined || version === undefined) throw new Error("the vault gave no key");
+  if (secret.value === undefined || version === undefined) {
+    throw new BrokenAnswerError({ status: 200, headers: new Map() });
+  }
   const bytes = Buffer.from(secret.value, "base64");
   if (bytes.byteLength < MAC_KEY_BYTES) throw tooShort();
   return { version, bytes };

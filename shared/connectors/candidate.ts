@@ -51,14 +51,16 @@ export function candidateOf(request: ConnectorRequest, tenantId: string | null):
 }
 
 /** What was found: the canonical id of the only resource, and the verification. */
-export type Looked = { readonly resourceId: string | null; readonly verification: Verification | null };
+export type Verified = { readonly resourceId: string | null; readonly verification: Verification };
+/** The same of one that Azure was not asked about. */
+export type Unverified = Omit<Verified, "verification"> & { readonly verification: null };
 
 /**
  * Signs in and verifies.
  * @throws InputError SIGN_IN_FAILED INVALID_REQUEST UNSUPPORTED_BY_METHOD, DeniedError DENIED,
  * NotFoundError RESOURCE_NOT_FOUND, ConflictError AMBIGUOUS_RESOURCE, UpstreamError
  */
-export async function lookAtCandidate(deps: CandidateDeps, candidate: Candidate): Promise<Looked> {
+export async function lookAtCandidate(deps: CandidateDeps, candidate: Candidate): Promise<Verified> {
   refuseUnserved(deps, candidate);
   const { cloud, authMethod, configuration, secret } = candidate;
   const signIn: SignIn = { key: null, cloud, authMethod, configuration, secret };
@@ -79,7 +81,7 @@ export async function lookAtCandidate(deps: CandidateDeps, candidate: Candidate)
  * What can be said without asking Azure.
  * @throws InputError INVALID_REQUEST UNSUPPORTED_BY_METHOD, DeniedError DENIED
  */
-export function takeUnverified(deps: CandidateDeps, candidate: Candidate): Looked {
+export function takeUnverified(deps: CandidateDeps, candidate: Candidate): Unverified {
   refuseUnserved(deps, candidate);
   const { resourceId: text } = candidate;
   if (text === null) return { resourceId: null, verification: null };

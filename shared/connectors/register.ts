@@ -5,6 +5,7 @@ import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
 import { type CandidateDeps, candidateOf, lookAtCandidate, takeUnverified } from "./candidate.ts";
 import { type Connector, type ConnectorRequest, type StoredSecret, secretOf, type Verification } from "./connector.ts";
+import { connectorEvent } from "./connector-event.ts";
 import type { ConnectorStore, SecretStore, VerificationStore } from "./ports.ts";
 import { checkSecret } from "./secret-check.ts";
 
@@ -61,16 +62,8 @@ export async function registerConnector(
     createdAt: utc(now),
     updatedAt: utc(now),
   };
-  const event: AuditEvent = {
+  const event = connectorEvent(id, by, options, {
     event: "connector.registered",
-    outcome: "ok",
-    principalId: connector.owner,
-    issuer: by.issuer,
-    tenantId: by.tenantId,
-    resourceId: id,
-    leaseId: null,
-    rule: options.rule,
-    correlationId: options.correlationId,
     detail: {
       name: connector.name,
       authMethod: connector.authMethod,
@@ -83,8 +76,7 @@ export async function registerConnector(
       expiresAt: connector.expiresAt,
       isVerified: options.verify,
     },
-    credentialMac: null,
-  };
+  });
   const tried: AuditEvent[] = [];
   try {
     if (looked.verification !== null) await deps.verifications.put(id, looked.verification);

@@ -1,8 +1,8 @@
 /** Deletes a connector with its secret. */
-import type { AuditEvent } from "../audit/ports.ts";
 import { ConflictError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import type { Connector } from "./connector.ts";
+import { changedMeanwhile, connectorEvent } from "./connector-event.ts";
 import type { RegisterDeps } from "./register.ts";
 import { findConnector } from "./use.ts";
 
@@ -29,45 +29,34 @@ export async function removeConnector(
   options: { force: boolean; rule: string; correlationId: string },
 ): Promise<void> {
   const { connector, etag: current } = await findConnector(deps.store, nameOrId);
-  if (etag !== current) throw changed();
+  if (etag !== current) throw changedMeanwhile();
   if (!options.force && (await deps.hasActiveLeases(connector.id))) {
     throw new ConflictError(
       "CONNECTOR_IN_USE",
       "Leases through this connector are active. End them, or repeat with force=true: their credentials live on until they end.",
     );
   }
-  const event: AuditEvent = {
+  const event = connectorEvent(connector.id, by, options, {
     event: "connector.deleted",
-    outcome: "ok",
-    principalId: by.id,
-    issuer: by.issuer,
-    tenantId: by.tenantId,
-    resourceId: connector.id,
-    leaseId: null,
-    rule: options.rule,
-    correlationId: options.correlationId,
     detail: { name: connector.name, force: options.force },
-    credentialMac: null,
-  };
+  });
   await deps.appendAudit(event);
-  try {
-    await removeAll(deps, connector, etag);
-  } catch (error) {
+  const withdrawn = async (error: unknown): Promise<never> => {
     await deps.appendAudit({ ...event, outcome: "withdrawn" });
     throw error;
-  }
+  };
+  const last = await emptied(deps, connector, etag).catch(withdrawn);
+  // Of a failure from here on nobody knows whether it came after the deletion: then the record stands.
+  if (!(await deps.store.removeIf(connector, last))) await withdrawn(changedMeanwhile());
 }
 
-async function removeAll(deps: RemoveConnectorDeps, connector: Connector, etag: string): Promise<void> {
+/** Without its secret and what is known of it; the ETag that its record has then. */
+async function emptied(deps: RemoveConnectorDeps, connector: Connector, etag: string): Promise<string> {
   // Nobody uses it from here on; and while its secret cannot be deleted, it is there to be deleted again.
   const disabled = await deps.store.replace({ ...connector, state: "disabled" }, etag);
-  if (disabled === null) throw changed();
+  if (disabled === null) throw changedMeanwhile();
   if (connector.secret !== null) await deps.secrets.remove(connector.secret.name);
   await deps.verifications.remove(connector.id);
   await deps.removeInventory(connector.id);
-  if (!(await deps.store.removeIf(connector, disabled))) throw changed();
-}
-
-function changed(): ConflictError {
-  return new ConflictError("ETAG_MISMATCH", "The connector was changed meanwhile. GET it again and repeat.");
+  return disabled;
 }

@@ -3,8 +3,6 @@
  * Until then the old one serves.
  */
 import { z } from "zod";
-import type { AuditEvent } from "../audit/ports.ts";
-import { ConflictError } from "../errors.ts";
 import { parse } from "../parse.ts";
 import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
@@ -17,6 +15,7 @@ import {
   connectorSchemas,
   secretOf,
 } from "./connector.ts";
+import { changedMeanwhile, connectorEvent } from "./connector-event.ts";
 import { keepSecret, type RegisterDeps, type Registered, refusePast } from "./register.ts";
 import { checkSecret } from "./secret-check.ts";
 import { findConnector, signInOf } from "./use.ts";
@@ -61,7 +60,7 @@ export async function updateConnector(
   const now = deps.now();
   const { connector: old, etag: current } = await findConnector(deps.store, nameOrId);
   // What the writer did not see must not be written over; the switch itself decides it once more.
-  if (etag !== current) throw changed();
+  if (etag !== current) throw changedMeanwhile();
   const request = merged(old, patch);
   if (patch.expiresAt !== undefined) refusePast(patch.expiresAt, now);
   const given = patch.secrets === undefined ? null : secretOf(request);
@@ -101,14 +100,18 @@ export async function updateConnector(
   const before = verification === null ? null : await deps.verifications.get(old.id);
   // Before the switch: what is shown of a connector must not be older than what it is.
   if (verification !== null) await deps.verifications.put(old.id, verification);
-  const event = eventOf(old, next, patch, by, options);
+  const event = connectorEvent(old.id, by, options, {
+    event: "connector.updated",
+    // Of a secret only which version serves from now on.
+    detail: { name: old.name, changed: Object.keys(patch).sort(), isVerified: options.verify, ...changesOf(old, next) },
+  });
   await deps.appendAudit(event);
   const written = await deps.store.replace(next, etag);
   if (written === null) {
     // The new version of the secret stays unused in the vault, where it is safe.
     if (before !== null) await deps.verifications.put(old.id, before);
     await deps.appendAudit({ ...event, outcome: "withdrawn" });
-    throw changed();
+    throw changedMeanwhile();
   }
   return { connector: next, etag: written, verification };
 }
@@ -151,29 +154,6 @@ function configurationAfter(
   return tenantId === null ? configuration : { ...configuration, tenantId };
 }
 
-function eventOf(
-  old: Connector,
-  next: Connector,
-  patch: ConnectorPatch,
-  by: Principal,
-  context: { verify: boolean; rule: string; correlationId: string },
-): AuditEvent {
-  return {
-    event: "connector.updated",
-    outcome: "ok",
-    principalId: by.id,
-    issuer: by.issuer,
-    tenantId: by.tenantId,
-    resourceId: old.id,
-    leaseId: null,
-    rule: context.rule,
-    correlationId: context.correlationId,
-    // Of a secret only which version serves from now on.
-    detail: { name: old.name, changed: Object.keys(patch).sort(), isVerified: context.verify, ...changesOf(old, next) },
-    credentialMac: null,
-  };
-}
-
 /** Longest text of a value on the trail, in characters: all of them together must fit one column. */
 const MAX_VALUE = 1_000;
 
@@ -198,8 +178,4 @@ function changesOf(old: Connector, next: Connector): Record<string, readonly str
   return Object.fromEntries(
     (after ?? []).flatMap(([name, text]) => (known.get(name) === text ? [] : [[name, [known.get(name) ?? "", text]]])),
   );
-}
-
-function changed(): ConflictError {
-  return new ConflictError("ETAG_MISMATCH", "The connector was changed meanwhile. GET it again and repeat.");
 }

@@ -1,10 +1,10 @@
 /** Verifies a connector that is stored, wholly or a part of it, and keeps what was found; and one that is only written down. Used by functions/connector-verify.ts. */
-import type { AuditEvent } from "../audit/ports.ts";
 import { ConflictError, InputError, LatchkeyError, NotFoundError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
-import { candidateOf, type Looked, lookAtCandidate } from "./candidate.ts";
+import { candidateOf, lookAtCandidate, type Verified } from "./candidate.ts";
 import type { Connector, ConnectorRequest, Verification } from "./connector.ts";
+import { connectorEvent } from "./connector-event.ts";
 import { refuseUnusable } from "./connector-life.ts";
 import type { SignedIn, SignIn } from "./ports.ts";
 import { type RegisterDeps, refusePast } from "./register.ts";
@@ -32,7 +32,7 @@ export type VerifiedStored = {
 };
 
 /** Signs in and looks, and keeps nothing. @throws as registering, but for the name */
-export async function verifyRequest(deps: RegisterDeps, request: ConnectorRequest): Promise<Looked> {
+export async function verifyRequest(deps: RegisterDeps, request: ConnectorRequest): Promise<Verified> {
   const now = deps.now();
   refusePast(request.expiresAt, now);
   return lookAtCandidate(deps, candidateOf(request, checkSecret(request, now).tenantId));
@@ -54,19 +54,10 @@ export async function verifyStored(
   refuseUnusable(connector, deps.now());
   const type = typeOfPart(connector, part);
   const verification = await look(deps, connector, type, part.resourceId);
-  const event: AuditEvent = {
+  const event = connectorEvent(connector.id, by, context, {
     event: "connector.verified",
-    outcome: "ok",
-    principalId: by.id,
-    issuer: by.issuer,
-    tenantId: by.tenantId,
-    resourceId: connector.id,
-    leaseId: null,
-    rule: context.rule,
-    correlationId: context.correlationId,
     detail: { name: connector.name, state: verification.state, resourceType: type },
-    credentialMac: null,
-  };
+  });
   await deps.appendAudit(event);
   try {
     return { ...(await keep(deps, connector, verification, part)), verification };

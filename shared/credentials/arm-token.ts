@@ -29,8 +29,6 @@ export const tokenCredentialRequestSchema = z.strictObject({
   ttlSeconds: noTtlSchema,
   ...requestFields,
 });
-/** A checked request. */
-export type TokenCredentialRequest = z.output<typeof tokenCredentialRequestSchema>;
 
 /** A token's life counts from its own issue by Entra's clock: it may end this much after what the grant gives. */
 const MARGIN_SECONDS = 300;

@@ -53,8 +53,6 @@ export const blobCredentialRequestSchema = z.strictObject({
     ),
   ...requestFields,
 });
-/** A checked request. */
-export type BlobCredentialRequest = z.output<typeof blobCredentialRequestSchema>;
 
 /** SAS permission letters for the rights, e.g. `rl`. */
 export function sasPermissions(access: readonly string[]): string {

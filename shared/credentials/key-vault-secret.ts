@@ -34,8 +34,6 @@ export const secretCredentialRequestSchema = z.strictObject({
   ttlSeconds: noTtlSchema,
   ...requestFields,
 });
-/** A checked request. */
-export type SecretCredentialRequest = z.output<typeof secretCredentialRequestSchema>;
 
 /** What reading a secret needs. */
 export type MintSecretDeps = { readonly openVaultSecret: OpenVaultSecret; readonly readVaultSecret: ReadVaultSecret };

@@ -27,11 +27,6 @@ export type Removal =
   | { readonly kind: "removed" | "later" | "irrevocable"; readonly lease: Lease; readonly error: unknown }
   | { readonly kind: "changed" };
 
-/** Whether ending this lease has something to remove in Azure. */
-export function leavesUpstream(forms: UpstreamForms, { form }: Pick<Lease, "form">): boolean {
-  return forms.has(form);
-}
-
 /**
  * Repeating it is safe at any point. Nothing that the form answers is thrown; where the sweep asks it is counted.
  * @param filed the time under which the sweep found the lease; null = somebody else asks, whose tries do not count
@@ -101,8 +96,8 @@ async function failed(
     await deps.leaseDue.setIrrevocable(lease.id, true);
   }
   if ((await deps.leases.replace(next, etag)) === null) return { kind: "changed" };
-  // One time per lease is enough; the same hour has been overwritten by the new one.
-  if (isLast || !isSameHour(due, again)) await deps.leaseDue.drop(due);
+  if (isLast) await deps.leaseDue.drop(due);
+  else await dropUnlessOverwritten(deps.leaseDue, due, again);
   return { kind: isLast ? "irrevocable" : "later", lease: next, error };
 }
 
@@ -118,9 +113,13 @@ function retryTime(now: Date, attempts: number): Date {
   return new Date(now.getTime() + FIRST_RETRY_SECONDS * 1000 * 2 ** (attempts - 1));
 }
 
-/** UTC texts of one hour begin alike. */
-function isSameHour(left: DueLease, right: DueLease): boolean {
-  return left.dueAt.slice(0, 13) === right.dueAt.slice(0, 13);
+/** One time per lease is enough, and one in the same hour has been overwritten: UTC texts of one hour begin alike. */
+export async function dropUnlessOverwritten(
+  leaseDue: Pick<LeaseDueStore, "drop">,
+  due: DueLease,
+  by: DueLease,
+): Promise<void> {
+  if (due.dueAt.slice(0, 13) !== by.dueAt.slice(0, 13)) await leaseDue.drop(due);
 }
 
 /** What the service does by itself is its own event, whoever held the lease. */

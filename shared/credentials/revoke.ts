@@ -6,7 +6,7 @@ import { utc } from "../time.ts";
 import { type Lease, stateOf } from "./lease.ts";
 import { findVisibleLease, isHolder } from "./look.ts";
 import type { LeaseStore } from "./ports.ts";
-import { leavesUpstream, type ReadLease, type RemoveDeps, removeUpstream } from "./remove-upstream.ts";
+import { type ReadLease, type RemoveDeps, removeUpstream } from "./remove-upstream.ts";
 
 /** What ending needs. */
 export type RevokeDeps = RemoveDeps & { readonly leases: LeaseStore };
@@ -43,7 +43,7 @@ export async function revokeLease(
       "The lease is being made and nobody has its credential. Repeat in a minute.",
     );
   }
-  const leaves = leavesUpstream(deps.upstreamForms, lease);
+  const leaves = deps.upstreamForms.has(lease.form);
   const isLeftOver = leaves && LEFT_OVER.has(lease.state);
   const now = deps.now();
   if (stateOf(lease, now) !== "active" && !isLeftOver) {

@@ -4,7 +4,7 @@ import { LatchkeyError } from "../errors.ts";
 import { utc } from "../time.ts";
 import { type Lease, leaseEnd } from "./lease.ts";
 import type { DueLease } from "./ports.ts";
-import { type Removal, type RemoveDeps, removeUpstream } from "./remove-upstream.ts";
+import { dropUnlessOverwritten, type Removal, type RemoveDeps, removeUpstream } from "./remove-upstream.ts";
 
 /** Times read at once: a page of Table Storage. */
 const PAGE = 1_000;
@@ -85,7 +85,6 @@ async function sweepOne(deps: RemoveDeps, due: DueLease, correlationId: string):
 async function refile(deps: RemoveDeps, due: DueLease, lease: Lease): Promise<null> {
   const next = { leaseId: lease.id, dueAt: utc(new Date(leaseEnd(lease))) };
   await deps.leaseDue.file(next);
-  // The same hour has been overwritten.
-  if (next.dueAt.slice(0, 13) !== due.dueAt.slice(0, 13)) await deps.leaseDue.drop(due);
+  await dropUnlessOverwritten(deps.leaseDue, due, next);
   return null;
 }

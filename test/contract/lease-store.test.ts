@@ -4,11 +4,12 @@ import { TableClient } from "@azure/data-tables";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Lease } from "../../shared/credentials/lease.ts";
 import type { LeaseStore } from "../../shared/credentials/ports.ts";
-import { hash, newLeaseId, principalHash } from "../../shared/ids.ts";
+import { hash, principalHash } from "../../shared/ids.ts";
 import { createLeaseStore } from "../../shared/store/lease-records.ts";
 import { credentialOf } from "../support/application-tokens.ts";
 import { type Control, createControl } from "../support/control.ts";
-import { ADMIN, countingBytes, now } from "../support/fakes.ts";
+import { ADMIN, now } from "../support/fakes.ts";
+import { lease as leaseOf } from "../support/fakes-leases.ts";
 import { type LocalAzure, startLocalAzure } from "../support/local-azure.ts";
 import { STATE_TABLES, stateTable } from "../support/product-parts.ts";
 
@@ -30,35 +31,19 @@ const newStore = (maxActive = 1000) =>
     ...{ maxActive, now, wait, random: Math.random },
   });
 const ph = principalHash(ADMIN);
-function lease(first: number, changes: Partial<Lease> = {}): Lease {
-  return {
-    id: newLeaseId(ph, (count) => countingBytes(count).map((byte) => byte + first)),
-    principalHash: ph,
-    state: "active",
-    connectorId: "11111111-2222-4333-8444-555555555555",
-    resourceType: "blob-container",
-    resourceId: "/subscriptions/S/containers/Data",
-    access: ["read", "list"],
-    scope: {},
-    form: "sas",
-    principal: { id: "app:t/s", issuer: ADMIN.issuer },
-    project: "vision",
-    domain: null,
-    reason: 'train "42"',
-    rule: "role:Latchkey.Admin",
-    issuedAt: "2026-11-21T10:00:00Z",
-    expiresAt: "2026-11-21T11:00:00Z",
-    refreshAfter: "2026-11-21T10:48:00Z",
-    maxUntil: "2026-11-22T10:00:00Z",
-    revocation: "expiry-only",
-    exposedUntil: "2026-11-21T11:00:00Z",
-    upstream: {},
-    mintedAt: "2026-11-21T10:00:00Z",
-    endedAt: null,
-    revokeAttempts: 0,
-    ...changes,
-  };
-}
+const lease = (first: number, changes: Partial<Lease> = {}): Lease =>
+  leaseOf(
+    {
+      resourceId: "/subscriptions/S/containers/Data",
+      principal: { id: "app:t/s", issuer: ADMIN.issuer },
+      project: "vision",
+      reason: 'train "42"',
+      rule: "role:Latchkey.Admin",
+      ...changes,
+    },
+    ADMIN,
+    first,
+  );
 const table = () => new TableClient(STATE_TABLES, "Leases", credentialOf(azure, "latchkey-service"));
 const read = ({ principalHash: partition, id }: Lease) => table().getEntity<Record<string, unknown>>(partition, id);
 

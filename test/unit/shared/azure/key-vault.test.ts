@@ -96,6 +96,12 @@ describe("createCredentialMac", () => {
     expect(await mac("sas")).toBe(under(Buffer.alloc(32, "good"), 2));
   });
 
+  test("an answer without a value is the vault's failure, not ours", async () => {
+    const { state, newMac } = macParts();
+    state.refuse = () => ({ status: 200, body: { id: `${VAULT}/secrets/audit-credential-mac/1`, attributes: {} } });
+    await expect(newMac()("sas")).rejects.toMatchObject({ code: "VAULT_UNAVAILABLE" });
+  });
+
   test("a deleted key is explained: waiting does not help, and no other key is made", async () => {
     const { state, keys, newMac } = macParts();
     state.refuse = (method) => (method === "GET" ? refusal(404, "SecretNotFound") : refusal(409, "Conflict"));

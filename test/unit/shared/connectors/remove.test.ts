@@ -75,6 +75,13 @@ describe("removeConnector", () => {
     expect([store.rows.size, secrets.values.size]).toEqual([0, 0]);
   });
 
+  test("a reply that is lost at the very end withdraws nothing: it may be gone", async () => {
+    const { remove, store, audited } = await parts();
+    const lost = { ...store, removeIf: () => Promise.reject(unavailable("STATE_UNAVAILABLE")) };
+    await expect(remove(false, undefined, { store: lost })).rejects.toMatchObject({ code: "STATE_UNAVAILABLE" });
+    expect(audited.map(({ event, outcome }) => [event, outcome]).at(-1)).toEqual(["connector.deleted", "ok"]);
+  });
+
   test("without an audit record nothing is deleted", async () => {
     const { remove, store } = await parts();
     const appendAudit = () => Promise.reject(unavailable("AUDIT_UNAVAILABLE"));

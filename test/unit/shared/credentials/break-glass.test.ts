@@ -4,39 +4,23 @@ import { type BreakGlassDeps, breakGlass, planBreakGlass } from "../../../../sha
 import type { Lease } from "../../../../shared/credentials/lease.ts";
 import { UpstreamError } from "../../../../shared/errors.ts";
 import { ADMIN, NOW_TEXT, now, SUBSCRIPTION, signIn, unavailable } from "../../../support/fakes.ts";
+import { lease as leaseOf } from "../../../support/fakes-leases.ts";
 
 const ACCOUNT = `/subscriptions/${SUBSCRIPTION}/resourceGroups/group/providers/Microsoft.Storage/storageAccounts/accountone`;
 const request = { connector: "azure", storageAccount: "accountone", reason: "stolen" };
 const context = { rule: "role:Latchkey.Admin", correlationId: "c-1" };
 
+/** A SAS of this account through another connector. */
 function lease(id: string, changes: Partial<Lease> = {}): Lease {
-  return {
+  return leaseOf({
     id,
     principalHash: "ab87e2363608",
-    state: "active",
     connectorId: "another-connector",
-    resourceType: "blob-container",
     resourceId: `${ACCOUNT.replace("resourceGroups/group", "resourceGroups/GROUP")}/blobServices/default/containers/data`,
-    access: ["read"],
-    scope: {},
-    form: "sas",
     principal: { id: `user:t/${id}`, issuer: "i" },
-    project: null,
-    domain: null,
-    reason: null,
-    rule: "grant:one",
     issuedAt: NOW_TEXT,
-    expiresAt: "2026-11-21T11:00:00Z",
-    refreshAfter: "2026-11-21T10:48:00Z",
-    maxUntil: "2026-11-22T10:00:00Z",
-    revocation: "expiry-only",
-    exposedUntil: "2026-11-21T11:00:00Z",
-    upstream: {},
-    mintedAt: "2026-11-21T10:00:00Z",
-    endedAt: null,
-    revokeAttempts: 0,
     ...changes,
-  };
+  });
 }
 
 function parts(leases: readonly Lease[], changes: Partial<BreakGlassDeps> = {}) {
