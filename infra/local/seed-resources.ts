@@ -44,6 +44,7 @@ export const registrySchema = z.strictObject({
     .optional(),
   /** `abac`: only the repository roles count. */
   mode: z.enum(["legacy", "abac"]).default("legacy"),
+  tier: z.enum(["Basic", "Standard", "Premium"]).default("Standard"),
   adminUser: z.boolean().default(false),
   /** Whether it takes tokens that were made for ARM. */
   takesArmTokens: z.boolean().default(true),

@@ -59,3 +59,13 @@ export type DelegationKeyRegister = {
   revokeAll(account: string): void;
   isRevoked(account: string, key: string): boolean;
 };
+
+/** How a registry's own sign-in asks for its tokens, which ARM keeps: name and password of a token with a scope map. */
+export type RegistryTokens = {
+  /**
+   * What the token may do, as its scope map says it (`repositories/NAME/content/read`); null when name and password are
+   * not good for this registry now.
+   * @param registryId ARM id
+   */
+  actionsOf(registryId: string, name: string, password: string): readonly string[] | null;
+};
