@@ -22,7 +22,12 @@ const requestsSchema = z.object({
 /** How a client ended and what it wrote. */
 export type ClientRun = { readonly code: number; readonly stdout: string; readonly stderr: string };
 /** What a client gets beside its arguments. */
-export type ClientOptions = { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string };
+export type ClientOptions = {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Standard input, e.g. a password; empty when absent. */
+  readonly input?: string;
+};
 
 /** The local system with the built app, and a folder for the files of clients. */
 export type ClientSystem = LocalSystem & {
@@ -51,7 +56,7 @@ export async function startClientSystem(): Promise<ClientSystem> {
     ...system,
     home,
     run: (program, args, options = {}) =>
-      runClient(program, args, { cwd: options.cwd ?? home, env: { ...environment, ...options.env } }),
+      runClient(program, args, { cwd: options.cwd ?? home, env: { ...environment, ...options.env } }, options.input),
     async lastStatus(method, path) {
       const requests = await requestsOf(system);
       return requests.findLast((request) => request.method === method && request.path === path)?.status;
@@ -85,6 +90,7 @@ function runClient(
   program: string,
   args: readonly string[],
   options: { readonly cwd: string; readonly env: Record<string, string> },
+  input = "",
 ): Promise<ClientRun> {
   return new Promise((resolve, reject) => {
     const child = execFile(program, args, { ...options, timeout: CLIENT_TIMEOUT_MS }, (error, stdout, stderr) => {
@@ -97,6 +103,6 @@ function runClient(
       }
     });
     // A client that asks a question gets an end of file instead of waiting for an answer.
-    child.stdin?.end();
+    child.stdin?.end(input);
   });
 }
