@@ -7,7 +7,9 @@ import { type Grant, grantSchema, membershipSchema, principalNameSchema } from "
 import type { PolicyKind, StoredPolicy } from "../shared/access/ports.ts";
 import { tokenCredentialRequestSchema } from "../shared/credentials/arm-token.ts";
 import { blobCredentialRequestSchema } from "../shared/credentials/blob-container.ts";
+import { registryCredentialRequestSchema } from "../shared/credentials/docker-registry.ts";
 import { secretCredentialRequestSchema } from "../shared/credentials/key-vault-secret.ts";
+import { clusterCredentialRequestSchema } from "../shared/credentials/kubernetes-cluster.ts";
 import type { ConnectorName } from "../shared/credentials/ports.ts";
 import { askOf } from "../shared/credentials/request.ts";
 import { DeniedError, InputError, type InputProblem } from "../shared/errors.ts";
@@ -39,6 +41,8 @@ const explainRequestSchema = z
     blobCredentialRequestSchema.omit({ reason: true }).extend(forWhom),
     secretCredentialRequestSchema.omit({ reason: true }).extend(forWhom),
     tokenCredentialRequestSchema.omit({ reason: true }).extend(forWhom),
+    registryCredentialRequestSchema.omit({ reason: true }).extend(forWhom),
+    clusterCredentialRequestSchema.omit({ reason: true }).extend(forWhom),
   ])
   .meta({ id: "ExplainRequest" });
 

@@ -1,9 +1,10 @@
 /** HTTP routes of credentials: issue. */
 import { z } from "zod";
 import { type PlanDeps, plan } from "../shared/access/plan.ts";
-import { LENT_TYPES } from "../shared/connectors/resource-type.ts";
+import { RESOURCE_TYPES } from "../shared/connectors/resource-type.ts";
 import { type IssueDeps, type Issued, issueCredential } from "../shared/credentials/issue.ts";
-import { anyScopeSchema, askOf, credentialRequestSchema } from "../shared/credentials/request.ts";
+import { askOf, credentialRequestSchema } from "../shared/credentials/request.ts";
+import { scopeSchema } from "../shared/scope.ts";
 import { planAnswer } from "./access.ts";
 import { connectorParamsSchema } from "./connectors.ts";
 import { type Answer, type Route, route } from "./route.ts";
@@ -14,6 +15,19 @@ const mountSchema = z.discriminatedUnion("kind", [
 ]);
 const credentialSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("sas"), accountUrl: z.url(), containerUrl: z.url(), sasToken: z.string() }),
+  z.object({ kind: z.literal("acr-access-token"), loginServer: z.string(), token: z.string() }),
+  z.object({
+    kind: z.literal("docker-login"),
+    loginServer: z.string(),
+    username: z.string(),
+    password: z.string(),
+  }),
+  z.object({
+    kind: z.literal("kubeconfig"),
+    kubeconfig: z.string().describe("YAML; may be merged with others"),
+    context: z.string().describe("its only context"),
+    namespace: z.string().nullable(),
+  }),
   z.object({ kind: z.literal("access-token"), token: z.string(), audience: z.string(), tenantId: z.string() }),
   z.object({
     kind: z.literal("secret"),
@@ -29,11 +43,11 @@ export const issuedSchema = z
   .object({
     leaseId: z.string(),
     connector: z.object({ id: z.string(), name: z.string() }),
-    resourceType: z.enum(LENT_TYPES),
+    resourceType: z.enum(RESOURCE_TYPES),
     resourceId: z.string().describe("canonical id"),
     displayName: z.string(),
     access: z.array(z.string()),
-    scope: anyScopeSchema,
+    scope: scopeSchema,
     form: z.string(),
     issuedAt: z.iso.datetime(),
     expiresAt: z.iso.datetime().nullable().describe("null: the credential has no end"),

@@ -1,16 +1,16 @@
 /** HTTP routes of leases: list, look, renew, revoke. */
 import { z } from "zod";
-import { LENT_TYPES } from "../shared/connectors/resource-type.ts";
+import { RESOURCE_TYPES } from "../shared/connectors/resource-type.ts";
 import { MAX_TTL_SECONDS, MIN_TTL_SECONDS } from "../shared/credentials/blob-container.ts";
 import type { IssueDeps } from "../shared/credentials/issue.ts";
 import { LEASE_STATES, type Lease, stateOf } from "../shared/credentials/lease.ts";
 import { findVisibleLease, listIrrevocable, listLeases, seesAll } from "../shared/credentials/look.ts";
 import type { DamagedLease, LeaseStore } from "../shared/credentials/ports.ts";
 import { renewLease } from "../shared/credentials/renew.ts";
-import { anyScopeSchema } from "../shared/credentials/request.ts";
 import { revokeLease } from "../shared/credentials/revoke.ts";
 import { ConflictError } from "../shared/errors.ts";
 import type { Principal } from "../shared/principal.ts";
+import { scopeSchema } from "../shared/scope.ts";
 import { issuedAnswer, issuedSchema } from "./credentials.ts";
 import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
 import { nothing, type Route, route } from "./route.ts";
@@ -25,10 +25,10 @@ const leaseSchema = z
       .describe("revoking: what it left in Azure is being removed; irrevocable: that failed for good"),
     principal: z.string(),
     connectorId: z.string(),
-    resourceType: z.enum(LENT_TYPES),
+    resourceType: z.enum(RESOURCE_TYPES),
     resourceId: z.string(),
     access: z.array(z.string()),
-    scope: anyScopeSchema,
+    scope: scopeSchema,
     form: z.string(),
     project: z.string().nullable(),
     domain: z.string().nullable(),

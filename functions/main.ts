@@ -22,10 +22,12 @@ import { readConfig } from "../shared/config.ts";
 import { createKeepInventory } from "../shared/connectors/inventory-keep.ts";
 import { createKnown } from "../shared/connectors/known.ts";
 import { countLists, createListBudget } from "../shared/connectors/list-budget.ts";
-import { exactLentResource, meansResource } from "../shared/connectors/resource-types.ts";
+import { exactResource, meansResource } from "../shared/connectors/resource-types.ts";
 import {
   connectorName,
+  openCluster,
   openContainer,
+  openRegistry,
   openStorageAccount,
   openSubscription,
   openVaultSecret,
@@ -103,6 +105,8 @@ const access = {
 const opening: FindObstacleDeps = {
   openContainer: (connector, resourceId) => openContainer(used, connector, resourceId),
   openVaultSecret: (connector, resourceId) => openVaultSecret(used, connector, resourceId),
+  openRegistry: (connector, resourceId, asked) => openRegistry(used, connector, resourceId, asked),
+  openCluster: (connector, resourceId) => openCluster(used, connector, resourceId),
   openSubscription: (connector, resourceId, asked) => openSubscription(used, connector, resourceId, asked),
   audienceUri: createAudienceUri(config.tokenAudiences, config.appIdentity),
   now,
@@ -139,7 +143,7 @@ const routes = appRoutes({
     ...planning,
     store: policyStore,
     appendAudit: trail.append,
-    grantProblems: (grant) => grantProblems(grant, exactLentResource),
+    grantProblems: (grant) => grantProblems(grant, exactResource),
   },
   credentials: {
     ...opening,

@@ -13,6 +13,10 @@ export type Cloud = {
   readonly tableSuffix: string;
   readonly keyVaultSuffix: string;
   readonly registrySuffix: string;
+  /** Audience of tokens that registries exchange. Where registries have none of their own, ARM's. */
+  readonly registryAudience: string;
+  /** End of the host names of clusters' API servers, behind the region. */
+  readonly clusterSuffix: string;
   /** What tokens of azure-generic are for, by the names that requests use. */
   readonly audiences: { readonly arm: string; readonly storage: string; readonly "key-vault": string };
   /** Audience of tokens that are exchanged for a sign-in of an app registration. */
@@ -26,7 +30,7 @@ export type Cloud = {
 };
 
 // Sources: the cloud table of the Azure CLI, AzureAuthorityHosts of the identity library, the documents on storage,
-// key vault and workload identity federation of each cloud.
+// key vault, registries, outbound rules of AKS and workload identity federation of each cloud.
 const CLOUDS = {
   public: {
     authorityHost: "https://login.microsoftonline.com",
@@ -36,6 +40,8 @@ const CLOUDS = {
     tableSuffix: "table.core.windows.net",
     keyVaultSuffix: "vault.azure.net",
     registrySuffix: "azurecr.io",
+    registryAudience: "https://containerregistry.azure.net",
+    clusterSuffix: "azmk8s.io",
     audiences: {
       arm: "https://management.azure.com",
       storage: "https://storage.azure.com",
@@ -54,6 +60,8 @@ const CLOUDS = {
     tableSuffix: "table.core.usgovcloudapi.net",
     keyVaultSuffix: "vault.usgovcloudapi.net",
     registrySuffix: "azurecr.us",
+    registryAudience: "https://management.usgovcloudapi.net",
+    clusterSuffix: "cx.aks.containerservice.azure.us",
     audiences: {
       arm: "https://management.usgovcloudapi.net",
       storage: "https://storage.azure.com",
@@ -72,6 +80,8 @@ const CLOUDS = {
     tableSuffix: "table.core.chinacloudapi.cn",
     keyVaultSuffix: "vault.azure.cn",
     registrySuffix: "azurecr.cn",
+    registryAudience: "https://management.chinacloudapi.cn",
+    clusterSuffix: "cx.prod.service.azk8s.cn",
     audiences: {
       arm: "https://management.chinacloudapi.cn",
       storage: "https://storage.azure.com",
@@ -83,6 +93,9 @@ const CLOUDS = {
     v2Issuer: "https://login.partner.microsoftonline.cn",
   },
 } as const satisfies Record<string, Cloud>;
+
+/** The application that API servers of AKS clusters with Entra are, in every tenant. Source: the AKS documentation. */
+export const AKS_SERVER_APP = "6dae42f8-4368-4678-94ff-3960e28e3630";
 
 /** Names of the clouds that are served, for schemas. */
 export const CLOUD_NAMES = Object.keys(CLOUDS) as [CloudName, ...CloudName[]];

@@ -7,6 +7,7 @@ export type InputCode =
   | "SIGN_IN_FAILED"
   | "UNSUPPORTED_BY_METHOD"
   | "CROSS_TENANT"
+  | "MODE_UNSUPPORTED"
   | "IF_MATCH_REQUIRED";
 /** The caller is not known, or may not (401, 403). */
 export type DeniedCode =
@@ -30,7 +31,7 @@ export type ConflictCode =
   | "ETAG_MISMATCH"
   | "LEASE_CLOSED";
 /** Too much at once: the same request may be sent again later (429). */
-export type LimitCode = "RATE_LIMITED" | "LEASE_LIMIT";
+export type LimitCode = "RATE_LIMITED" | "LEASE_LIMIT" | "REGISTRY_TOKEN_QUOTA";
 /** Something that we depend on failed; nothing was issued or changed (502, 503, 504). */
 export type UpstreamCode =
   | "UPSTREAM_REFUSED"

@@ -17,7 +17,7 @@ export async function explain(deps: AuthorizeDeps, principal: Principal, ask: As
   const { resourceType, resourceId, ...rest } = ask;
   const means = (canonicalId: string) => deps.means(resourceType, resourceId, canonicalId);
   const reaches = (canonicalId: string, denied: string) =>
-    deps.reaches({ resourceType, resourceId: canonicalId, scope: ask.scope }, denied);
+    deps.reaches({ resourceType, resourceId: canonicalId, form: ask.form, scope: ask.scope }, denied);
   return decide(await deps.policy(), principal, { ...rest, means, reaches }, deps, deps.now());
 }
 

@@ -1,7 +1,9 @@
 /** May this caller have this credential, and by which rule? Pure: a decision with every check, for answers and explanations. */
 import type { Principal } from "../principal.ts";
+import type { Scope } from "../scope.ts";
 import { coversPlace, needsGroups, placesOf, placeText } from "./places.ts";
-import { type Grant, type Policy, type Scope, scopeSchema } from "./policy.ts";
+import type { Grant, Policy } from "./policy.ts";
+import { scopeWithin } from "./scope.ts";
 
 /** What is asked for, with the defaults of the resource type filled in. */
 export type AccessRequest = {
@@ -15,6 +17,8 @@ export type AccessRequest = {
   readonly form: string;
   readonly defaultForm: string;
   readonly scope: Scope;
+  /** Whether the form cannot be limited inside the resource: only a grant without such limits gives it. */
+  readonly isWhole: boolean;
   /** Null for forms whose life nobody chooses. */
   readonly ttlSeconds: number | null;
   /** Null: any place where the caller is a member. */
@@ -56,6 +60,7 @@ export type Decision =
       readonly checks: readonly Check[];
       /** Canonical id of the resource, from the grant. */
       readonly resourceId: string;
+      /** What was asked, filled up from the grant: repositories may be patterns then. */
       readonly scope: Scope;
       /** Longest life now: the grant's bound, and its end. */
       readonly maxTtlSeconds: number;
@@ -157,7 +162,7 @@ export function decide(
     rule: `grant:${found.name}`,
     checks: [...checks, ...found.checks],
     resourceId,
-    scope: { ...request.scope, ...found.grant.scope },
+    scope: scopeWithin(request.scope, found.grant.scope, request.isWhole).scope,
     maxTtlSeconds: found.maxTtlSeconds,
     grantExpiresAt: found.grant.expiresAt,
   };
@@ -165,11 +170,6 @@ export function decide(
 
 /** Why a denial elsewhere refuses. */
 const REACHED = "that this credential could be used on, and it cannot be narrowed";
-/** Every limit inside a resource. */
-const SCOPE_MEMBERS = scopeSchema.keyof().options;
-/** Members of a scope that a grant must name to give them: a grant without an audience gives a token for none. */
-const NAMED_BY_GRANT: readonly (keyof Scope)[] = ["audience"];
-
 function fits(pattern: string, connector: string): boolean {
   return pattern === "*" || pattern === connector;
 }
@@ -202,11 +202,7 @@ function longestLifeSeconds({ maxTtlSeconds, expiresAt }: Grant, now: Date): num
 function checksOf(name: string, grant: Grant, maxTtlSeconds: number, request: AccessRequest): Check[] {
   const missing = request.access.filter((right) => !grant.access.includes(right));
   const forms = grant.forms.length === 0 ? [request.defaultForm] : grant.forms;
-  const wider = SCOPE_MEMBERS.filter(
-    (member) =>
-      (grant.scope[member] !== undefined || NAMED_BY_GRANT.includes(member)) &&
-      grant.scope[member] !== request.scope[member],
-  );
+  const { wider } = scopeWithin(request.scope, grant.scope, request.isWhole);
   return [
     { id: "grant", ok: true, detail: `grant:${name}` },
     {

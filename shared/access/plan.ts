@@ -17,9 +17,9 @@ export async function plan(deps: PlanDeps, principal: Principal, ask: Ask): Prom
   const decision = await explain(deps, principal, ask);
   const { allowed, rule, checks } = decision;
   if (!decision.allowed) return { allowed, rule, checks };
-  const { connector, resourceType, resourceId: asked, ttlSeconds, scope } = ask;
-  const { resourceId } = decision;
-  const obstacle = await deps.findObstacle({ connector, resourceType, resourceId, asked, scope, ttlSeconds });
+  const { connector, resourceType, resourceId: asked, form, ttlSeconds } = ask;
+  const { resourceId, scope } = decision;
+  const obstacle = await deps.findObstacle({ connector, resourceType, resourceId, asked, form, scope, ttlSeconds });
   return obstacle === null
     ? { allowed, rule, checks }
     : { allowed: false, rule: null, checks: withObstacle(checks, obstacle) };

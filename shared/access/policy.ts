@@ -1,6 +1,7 @@
 /** What policy is made of: memberships (who works where) and grants (what a place may reach). Pure. */
 import { z } from "zod";
 import { nameSchema } from "../names.ts";
+import { scopeSchema } from "../scope.ts";
 
 /** `*` stands for every project or domain: the global arrangement. */
 const placeSchema = z.union([nameSchema, z.literal("*")]);
@@ -27,16 +28,6 @@ export const membershipSchema = z
 /** See membershipSchema. */
 export type Membership = z.output<typeof membershipSchema>;
 
-/** Limits inside a resource; which members a resource type takes is checked where the grant is saved. */
-export const scopeSchema = z.strictObject({
-  /** azure-generic: the audience of the token. */
-  audience: z.string().min(1).max(200).optional(),
-  /** key-vault-secret: the only version. */
-  version: z.string().min(1).max(127).optional(),
-});
-/** See scopeSchema. */
-export type Scope = z.output<typeof scopeSchema>;
-
 /** Body of `PUT /grants/{name}`: this project and domain reach this resource through this connector. */
 export const grantSchema = z
   .strictObject({
@@ -51,7 +42,9 @@ export const grantSchema = z
       ),
     scope: scopeSchema
       .default({})
-      .describe("an allow of azure-generic names the audience; a deny forbids whatever the scope and the form"),
+      .describe(
+        "an allow of azure-generic names the audience, one of docker-registry the repositories (names, prefix/* or *), one of kubernetes-cluster the namespace unless all of its forms are for the whole cluster; a deny forbids whatever the scope and the form",
+      ),
     access: z
       .array(z.string().min(1).max(20))
       .min(1)

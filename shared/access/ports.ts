@@ -1,5 +1,6 @@
 /** What access needs from outside: stored policy, and what a resource's name means. */
-import type { Policy, Scope } from "./policy.ts";
+import type { Scope } from "../scope.ts";
+import type { Policy } from "./policy.ts";
 
 /** Kinds of policy records. */
 export type PolicyKind = "membership" | "grant";
@@ -36,6 +37,8 @@ export type Ask = {
   readonly scope: Scope;
   readonly form: string;
   readonly defaultForm: string;
+  /** See AccessRequest of decide.ts. */
+  readonly isWhole: boolean;
   readonly ttlSeconds: number | null;
   readonly project: string | null;
   readonly domain: string | null;
@@ -45,17 +48,14 @@ export type Ask = {
  * Whether a credential for a resource could be used on what a denial stands on, though that is another resource. Pure.
  * @param denied canonical id of a resource or of what stands above resources, or `*`
  */
-export type Reaches = (
-  lent: { readonly resourceType: string; readonly resourceId: string; readonly scope: Scope },
-  denied: string,
-) => boolean;
+export type Reaches = (lent: Pick<Ask, "resourceType" | "resourceId" | "form" | "scope">, denied: string) => boolean;
 
 /** What policy allows. `resourceId` is canonical, `asked` as the caller wrote it. */
-export type Allowed = Pick<Ask, "connector" | "resourceType" | "resourceId" | "scope" | "ttlSeconds"> & {
+export type Allowed = Pick<Ask, "connector" | "resourceType" | "resourceId" | "form" | "scope" | "ttlSeconds"> & {
   readonly asked: string;
 };
 /** What would make issuing refuse although policy allows, found as issuing finds it. `detail` is for a person. */
-export type Obstacle = { readonly check: "resource" | "scope" | "ttl"; readonly detail: string };
+export type Obstacle = { readonly check: "resource" | "form" | "scope" | "ttl"; readonly detail: string };
 /**
  * Looks for an obstacle without making a credential; null: none that can be known before.
  * @throws UpstreamError when that cannot be found out now

@@ -30,6 +30,9 @@ export function openClusters(arm: ArmSignIn): Pick<AzureView, "clusters"> {
             hasLocalAccounts: cluster.disableLocalAccounts !== true,
             isPrivate: apiServerAccessProfile?.enablePrivateCluster === true,
             isRunning: powerState?.code !== "Stopped",
+            fqdn: cluster.fqdn?.toLowerCase() ?? null,
+            privateFqdn: cluster.privateFqdn?.toLowerCase() ?? null,
+            tenantId: aadProfile?.tenantID?.toLowerCase() ?? null,
           };
         });
       }),

@@ -1,6 +1,6 @@
 /** Container registries as ARM lists them. A part of the connectors' AzureView; joined by arm-resources.ts. */
 import { REGISTRY_TYPE } from "../connectors/arm-id.ts";
-import type { AzureView } from "../connectors/ports.ts";
+import type { AzureView, Registry } from "../connectors/ports.ts";
 import { lazy } from "../lazy.ts";
 import { type ArmSignIn, placeOf, READER, readResources } from "./arm-list.ts";
 import { callAsConnector } from "./upstream.ts";
@@ -25,6 +25,7 @@ export function openRegistries(arm: ArmSignIn, registrySuffix: string): Pick<Azu
           return {
             ...place,
             registry: name,
+            tier: tierOf(registry.sku?.tier ?? registry.sku?.name),
             loginServer: (registry.loginServer ?? `${name}.${registrySuffix}`).toLowerCase(),
             // Absent means legacy: only newer versions of the API know the other.
             mode: registry.roleAssignmentMode === "AbacRepositoryPermissions" ? "abac" : "legacy",
@@ -34,4 +35,9 @@ export function openRegistries(arm: ArmSignIn, registrySuffix: string): Pick<Azu
         });
       }),
   };
+}
+
+/** An unknown tier is treated as the smallest. */
+function tierOf(tier: string | undefined): Registry["tier"] {
+  return tier === "Premium" || tier === "Standard" ? tier : "Basic";
 }

@@ -67,6 +67,29 @@ export const VAULTS: PlacedType<FoundVault> = {
     })),
 };
 
+/** The one registry that a name means inside a connector. @throws as `resolve` of RESOURCES */
+export async function resolveRegistry(view: AzureView, reach: Reach, text: string): Promise<FoundRegistry> {
+  const name = parseRegistryName(text);
+  return resolveAtPlaces(REGISTRIES, view, reach, {
+    id: name.kind === "id" ? { ...name.id, armId: registryArmId(name.id) } : null,
+    resourceGroup: null,
+    // Hosts are; a bare name is not, since Azure can add a hash to the host.
+    isUnique: name.kind === "host",
+    isNameOf: ({ details }) => isRegistryNamed(details, name),
+  });
+}
+
+/** The one cluster that a name means inside a connector. @throws as `resolve` of RESOURCES */
+export async function resolveCluster(view: AzureView, reach: Reach, text: string): Promise<FoundCluster> {
+  const name = parseClusterName(text);
+  return resolveAtPlaces(CLUSTERS, view, reach, {
+    id: name.kind === "id" ? { ...name.id, armId: clusterArmId(name.id) } : null,
+    resourceGroup: name.kind === "id" ? null : name.resourceGroup,
+    isUnique: false,
+    isNameOf: ({ details }) => isClusterNamed(details, name),
+  });
+}
+
 /** What each resource type does. */
 type ByType = {
   /**
@@ -105,28 +128,11 @@ export const RESOURCES: Readonly<Record<ResourceType, ByType>> = {
   },
   "docker-registry": {
     list: (view, reach) => listAtPlaces(REGISTRIES, view, reach),
-    resolve(view, reach, text) {
-      const name = parseRegistryName(text);
-      return resolveAtPlaces(REGISTRIES, view, reach, {
-        id: name.kind === "id" ? { ...name.id, armId: registryArmId(name.id) } : null,
-        resourceGroup: null,
-        // Hosts are; a bare name is not, since Azure can add a hash to the host.
-        isUnique: name.kind === "host",
-        isNameOf: ({ details }) => isRegistryNamed(details, name),
-      });
-    },
+    resolve: resolveRegistry,
   },
   "kubernetes-cluster": {
     list: (view, reach) => listAtPlaces(CLUSTERS, view, reach),
-    resolve(view, reach, text) {
-      const name = parseClusterName(text);
-      return resolveAtPlaces(CLUSTERS, view, reach, {
-        id: name.kind === "id" ? { ...name.id, armId: clusterArmId(name.id) } : null,
-        resourceGroup: name.kind === "id" ? null : name.resourceGroup,
-        isUnique: false,
-        isNameOf: ({ details }) => isClusterNamed(details, name),
-      });
-    },
+    resolve: resolveCluster,
   },
   "key-vault-secret": {
     async list(view, reach) {

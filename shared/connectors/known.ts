@@ -1,6 +1,6 @@
 /** What a process knows of connectors, their secrets, containers and subscriptions for a while, so that a warm issue reads nothing. Wired by functions/main.ts. */
 import { createCache } from "../cache.ts";
-import type { ConnectorStore, OpenAzure, SecretStore, Subscription } from "./ports.ts";
+import type { Cluster, ConnectorStore, OpenAzure, Registry, SecretStore, Subscription } from "./ports.ts";
 import type { BlobContainerId } from "./resource-name.ts";
 import { blobContainerArmId } from "./resource-name.ts";
 import { type ResolveSubscription, resolveSubscription } from "./subscription.ts";
@@ -17,6 +17,9 @@ const SECRET_MAX_AGE_MS = 60_000;
 const MAX_CONNECTORS = 1_000;
 const MAX_SUBSCRIPTIONS = 1_000;
 const MAX_CONTAINERS = 10_000;
+/** Registries and clusters as ARM describes them, by resource group: their modes may change. */
+const PLACE_MAX_AGE_MS = 60_000;
+const MAX_PLACES = 1_000;
 
 /** Finds connectors and opens Azure as its parts do, with fewer calls. Limits of connectors are checked every time. */
 export function createKnown(deps: {
@@ -40,6 +43,8 @@ export function createKnown(deps: {
     maxEntries: MAX_SUBSCRIPTIONS,
     now,
   });
+  const registries = createCache<readonly Registry[]>({ maxAgeMs: PLACE_MAX_AGE_MS, maxEntries: MAX_PLACES, now });
+  const clusters = createCache<readonly Cluster[]>({ maxAgeMs: PLACE_MAX_AGE_MS, maxEntries: MAX_PLACES, now });
   return {
     secrets: {
       ...secrets,
@@ -60,10 +65,20 @@ export function createKnown(deps: {
       if (signIn.key === null) return view;
       return {
         ...view,
+        registries: async (...place) =>
+          (await registries(JSON.stringify([signIn.key, place]), () => someOf(view.registries(...place)))) ?? [],
+        clusters: async (...place) =>
+          (await clusters(JSON.stringify([signIn.key, place]), () => someOf(view.clusters(...place)))) ?? [],
         // The key of a sign-in has the connector and the version of its secret in it.
         container: (id) =>
           containers(JSON.stringify([signIn.key, blobContainerArmId(id).toLowerCase()]), () => view.container(id)),
       };
     },
   };
+}
+
+/** An empty place is looked at anew: what is made now must be seen by the next call. */
+async function someOf<T>(list: Promise<readonly T[]>): Promise<readonly T[] | null> {
+  const found = await list;
+  return found.length === 0 ? null : found;
 }

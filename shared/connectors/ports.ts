@@ -5,7 +5,7 @@ import type { BlobContainerId } from "./resource-name.ts";
 import type { VaultSecretId } from "./vault-secret.ts";
 
 /** Types of resources that connectors serve, and a place inside a vault. */
-export type { LentType, ResourceType } from "./resource-type.ts";
+export type { ResourceType } from "./resource-type.ts";
 export type { VaultSecretId } from "./vault-secret.ts";
 
 /** Everything that is needed to sign in as a connector. */
@@ -74,6 +74,8 @@ export type StorageAccountDetails = StorageAccount & { readonly location: string
 /** A container registry. */
 export type Registry = ArmPlace & {
   readonly registry: string;
+  /** Decides how many tokens it may have. */
+  readonly tier: "Basic" | "Standard" | "Premium";
   /** Host name, in lower case. */
   readonly loginServer: string;
   /** `abac`: only the repository roles count there, and AcrPull and AcrPush do not. */
@@ -93,6 +95,11 @@ export type Cluster = ArmPlace & {
   readonly hasLocalAccounts: boolean;
   readonly isPrivate: boolean;
   readonly isRunning: boolean;
+  /** Host names of its API server as ARM tells them, in lower case; the second is that of a private cluster. */
+  readonly fqdn: string | null;
+  readonly privateFqdn: string | null;
+  /** In whose directory its people are; null without Entra. */
+  readonly tenantId: string | null;
 };
 
 /** A key vault. */
@@ -169,5 +176,17 @@ export type OpenedContainer = Opened & { readonly container: BlobContainerId };
 export type OpenedStorageAccount = Opened & { readonly account: StorageAccount };
 /** A Key Vault secret; whether it exists only its vault knows. */
 export type OpenedVaultSecret = Opened & { readonly secret: VaultSecretId };
+/** A container registry. */
+export type OpenedRegistry = Opened & { readonly registry: Registry };
+/** An AKS cluster. */
+export type OpenedCluster = Opened & { readonly cluster: Cluster };
+/** A registry by its place alone, and how to sign in to end what was lent there. */
+export type ReopenedRegistry = Pick<Opened, "signIn" | "resourceId"> & {
+  readonly registry: Pick<Registry, "subscriptionId" | "resourceGroup" | "registry">;
+};
+/** The same for a cluster. */
+export type ReopenedCluster = Pick<Opened, "signIn" | "resourceId"> & {
+  readonly cluster: Pick<Cluster, "subscriptionId" | "resourceGroup" | "cluster">;
+};
 /** A subscription. */
 export type OpenedSubscription = Opened & { readonly subscription: Subscription };

@@ -10,8 +10,3 @@ export const RESOURCE_TYPES = [
 ] as const;
 /** One resource type. */
 export type ResourceType = (typeof RESOURCE_TYPES)[number];
-
-/** Those that credentials are lent for. */
-export const LENT_TYPES = ["blob-container", "key-vault-secret", "azure-generic"] as const satisfies ResourceType[];
-/** See LENT_TYPES. */
-export type LentType = (typeof LENT_TYPES)[number];

@@ -3,7 +3,7 @@ import type { ConnectorConfiguration } from "./auth-methods.ts";
 import { clusterArmId, meansCluster, readClusterName } from "./cluster.ts";
 import { meansRegistry, readRegistryName, registryArmId } from "./registry.ts";
 import { blobContainerArmId, meansBlobContainer, readBlobContainerName } from "./resource-name.ts";
-import { LENT_TYPES, type LentType, RESOURCE_TYPES, type ResourceType } from "./resource-type.ts";
+import { RESOURCE_TYPES, type ResourceType } from "./resource-type.ts";
 import { meansSubscription, readSubscriptionName, subscriptionArmId } from "./subscription.ts";
 import { meansVaultSecret, readVaultSecretName, vaultSecretUrl } from "./vault-secret.ts";
 
@@ -27,13 +27,6 @@ export function exactResource(text: string): ExactResource | null {
     return { resourceType: "azure-generic", resourceId: subscriptionArmId(subscription) };
   }
   return null;
-}
-
-/** As exactResource, for what credentials are lent for. */
-export function exactLentResource(text: string): { resourceType: LentType; resourceId: string } | null {
-  const exact = exactResource(text);
-  const resourceType = LENT_TYPES.find((type) => type === exact?.resourceType);
-  return exact === null || resourceType === undefined ? null : { ...exact, resourceType };
 }
 
 const MEANS: Readonly<Record<ResourceType, (text: string, canonicalId: string) => boolean>> = {

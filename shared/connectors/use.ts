@@ -1,19 +1,26 @@
 /** Opens a stored connector for one named resource. Joined to credentials by functions/main.ts. */
 import { DeniedError, NotFoundError } from "../errors.ts";
+import { parseClusterName } from "./cluster.ts";
 import type { Connector } from "./connector.ts";
 import { endOf, refuseUnusable } from "./connector-life.ts";
+import { resolveCluster, resolveRegistry } from "./find-resources.ts";
 import { type Limits, readStorageAccounts, resolveBlobContainer } from "./inventory.ts";
 import type {
   ConnectorStore,
   OpenAzure,
   Opened,
+  OpenedCluster,
   OpenedContainer,
+  OpenedRegistry,
   OpenedStorageAccount,
   OpenedSubscription,
   OpenedVaultSecret,
+  ReopenedCluster,
+  ReopenedRegistry,
   SecretStore,
   SignIn,
 } from "./ports.ts";
+import { isRegistryNamed, parseRegistryName } from "./registry.ts";
 import {
   blobContainerArmId,
   blobContainerDisplayName,
@@ -106,6 +113,38 @@ export async function openSubscription(
   return { ...opened, connector, resourceId: subscriptionArmId(subscription), displayName, subscription };
 }
 
+/**
+ * The named registry, resolved inside the named connector and nowhere else.
+ * @param asked how the caller named it: policy does not look at the hash in a host name, so here it must be the real one
+ * @throws as openContainer
+ */
+export async function openRegistry(
+  deps: UseDeps,
+  nameOrId: string,
+  resourceId: string,
+  asked: string,
+): Promise<OpenedRegistry> {
+  const { connector, limits, opened } = await openConnector(deps, nameOrId, "docker-registry");
+  const reach = { ...limits, cloud: opened.signIn.cloud, ownVaults: deps.ownVaults };
+  const found = await resolveRegistry(deps.openAzure(opened.signIn), reach, resourceId);
+  const { displayName, details: registry } = found;
+  if (!isRegistryNamed(registry, parseRegistryName(asked))) {
+    throw new NotFoundError(
+      "RESOURCE_NOT_FOUND",
+      "The registry that is granted has another host name. Check the name, or give the registry's ARM id.",
+    );
+  }
+  return { ...opened, connector, resourceId: found.resourceId, displayName, registry };
+}
+
+/** The named cluster, resolved inside the named connector and nowhere else. @throws as openContainer */
+export async function openCluster(deps: UseDeps, nameOrId: string, resourceId: string): Promise<OpenedCluster> {
+  const { connector, limits, opened } = await openConnector(deps, nameOrId, "kubernetes-cluster");
+  const reach = { ...limits, cloud: opened.signIn.cloud, ownVaults: deps.ownVaults };
+  const found = await resolveCluster(deps.openAzure(opened.signIn), reach, resourceId);
+  return { ...opened, connector, resourceId: found.resourceId, displayName: found.displayName, cluster: found.details };
+}
+
 type OpenedConnector = {
   readonly connector: Opened["connector"];
   readonly limits: Limits;
@@ -161,6 +200,37 @@ export async function openStorageAccount(deps: UseDeps, nameOrId: string, text: 
   const resourceId = storageAccountArmId(found);
   const opened = { connector: { id, name, expiresAt }, resourceId, displayName: found.account, signIn };
   return { ...opened, account: found };
+}
+
+/**
+ * The registry of a lease, for ending it: that works with an expired or disabled connector as well, whatever its limits
+ * are by now. Nothing is asked of Azure.
+ * @param resourceId canonical
+ * @throws NotFoundError NOT_FOUND when the connector was deleted, InputError INVALID_REQUEST
+ */
+export async function reopenRegistry(
+  deps: Pick<UseDeps, "store" | "secrets">,
+  connectorId: string,
+  resourceId: string,
+): Promise<ReopenedRegistry> {
+  const name = parseRegistryName(resourceId);
+  if (name.kind !== "id") throw new Error("A lease has a canonical id.");
+  return { signIn: await signInOfConnector(deps, connectorId), resourceId, registry: name.id };
+}
+
+/** The same for a cluster. */
+export async function reopenCluster(
+  deps: Pick<UseDeps, "store" | "secrets">,
+  connectorId: string,
+  resourceId: string,
+): Promise<ReopenedCluster> {
+  const name = parseClusterName(resourceId);
+  if (name.kind !== "id") throw new Error("A lease has a canonical id.");
+  return { signIn: await signInOfConnector(deps, connectorId), resourceId, cluster: name.id };
+}
+
+async function signInOfConnector(deps: Pick<UseDeps, "store" | "secrets">, connectorId: string): Promise<SignIn> {
+  return signInOf(deps.secrets, (await findConnector(deps.store, connectorId)).connector);
 }
 
 /** How to sign in as a stored connector. */

@@ -64,6 +64,7 @@ export async function mintToken(deps: MintTokenDeps, request: MintRequest, now: 
     connector,
     resourceId,
     displayName,
+    scope: request.scope,
     times: { issuedAt: utc(now), expiresAt: utc(expiresAt), refreshAfter: refreshTime(now, expiresAt) },
     exposedUntil: utc(expiresAt),
     credential: { kind: "access-token", token, audience, tenantId },

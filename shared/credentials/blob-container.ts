@@ -92,6 +92,7 @@ export async function mintBlobSas(deps: MintBlobDeps, request: MintRequest, now:
     connector,
     resourceId,
     displayName,
+    scope: request.scope,
     times,
     exposedUntil: times.expiresAt,
     credential: { kind: "sas", ...sas },

@@ -1,23 +1,44 @@
 /** Opens what policy allows as issuing does, without making a credential: what plans say beyond policy. Joined by functions/main.ts. */
 import type { Allowed, Obstacle } from "../access/ports.ts";
-import type { LentType, Opened } from "../connectors/ports.ts";
+import type { Opened, ResourceType } from "../connectors/ports.ts";
 import { LatchkeyError, UpstreamError } from "../errors.ts";
+import { refuseRegistryForm } from "./docker-registry.ts";
+import { refuseClusterForm } from "./kubernetes-cluster.ts";
 import { longestLifeSeconds } from "./lease.ts";
-import type { AudienceUri, OpenContainer, OpenSubscription, OpenVaultSecret } from "./ports.ts";
+import type {
+  AudienceUri,
+  OpenCluster,
+  OpenContainer,
+  OpenRegistry,
+  OpenSubscription,
+  OpenVaultSecret,
+} from "./ports.ts";
 
 /** What looking needs. */
 export type FindObstacleDeps = {
   readonly openContainer: OpenContainer;
   readonly openVaultSecret: OpenVaultSecret;
   readonly openSubscription: OpenSubscription;
+  readonly openRegistry: OpenRegistry;
+  readonly openCluster: OpenCluster;
   readonly audienceUri: AudienceUri;
   readonly now: () => Date;
 };
 /** How each type is opened before its credential is made. */
-const OPENS: Readonly<Record<LentType, (deps: FindObstacleDeps, allowed: Allowed) => Promise<Opened>>> = {
+const OPENS: Readonly<Record<ResourceType, (deps: FindObstacleDeps, allowed: Allowed) => Promise<Opened>>> = {
   "blob-container": (deps, { connector, resourceId }) => deps.openContainer(connector, resourceId),
   "key-vault-secret": (deps, { connector, resourceId }) => deps.openVaultSecret(connector, resourceId),
   "azure-generic": (deps, { connector, resourceId, asked }) => deps.openSubscription(connector, resourceId, asked),
+  "docker-registry": async (deps, { connector, resourceId, asked, form }) => {
+    const opened = await deps.openRegistry(connector, resourceId, asked);
+    refuseRegistryForm(opened, form);
+    return opened;
+  },
+  "kubernetes-cluster": async (deps, { connector, resourceId, form }) => {
+    const opened = await deps.openCluster(connector, resourceId);
+    refuseClusterForm(opened, form);
+    return opened;
+  },
 };
 
 /**

@@ -1,8 +1,8 @@
 /** Whether a grant fits the resource type that its canonical id has. Pure. Joined to policy by functions/main.ts. */
-import type { LentType } from "../connectors/ports.ts";
+import type { ResourceType } from "../connectors/ports.ts";
 import type { InputProblem } from "../errors.ts";
 import { TOKEN_ACCESS } from "./arm-token.ts";
-import { FORMS, RIGHTS, TYPE_RULES } from "./request.ts";
+import { FORMS, isWholeForm, RIGHTS, TYPE_RULES } from "./request.ts";
 
 /** A grant, as far as its type has a say in it. */
 export type GrantToCheck = {
@@ -13,17 +13,21 @@ export type GrantToCheck = {
   readonly scope: Readonly<Record<string, unknown>>;
 };
 /** Type and canonical id of a full id; null for anything else. */
-export type ExactResource = (text: string) => { resourceType: LentType; resourceId: string } | null;
+export type ExactResource = (text: string) => { resourceType: ResourceType; resourceId: string } | null;
 
 const CONTAINER = "/blobServices/default/containers/any";
 const ACCOUNT = "/providers/Microsoft.Storage/storageAccounts/any";
+const REGISTRY = "/providers/Microsoft.ContainerRegistry/registries/anyregistry";
+const CLUSTER = "/providers/Microsoft.ContainerService/managedClusters/any";
 /**
  * How the ids of a type go on below each place at which a deny may stand: what becomes an id of the type with one of
  * these behind it stands above resources of the type. Anything else could never deny, in silence.
  */
-const BELOW: Readonly<Record<LentType, readonly string[]>> = {
+const BELOW: Readonly<Record<ResourceType, readonly string[]>> = {
   "blob-container": [CONTAINER, `${ACCOUNT}${CONTAINER}`, `/resourceGroups/any${ACCOUNT}${CONTAINER}`],
   "key-vault-secret": ["/secrets/any"],
+  "docker-registry": [REGISTRY, `/resourceGroups/any${REGISTRY}`],
+  "kubernetes-cluster": [CLUSTER, `/resourceGroups/any${CLUSTER}`],
   // A subscription is itself what stands above.
   "azure-generic": [""],
 };
@@ -51,7 +55,7 @@ const NOTHING_BELOW: InputProblem = {
 };
 
 /** The type of a canonical id; null for anything else. */
-function typeOf(id: string, exactResource: ExactResource): LentType | null {
+function typeOf(id: string, exactResource: ExactResource): ResourceType | null {
   const exact = exactResource(id);
   // Ids of resources are plain ASCII: other letters may fold to these, and would be another's.
   if (exact === null || !/^[!-~]+$/.test(id) || !isSameText(exact.resourceId, id)) return null;
@@ -61,22 +65,38 @@ function typeOf(id: string, exactResource: ExactResource): LentType | null {
 }
 
 /** Types of which something could stand below. */
-function typesBelow(id: string, exactResource: ExactResource): LentType[] {
+function typesBelow(id: string, exactResource: ExactResource): ResourceType[] {
   const tails = Object.values(BELOW).flat();
   return [...new Set(tails.map((tail) => typeOf(`${id}${tail}`, exactResource)).filter((type) => type !== null))];
 }
 
-function allowProblems({ access, forms, scope }: GrantToCheck, type: LentType): InputProblem[] {
+function allowProblems(grant: GrantToCheck, type: ResourceType): InputProblem[] {
+  const { access, forms, scope } = grant;
   const rules = TYPE_RULES[type];
   return [
     ...listed("/access", access, rules.access),
     ...listed("/forms", forms, rules.forms),
     // As in a request: what that must name, the grant must name. One that left out the audience would give them all.
     ...(rules.scope.safeParse(scope).success ? [] : [{ path: "/scope", expected: scopeText(type) }]),
+    ...namespaceProblems(grant, type),
   ];
 }
 
-function denyProblems({ access, forms, scope }: GrantToCheck, type: LentType): InputProblem[] {
+/** As with repositories: a grant gives no namespace that it does not name, and what cannot be limited is not lent by one that limits. */
+function namespaceProblems({ forms, scope }: GrantToCheck, type: ResourceType): InputProblem[] {
+  if (type !== "kubernetes-cluster") return [];
+  const given = forms.length === 0 ? [TYPE_RULES[type].forms[0]] : forms;
+  const needsIt = given.some((form) => form === "service-account");
+  if (needsIt && scope.namespace === undefined) {
+    return [{ path: "/scope/namespace", expected: "the namespace, for the form service-account" }];
+  }
+  if (scope.namespace !== undefined && given.every(isWholeForm)) {
+    return [{ path: "/scope/namespace", expected: `nothing: ${given.join(", ")} cannot be limited to a namespace` }];
+  }
+  return [];
+}
+
+function denyProblems({ access, forms, scope }: GrantToCheck, type: ResourceType): InputProblem[] {
   const rules = TYPE_RULES[type];
   return [
     ...listed("/access", access, withTokens(rules.access)),
@@ -90,7 +110,7 @@ function withTokens(rights: readonly string[]): readonly string[] {
   return [...new Set([...rights, ...TOKEN_ACCESS])];
 }
 
-function scopeText(type: LentType): string {
+function scopeText(type: ResourceType): string {
   const members = Object.keys(TYPE_RULES[type].scope.shape);
   return members.length === 0 ? `no member for ${type}` : `${members.join(", ")} alone for ${type}`;
 }

@@ -49,6 +49,7 @@ export async function issueUpstream(
       state: "active",
       mintedAt: minted.times.issuedAt,
       exposedUntil: minted.exposedUntil,
+      upstream: { ...pending.upstream, ...minted.upstream },
     };
     event = await auditOf(deps, "credential.issued", lease, minted, by, correlationId);
     await deps.appendAudit(event);

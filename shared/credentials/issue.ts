@@ -43,7 +43,6 @@ export async function issueCredential(
     principalHash: ph,
     resourceType: ask.resourceType,
     access: ask.access,
-    scope: ask.scope,
     form: ask.form,
     principal: { id: by.id, issuer: by.issuer },
     project: request.project,
@@ -64,10 +63,10 @@ export async function issueCredential(
   const form = deps.upstreamForms.get(ask.form);
   if (form !== undefined) {
     const planned = await form.plan(wanted, id, now);
-    const { upstream, expiresAt } = planned;
+    const { upstream, scope, expiresAt } = planned;
     const times = { expiresAt, refreshAfter: null, exposedUntil: expiresAt };
     const { revocation } = form;
-    const pending: Lease = { ...begun, ...placed(planned), ...times, state: "pending", revocation, upstream };
+    const pending: Lease = { ...begun, ...placed(planned), ...times, scope, state: "pending", revocation, upstream };
     return issueUpstream(deps, pending, () => form.make(wanted, planned, now), by, correlationId);
   }
 
@@ -76,6 +75,7 @@ export async function issueCredential(
     ...begun,
     ...placed(minted),
     ...minted.times,
+    scope: minted.scope,
     state: "active",
     mintedAt: minted.times.issuedAt,
     revocation: "expiry-only",

@@ -60,6 +60,7 @@ export async function mintSecret(deps: MintSecretDeps, request: MintRequest, now
     connector,
     resourceId,
     displayName,
+    scope: request.scope,
     times: {
       issuedAt: utc(now),
       expiresAt: found.expiresAt === null ? null : utc(found.expiresAt),

@@ -1,5 +1,5 @@
 /** A lease: one issued credential on record, without the credential. Pure. */
-import type { LentType } from "../connectors/ports.ts";
+import type { ResourceType } from "../connectors/ports.ts";
 import { utc } from "../time.ts";
 import type { Scope } from "./ports.ts";
 
@@ -32,7 +32,7 @@ export type Lease = {
   readonly principalHash: string;
   readonly state: LeaseState;
   readonly connectorId: string;
-  readonly resourceType: LentType;
+  readonly resourceType: ResourceType;
   /** Canonical. */
   readonly resourceId: string;
   readonly access: readonly string[];

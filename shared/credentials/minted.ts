@@ -5,10 +5,10 @@ import type { Authorized, BlobSas, Scope } from "./ports.ts";
 /** An allowed request. */
 export type MintRequest = Authorized & {
   readonly connector: string;
+  readonly form: string;
   /** How the caller named the resource; `resourceId` is what policy made of it. */
   readonly asked: string;
   readonly access: readonly string[];
-  readonly scope: Scope;
   /** Null: the default, or what is allowed if that is less. */
   readonly ttlSeconds: number | null;
 };
@@ -16,6 +16,22 @@ export type MintRequest = Authorized & {
 /** What the caller gets, by kind. */
 export type Credential =
   | ({ readonly kind: "sas" } & BlobSas)
+  | { readonly kind: "acr-access-token"; readonly loginServer: string; readonly token: string }
+  | {
+      readonly kind: "docker-login";
+      readonly loginServer: string;
+      readonly username: string;
+      readonly password: string;
+    }
+  | {
+      readonly kind: "kubeconfig";
+      /** YAML. */
+      readonly kubeconfig: string;
+      /** Name of its only context. */
+      readonly context: string;
+      /** Null: the one that kubectl takes by itself. */
+      readonly namespace: string | null;
+    }
   | { readonly kind: "access-token"; readonly token: string; readonly audience: string; readonly tenantId: string }
   | {
       readonly kind: "secret";
@@ -40,6 +56,8 @@ export type CredentialTimes = {
 /** A credential and what it is for. */
 export type Minted = Pick<Opened, "connector" | "resourceId" | "displayName"> & {
   readonly times: CredentialTimes;
+  /** What it is for, without patterns. */
+  readonly scope: Scope;
   /** The latest moment at which it could still work; null = until somebody rotates it. */
   readonly exposedUntil: string | null;
   readonly credential: Credential;

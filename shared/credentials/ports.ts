@@ -1,16 +1,22 @@
 /** What issuing needs from outside. Other domains are named here as ports and joined in functions/main.ts. */
 import type { Ask as AccessAsk } from "../access/ports.ts";
 import type {
-  LentType,
   Opened,
+  OpenedCluster,
   OpenedContainer,
+  OpenedRegistry,
   OpenedStorageAccount,
   OpenedSubscription,
   OpenedVaultSecret,
+  ReopenedCluster,
+  ReopenedRegistry,
+  ResourceType,
   SignIn,
   VaultSecretId,
 } from "../connectors/ports.ts";
 import type { Principal } from "../principal.ts";
+import type { Scope } from "../scope.ts";
+import type { RegistryAccess } from "./docker-registry.ts";
 import type { Lease } from "./lease.ts";
 import type { Minted, MintRequest } from "./minted.ts";
 
@@ -55,8 +61,44 @@ export type IssueToken = (request: {
   readonly audience: string;
 }) => Promise<{ token: string; expiresAt: Date; tenantId: string }>;
 
-/** Limits inside a resource: `audience` of a token, `version` of a secret. */
-export type Scope = { readonly audience?: string | undefined; readonly version?: string | undefined };
+/** Limits inside a resource. */
+export type { Scope } from "../scope.ts";
+
+/**
+ * Resolves a registry inside the named connector.
+ * @param asked how the caller named it: policy does not look at the hash in a host name, so here it must be the real one
+ * @throws LatchkeyError, see connectors/use.ts
+ */
+export type OpenRegistry = (connector: string, resourceId: string, asked: string) => Promise<OpenedRegistry>;
+/** Resolves a cluster inside the named connector. @throws LatchkeyError, see connectors/use.ts */
+export type OpenCluster = (connector: string, resourceId: string) => Promise<OpenedCluster>;
+/**
+ * The registry of a lease, to end what was lent: also through a connector that is expired or disabled. By canonical id.
+ * @throws NotFoundError NOT_FOUND when the connector was deleted
+ */
+export type ReopenRegistry = (connectorId: string, resourceId: string) => Promise<ReopenedRegistry>;
+/** The same for a cluster. */
+export type ReopenCluster = (connectorId: string, resourceId: string) => Promise<ReopenedCluster>;
+
+/** A token with its end, which is read from it. */
+export type EndingToken = { readonly token: string; readonly expiresAt: Date };
+/**
+ * An access token of a registry for these repositories with these rights and nothing else: what it was granted is read
+ * from it and compared.
+ * @throws InputError SIGN_IN_FAILED UNSUPPORTED_BY_METHOD, UpstreamError UPSTREAM_REFUSED UPSTREAM_TIMEOUT
+ */
+export type IssueRegistryToken = (
+  opened: Pick<OpenedRegistry, "registry" | "signIn">,
+  repositories: readonly string[],
+  access: readonly RegistryAccess[],
+) => Promise<EndingToken>;
+/** A new refresh token of a registry: all that the connector's identity may do there. @throws as IssueRegistryToken */
+export type IssueRefreshToken = (opened: Pick<OpenedRegistry, "registry" | "signIn">) => Promise<EndingToken>;
+/** Names of all repositories, in order, behind none; at most `limit`. @throws as IssueRegistryToken */
+export type ListRepositories = (
+  opened: Pick<OpenedRegistry, "registry" | "signIn">,
+  limit: number,
+) => Promise<readonly string[]>;
 
 /** What the caller gets for a container. `sasToken` has no leading `?`. */
 export type BlobSas = { readonly accountUrl: string; readonly containerUrl: string; readonly sasToken: string };
@@ -78,11 +120,13 @@ export type Authorized = {
   readonly rule: string;
   /** Canonical id of the resource that the request means. */
   readonly resourceId: string;
+  /** As asked, filled up from the grant: repositories may be patterns. */
+  readonly scope: Scope;
   readonly maxTtlSeconds: number;
   readonly grantExpiresAt: string | null;
 };
 /** A request as policy looks at it. */
-export type Ask = AccessAsk & { readonly resourceType: LentType };
+export type Ask = AccessAsk & { readonly resourceType: ResourceType };
 /** Asks policy. @throws DeniedError DENIED GROUPS_OVERAGE SCOPE_TOO_WIDE, ConflictError AMBIGUOUS_RESOURCE, UpstreamError */
 export type Authorize = (by: Principal, ask: Ask) => Promise<Authorized>;
 /** Name of a connector by its name or id. @throws NotFoundError NOT_FOUND for an id that is none */
@@ -134,6 +178,8 @@ export type LeaseDueStore = {
 export type PlannedUpstream = Pick<Opened, "connector" | "resourceId" | "displayName"> & {
   /** Names by which a process that knows only the record finds it again. No secrets. */
   readonly upstream: Readonly<Record<string, string>>;
+  /** What it will be for, without patterns. */
+  readonly scope: Scope;
   readonly expiresAt: string;
 };
 /**

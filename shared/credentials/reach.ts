@@ -1,16 +1,17 @@
 /** What a credential could be used on beyond its own resource, by resource type. Pure. Joined to policy by functions/main.ts. */
 import type { Reaches } from "../access/ports.ts";
 import { CLOUD_NAMES, cloudOf } from "../cloud.ts";
-import type { LentType } from "../connectors/ports.ts";
-import type { Scope } from "./ports.ts";
+import type { ResourceType } from "../connectors/ports.ts";
 
 /** A resource that is lent. */
-type Lent = { readonly resourceId: string; readonly scope: Scope };
+type Lent = Parameters<Reaches>[0];
 
 /** A type whose credential ends at its resource reaches nothing else. `denied` is as in Reaches of access/ports.ts. */
-const REACHES: Readonly<Record<LentType, (lent: Lent, denied: string) => boolean>> = {
+const REACHES: Readonly<Record<ResourceType, (lent: Lent, denied: string) => boolean>> = {
   "blob-container": () => false,
   "key-vault-secret": () => false,
+  "docker-registry": () => false,
+  "kubernetes-cluster": clusterTokenReaches,
   "azure-generic": tokenReaches,
 };
 
@@ -26,13 +27,25 @@ export const credentialReaches: Reaches = (lent, denied) => {
  */
 const BEYOND: ReadonlyMap<string, (denied: string) => boolean> = new Map([
   ["storage", isVaultUrl],
-  ["key-vault", (denied: string) => STORAGE_ID.test(denied)],
+  ["key-vault", (denied: string) => providerOf(denied) === "microsoft.storage"],
 ]);
-const STORAGE_ID = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Storage\//i;
 
 /** A token works in every subscription where the connector's identity has a role, whatever it was asked for. */
 function tokenReaches({ scope }: Lent, denied: string): boolean {
   return BEYOND.get(scope.audience ?? "")?.(denied) !== true;
+}
+
+/** An Entra token for clusters is good at every cluster where the identity has a role; the other forms at their own alone. */
+function clusterTokenReaches({ form }: Lent, denied: string): boolean {
+  if (form !== "entra-token" || isVaultUrl(denied)) return false;
+  const provider = providerOf(denied);
+  return provider === null || provider === "microsoft.containerservice";
+}
+
+/** In lower case; null for what stands above providers. */
+function providerOf(id: string): string | null {
+  const [, provider] = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/([^/]+)\//i.exec(id) ?? [];
+  return provider?.toLowerCase() ?? null;
 }
 
 function isVaultUrl(denied: string): boolean {

@@ -35,10 +35,19 @@ export async function auditOf(
       project: lease.project,
       domain: lease.domain,
       reason: lease.reason,
-      ...(lease.scope.audience === undefined ? {} : { audience: lease.scope.audience }),
+      ...scopeFacts(lease.scope),
       ...minted.upstream,
     },
     credentialMac: minted.marked === null ? null : await deps.computeMac(minted.marked),
+  };
+}
+
+/** What the credential is limited to. A secret's version is among the names of what was read. */
+function scopeFacts({ audience, repositories, namespace }: Lease["scope"]) {
+  return {
+    ...(audience === undefined ? {} : { audience }),
+    ...(repositories === undefined ? {} : { repositories: repositories.join(", ") }),
+    ...(namespace === undefined ? {} : { namespace }),
   };
 }
 

@@ -6,7 +6,7 @@ import { type Lease, longestLifeSeconds, stateOf } from "./lease.ts";
 import { findOwnLease } from "./look.ts";
 import { mint } from "./mint.ts";
 import { auditOf, record } from "./record.ts";
-import { TYPE_RULES } from "./request.ts";
+import { isWholeForm, TYPE_RULES } from "./request.ts";
 
 /**
  * @param ttlSeconds null: as long as policy gives, at most an hour
@@ -36,6 +36,7 @@ export async function renewLease(
     scope: lease.scope,
     form: lease.form,
     defaultForm: TYPE_RULES[lease.resourceType].forms[0],
+    isWhole: isWholeForm(lease.form),
     ttlSeconds,
     project: lease.project,
     domain: lease.domain,
@@ -46,7 +47,8 @@ export async function renewLease(
   const minted = await (deps.upstreamForms.get(lease.form)?.renew(request, lease, now) ??
     mint(deps, lease.resourceType, request, now));
   // What works until it is rotated has no end that the lease could bound.
-  if (minted.exposedUntil !== null && Date.parse(minted.exposedUntil) > Date.parse(lease.maxUntil)) throw closed();
+  const { expiresAt } = minted.times;
+  if (expiresAt !== null && Date.parse(expiresAt) > Date.parse(lease.maxUntil)) throw closed();
   const renewed: Lease = {
     ...lease,
     ...minted.times,

@@ -103,6 +103,12 @@ function notDone({ resourceType, exposedUntil }: Lease): string {
   switch (resourceType) {
     case "blob-container":
       return `a SAS cannot be revoked alone: this one works until ${exposedUntil}`;
+    case "docker-registry":
+      return `a token of a registry cannot be revoked: this one works until ${exposedUntil}`;
+    case "kubernetes-cluster":
+      return exposedUntil === null
+        ? "an administrator's certificate cannot be revoked: it works until the cluster's certificates are rotated"
+        : `an access token cannot be revoked: this one works until ${exposedUntil}`;
     case "azure-generic":
       return `an access token cannot be revoked: this one works until ${exposedUntil}`;
     case "key-vault-secret":

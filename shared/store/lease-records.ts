@@ -1,10 +1,11 @@
 /** Leases in the table `Leases`. Implements LeaseStore of the credentials. */
 import { z } from "zod";
-import { LENT_TYPES } from "../connectors/resource-type.ts";
+import { RESOURCE_TYPES } from "../connectors/resource-type.ts";
 import { LEASE_STATES, type Lease, leaseEnd, REVOCATIONS } from "../credentials/lease.ts";
 import type { DamagedLease, LeaseStore, ListLivingSas } from "../credentials/ports.ts";
-import { anyScopeSchema, FORMS, RIGHTS } from "../credentials/request.ts";
+import { FORMS, RIGHTS } from "../credentials/request.ts";
 import { hash } from "../ids.ts";
+import { scopeSchema } from "../scope.ts";
 import { utc } from "../time.ts";
 import { jsonText } from "./columns.ts";
 import { LEDGER_KEY } from "./lease-ledger.ts";
@@ -17,10 +18,10 @@ const rowSchema = z.object({
   rowKey: z.string(),
   state: z.enum(LEASE_STATES),
   connectorId: z.string(),
-  resourceType: z.enum(LENT_TYPES),
+  resourceType: z.enum(RESOURCE_TYPES),
   resourceId: z.string(),
   accessJson: jsonText(z.array(z.enum(RIGHTS))),
-  scopeJson: jsonText(anyScopeSchema),
+  scopeJson: jsonText(scopeSchema),
   form: z.enum(FORMS),
   principalJson: jsonText(z.strictObject({ id: z.string(), issuer: z.string() })),
   project: z.string().nullish(),
