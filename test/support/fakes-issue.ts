@@ -6,6 +6,7 @@ import type { Ask, Authorized } from "../../shared/credentials/ports.ts";
 import { countingBytes, now, SUBSCRIPTION, signIn } from "./fakes.ts";
 import { containerId } from "./fakes-access.ts";
 import { leaseDueStore, leaseStore } from "./fakes-leases.ts";
+import { UNUSED_MINTS } from "./fakes-mint.ts";
 
 /** No record may hold the text behind `sig=`. */
 export const ISSUED_SAS = "sv=2026-04-06&sig=the-signature-that-must-not-be-kept";
@@ -38,6 +39,7 @@ export function issueParts(options: { connectorExpiresAt?: string | null; allowe
       return {
         rule: "grant:lend",
         resourceId: containerId("data"),
+        scope: ask.scope,
         maxTtlSeconds: 86_400,
         grantExpiresAt: null,
         ...options.allowed,
@@ -53,6 +55,7 @@ export function issueParts(options: { connectorExpiresAt?: string | null; allowe
         signIn: signIn(),
       };
     },
+    ...UNUSED_MINTS,
     openVaultSecret: notUsed,
     readVaultSecret: notUsed,
     openSubscription: notUsed,

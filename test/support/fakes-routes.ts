@@ -6,10 +6,12 @@ import type { Allowed } from "../../shared/access/ports.ts";
 import { createPolicySource } from "../../shared/access/source.ts";
 import { createKeepInventory } from "../../shared/connectors/inventory-keep.ts";
 import { createKnown } from "../../shared/connectors/known.ts";
-import { exactLentResource, meansResource } from "../../shared/connectors/resource-types.ts";
+import { exactResource, meansResource } from "../../shared/connectors/resource-types.ts";
 import {
   connectorName,
+  openCluster,
   openContainer,
+  openRegistry,
   openStorageAccount,
   openSubscription,
   openVaultSecret,
@@ -21,6 +23,7 @@ import { now, registerParts, TENANT } from "./fakes.ts";
 import { containerId, grant, membership, policyStore } from "./fakes-access.ts";
 import { inventoryParts } from "./fakes-inventory.ts";
 import { leaseDueStore, leaseStore } from "./fakes-leases.ts";
+import { UNUSED_MINTS } from "./fakes-mint.ts";
 
 /** The SAS that every credential is made of. */
 export const SAS = "sv=2026-04-06&sr=c&sp=rl&sig=signature";
@@ -53,6 +56,8 @@ export function productRoutes(
     openVaultSecret: (connector, resourceId) => openVaultSecret(parts.deps, connector, resourceId),
     openSubscription: (connector, resourceId, asked) =>
       openSubscription({ ...parts.deps, ...createKnown(parts.deps) }, connector, resourceId, asked),
+    openRegistry: (connector, resourceId, asked) => openRegistry(parts.deps, connector, resourceId, asked),
+    openCluster: (connector, resourceId) => openCluster(parts.deps, connector, resourceId),
     audienceUri: (name) => name,
     now,
   };
@@ -72,9 +77,10 @@ export function productRoutes(
       ...planning,
       store: policy,
       appendAudit,
-      grantProblems: (checked) => grantProblems(checked, exactLentResource),
+      grantProblems: (checked) => grantProblems(checked, exactResource),
     },
     credentials: {
+      ...UNUSED_MINTS,
       ...opening,
       access: planning,
       authorize: (by, ask) => authorize(access, by, ask),

@@ -59,6 +59,7 @@ function formOf(world: World): UpstreamForm {
     connector: { id: "c", name: "azure", expiresAt: null },
     resourceId: containerId("data"),
     displayName: "data",
+    scope: {},
     times: leaseTimes(now, ttlSeconds ?? HOUR),
     exposedUntil: leaseTimes(now, ttlSeconds ?? HOUR).expiresAt,
     credential: { kind: "access-token", token: `secret ${world.upstream.get(id)}`, audience: "a", tenantId: "t" },
@@ -77,6 +78,7 @@ function formOf(world: World): UpstreamForm {
         resourceId,
         displayName,
         upstream: { token: `t-${leaseId}` },
+        scope: {},
         expiresAt: times.expiresAt ?? "",
       };
     },

@@ -16,6 +16,7 @@ const ASK: Ask = {
   scope: {},
   form: "sas",
   defaultForm: "sas",
+  isWhole: false,
   ttlSeconds: 600,
   project: null,
   domain: null,

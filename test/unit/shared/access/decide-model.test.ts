@@ -8,7 +8,7 @@ import { NOW, NOW_TEXT, USER } from "../../../support/fakes.ts";
 
 const GROUP = "7e7e7e7e-1111-4222-8333-444455556666";
 const OTHER = `user:${USER.tenantId}/99999999-1111-4222-8333-444455556666`;
-const BASE = { connector: "azure", defaultForm: "sas" };
+const BASE = { connector: "azure", defaultForm: "sas", isWhole: false };
 
 // Every place there is: `*` covers all of them, z is one that nobody names.
 const NAMES = ["a", "b", "z"];

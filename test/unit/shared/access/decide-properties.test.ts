@@ -54,7 +54,7 @@ const deny = fc.record({
 const allows = fc.array(allow.map(grant), { minLength: 1, maxLength: 6 });
 const denies = fc.array(deny.map(grant), { maxLength: 2 });
 const place = { project: fc.constantFrom(null, "a", "b"), domain: fc.constantFrom(null, "d") };
-const base = { defaultForm: "", form: "", connector: "azure", scope: {}, ttlSeconds: null };
+const base = { defaultForm: "", form: "", connector: "azure", scope: {}, isWhole: false, ttlSeconds: null };
 const asks: fc.Arbitrary<Ask> = fc
   .oneof(
     fc.record({

@@ -15,6 +15,7 @@ const BASE: AccessRequest = {
   access: ["read"],
   form: "sas",
   defaultForm: "sas",
+  isWhole: false,
   scope: {},
   ttlSeconds: 600,
   project: null,

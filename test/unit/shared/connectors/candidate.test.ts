@@ -23,6 +23,7 @@ const registry = (name: string): Registry => ({
   ...PLACE,
   registry: name,
   loginServer: `${name}.azurecr.io`,
+  tier: "Standard",
   mode: "legacy",
   adminUserEnabled: false,
   takesArmTokens: true,
@@ -35,6 +36,9 @@ const cluster = (name: string): Cluster => ({
   hasLocalAccounts: false,
   isPrivate: false,
   isRunning: true,
+  fqdn: null,
+  privateFqdn: null,
+  tenantId: null,
 });
 const AZURE: AzureView = {
   ...azureView({ "group/accountone": ["data", "twice", "shared1"], "group/accounttwo": ["twice"] }),

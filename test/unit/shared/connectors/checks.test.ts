@@ -125,6 +125,7 @@ describe("container registry", () => {
       ...PLACE,
       registry: "demoregistry",
       loginServer: "demoregistry.azurecr.io",
+      tier: "Standard",
       mode: "legacy",
       adminUserEnabled: false,
       takesArmTokens: true,
@@ -188,6 +189,9 @@ describe("AKS cluster", () => {
       hasLocalAccounts: true,
       isPrivate: false,
       isRunning: true,
+      fqdn: null,
+      privateFqdn: null,
+      tenantId: null,
       ...changes,
     };
     return check("kubernetes-cluster", { ...given, view: { clusters: async () => [details] } });

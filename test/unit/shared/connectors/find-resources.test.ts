@@ -17,11 +17,15 @@ const cluster = (place: ArmPlace, name: string): Cluster => ({
   hasLocalAccounts: false,
   isPrivate: false,
   isRunning: true,
+  fqdn: null,
+  privateFqdn: null,
+  tenantId: null,
 });
 const registry = (place: ArmPlace, name: string, label = name): Registry => ({
   ...place,
   registry: name,
   loginServer: `${label}.azurecr.io`,
+  tier: "Standard",
   mode: "legacy",
   adminUserEnabled: false,
   takesArmTokens: true,

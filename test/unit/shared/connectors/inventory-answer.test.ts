@@ -33,6 +33,7 @@ describe("what is answered", () => {
     const place = { subscriptionId: SUBSCRIPTION, resourceGroup: "g" };
     const details = {
       loginServer: "r.azurecr.io",
+      tier: "Standard",
       mode: "legacy",
       adminUserEnabled: false,
       takesArmTokens: true,

@@ -44,6 +44,7 @@ describe("mintBlobSas near the end of what it comes through", () => {
     const { deps, minted } = issueParts({ connectorExpiresAt: ends.connector ?? null });
     const request = {
       connector: "azure",
+      form: "sas",
       asked: "az://data",
       rule: "grant:lend",
       resourceId: containerId("data"),

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Allowed } from "../../../../shared/access/ports.ts";
+import type { Cluster, Registry } from "../../../../shared/connectors/ports.ts";
 import { type FindObstacleDeps, findObstacle } from "../../../../shared/credentials/find-obstacle.ts";
 import { ConflictError, DeniedError, InputError, NotFoundError, UpstreamError } from "../../../../shared/errors.ts";
 import { now, SUBSCRIPTION, signIn } from "../../../support/fakes.ts";
@@ -10,6 +11,7 @@ const CONTAINER: Allowed = {
   resourceType: "blob-container",
   resourceId: containerId("data"),
   asked: "az://data",
+  form: "sas",
   scope: {},
   ttlSeconds: 600,
 };
@@ -26,6 +28,30 @@ const SECRET: Allowed = {
   resourceType: "key-vault-secret",
   resourceId: "https://examplevault.vault.azure.net/secrets/one",
   ttlSeconds: null,
+};
+
+const REGISTRY: Registry = {
+  subscriptionId: SUBSCRIPTION,
+  resourceGroup: "group",
+  registry: "images1",
+  tier: "Standard",
+  loginServer: "images1.azurecr.io",
+  mode: "legacy",
+  adminUserEnabled: false,
+  takesArmTokens: true,
+};
+const CLUSTER: Cluster = {
+  subscriptionId: SUBSCRIPTION,
+  resourceGroup: "group",
+  cluster: "train",
+  hasEntra: true,
+  hasAzureRbac: true,
+  hasLocalAccounts: false,
+  isPrivate: false,
+  isRunning: true,
+  fqdn: null,
+  privateFqdn: null,
+  tenantId: null,
 };
 
 function parts(expiresAt: string | null = null, failure: Error | null = null) {
@@ -49,6 +75,8 @@ function parts(expiresAt: string | null = null, failure: Error | null = null) {
     openVaultSecret: (...asked) => open({ secret: { cloud: "public", vault: "v", name: "one" } }, ...asked),
     openSubscription: (...asked) =>
       open({ subscription: { subscriptionId: SUBSCRIPTION, displayName: "ZenML Subscription" } }, ...asked),
+    openRegistry: (...asked) => open({ registry: REGISTRY }, ...asked),
+    openCluster: (...asked) => open({ cluster: CLUSTER }, ...asked),
     audienceUri(name) {
       if (name === "arm") return "https://management.azure.com";
       throw new InputError("INVALID_REQUEST", "not served");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { exactLentResource } from "../../../../shared/connectors/resource-types.ts";
+import { exactResource } from "../../../../shared/connectors/resource-types.ts";
 import { type GrantToCheck, grantProblems } from "../../../../shared/credentials/grant-rules.ts";
 import { SUBSCRIPTION } from "../../../support/fakes.ts";
 
@@ -13,7 +13,7 @@ const VAULT = "https://examplevault.vault.azure.net";
 const paths = (changes: Partial<GrantToCheck>) =>
   grantProblems(
     { effect: "allow", resourceId: CONTAINER, access: ["read"], forms: [], scope: {}, ...changes },
-    exactLentResource,
+    exactResource,
   ).map(({ path }) => path);
 
 test.each<[string, Partial<GrantToCheck>]>([

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type MintDeps, mint } from "../../../../shared/credentials/mint.ts";
 import type { VaultSecret } from "../../../../shared/credentials/ports.ts";
 import { NOW, NOW_TEXT, SUBSCRIPTION, signIn, TENANT } from "../../../support/fakes.ts";
+import { UNUSED_MINTS } from "../../../support/fakes-mint.ts";
 
 const SECRET = "https://examplevault.vault.azure.net/secrets/example-secret";
 const SUBSCRIPTION_ID = `/subscriptions/${SUBSCRIPTION}`;
@@ -17,6 +18,7 @@ function parts(changes: { found?: Partial<VaultSecret> | null; tokenEnd?: Date; 
   const found = { value: "v", version: "5f0c", contentType: null, notBefore: null, expiresAt: null };
   const never = async () => Promise.reject(new Error("not for this type"));
   const deps: MintDeps = {
+    ...UNUSED_MINTS,
     openContainer: never,
     issueBlobSas: never,
     openVaultSecret: async () => ({
@@ -44,6 +46,7 @@ function parts(changes: { found?: Partial<VaultSecret> | null; tokenEnd?: Date; 
 }
 const request = {
   connector: "azure",
+  form: "",
   asked: "",
   rule: "grant:g",
   resourceId: SECRET,

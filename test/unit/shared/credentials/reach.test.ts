@@ -9,7 +9,10 @@ const GROUP = `${OWN}/resourceGroups/group`;
 const ACCOUNT = `${GROUP}/providers/Microsoft.Storage/storageAccounts/accountone`;
 const VAULT = "https://examplevault.vault.azure.net";
 const reaches = (audience: string | undefined, denied: string) =>
-  credentialReaches({ resourceType: "azure-generic", resourceId: OWN, scope: { audience } }, denied);
+  credentialReaches(
+    { resourceType: "azure-generic", resourceId: OWN, form: "access-token", scope: { audience } },
+    denied,
+  );
 
 describe("a token reaches", () => {
   // A token works wherever the identity has a role, so in other subscriptions as well.
@@ -48,15 +51,38 @@ describe("a token certainly does not reach", () => {
   ])("for %s: %s", (audience, denied) => expect(reaches(audience, denied)).toBe(false));
 });
 
-test.each(["blob-container", "key-vault-secret"])(
+test.each(["blob-container", "key-vault-secret", "docker-registry", "kubernetes-cluster"])(
   "what is lent of the type %s ends at its resource",
   (resourceType) => {
-    expect(credentialReaches({ resourceType, resourceId: containerId("data"), scope: {} }, "*")).toBe(false);
+    expect(credentialReaches({ resourceType, resourceId: containerId("data"), form: "", scope: {} }, "*")).toBe(false);
   },
 );
 test.each(["constructor", "__proto__", "other"])(
   "the type %s, which nobody knows, reaches everything",
   (resourceType) => {
-    expect(credentialReaches({ resourceType, resourceId: OWN, scope: {} }, VAULT)).toBe(true);
+    expect(credentialReaches({ resourceType, resourceId: OWN, form: "", scope: {} }, VAULT)).toBe(true);
   },
 );
+
+describe("a token for clusters", () => {
+  const CLUSTER = `${GROUP}/providers/Microsoft.ContainerService/managedClusters/train`;
+  const entra = (denied: string) =>
+    credentialReaches(
+      { resourceType: "kubernetes-cluster", resourceId: CLUSTER, form: "entra-token", scope: {} },
+      denied,
+    );
+
+  test.each([
+    "*",
+    OWN,
+    OTHER,
+    GROUP,
+    `${OTHER}/resourceGroups/group`,
+    `${CLUSTER}2`,
+    `${OTHER}/resourceGroups/GROUP/providers/microsoft.containerservice/managedclusters/serve`,
+  ])("reaches every cluster, and so what stands on %s", (denied) => expect(entra(denied)).toBe(true));
+  test.each([VAULT, ACCOUNT, containerId("data"), `${GROUP}/providers/Microsoft.ContainerRegistry/registries/images`])(
+    "does not reach %s",
+    (denied) => expect(entra(denied)).toBe(false),
+  );
+});
