@@ -14,6 +14,7 @@ export const SERVER_NAMES = [
   "sts.windows.net",
   "management.azure.com",
   "*.vault.azure.net",
+  "*.azurecr.io",
   "*.blob.core.windows.net",
   "*.queue.core.windows.net",
   "*.table.core.windows.net",

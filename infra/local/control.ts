@@ -1,8 +1,9 @@
-/** Loopback HTTP endpoint that steers the local Azure: fault rules, the request log, limits of ARM. Called by system.ts. */
+/** Loopback HTTP endpoint that steers the local Azure: fault rules, the request log, settings of ARM and registries. Called by system.ts. */
 import type { AddressInfo } from "node:net";
 import Fastify from "fastify";
 import { z } from "zod";
 import { type ArmLimits, armSettingsSchema } from "./azure/arm/arm-limits.ts";
+import { type RegistryControl, registrySettingsSchema } from "./azure/registry/registry-settings.ts";
 import { type Faults, faultRuleSchema } from "./faults.ts";
 import { hostName } from "./front.ts";
 import type { RequestLog } from "./request-log.ts";
@@ -22,11 +23,12 @@ export async function startControl(
     readonly faults: Faults;
     readonly log: RequestLog;
     readonly armLimits: ArmLimits;
+    readonly registryControl: RegistryControl;
     readonly services: readonly string[];
   },
   port: number,
 ): Promise<Control> {
-  const { faults, log, armLimits } = deps;
+  const { faults, log, armLimits, registryControl } = deps;
   const app = Fastify({ bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: true });
   const rule = faultRuleSchema.refine((value) => value.service === undefined || deps.services.includes(value.service), {
     error: `service is one of ${deps.services.join(", ")}`,
@@ -77,6 +79,18 @@ export async function startControl(
   });
   app.delete("/arm", async (_request, reply) => {
     armLimits.reset();
+    return reply.code(204).send();
+  });
+
+  // What the registries' token endpoints grant; DELETE sets it back.
+  app.get("/registry", async () => registryControl.settings());
+  app.patch("/registry", async (request) => {
+    const given = z.record(z.string(), z.unknown()).parse(request.body);
+    registryControl.change(registrySettingsSchema.parse({ ...registryControl.settings(), ...given }));
+    return registryControl.settings();
+  });
+  app.delete("/registry", async (_request, reply) => {
+    registryControl.reset();
     return reply.code(204).send();
   });
 

@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createArmLimits } from "./azure/arm/arm-limits.ts";
 import { openClientCertificates } from "./azure/entra/client-certificates.ts";
+import { createRegistryControl } from "./azure/registry/registry-settings.ts";
 import { startAzurite } from "./azurite.ts";
 import { openCertificates } from "./certificates.ts";
 import type { ChildExit } from "./child.ts";
@@ -93,10 +94,13 @@ async function startParts(
   void azurite.child.exited.then((exit) => azurite.child.isStopping() || onChildExit?.("azurite", exit));
 
   const armLimits = createArmLimits({ now });
+  const registryControl = createRegistryControl();
   const services = await createServices({
     seed,
     state,
+    stateDir,
     armLimits,
+    registryControl,
     certificates: clientCertificates,
     identitySecret: secret,
     azurite,
@@ -114,7 +118,7 @@ async function startParts(
   const identity = await startIdentityServer(services.managedIdentity, faults.intercept, ports.identity ?? 0);
   ends.push(() => identity.close());
   const names = [...services.named, services.managedIdentity].map(({ name }) => name);
-  const control = await startControl({ faults, log, armLimits, services: names }, ports.control ?? 0);
+  const control = await startControl({ faults, log, armLimits, registryControl, services: names }, ports.control ?? 0);
   ends.push(() => control.close());
 
   const { caFile, ca } = certificates;

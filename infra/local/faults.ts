@@ -199,6 +199,9 @@ const USUAL_CODES: Readonly<Record<string, string>> = {
   "entra 503": "temporarily_unavailable",
   "entra 504": "temporarily_unavailable",
   "key-vault 429": "Throttled",
+  "registry 429": "TOOMANYREQUESTS",
+  "registry 500": "UNKNOWN",
+  "registry 503": "UNAVAILABLE",
   "storage 500": "InternalError",
   "storage 503": "ServerBusy",
 };

@@ -48,6 +48,8 @@ export const registrySchema = z.strictObject({
   adminUser: z.boolean().default(false),
   /** Whether it takes tokens that were made for ARM. */
   takesArmTokens: z.boolean().default(true),
+  /** Images that are there at the first start: tags by repository. */
+  images: z.record(z.string(), z.array(z.string()).min(1)).default({}),
 });
 
 /** An AKS cluster. */

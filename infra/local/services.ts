@@ -1,4 +1,5 @@
 /** The emulated Azure services, wired to each other. Called by system.ts. */
+import { join } from "node:path";
 import { createArm } from "./azure/arm/arm.ts";
 import type { ArmLimits } from "./azure/arm/arm-limits.ts";
 import { createAuthorization } from "./azure/authorization.ts";
@@ -10,6 +11,10 @@ import { keyId as githubKeyId } from "./azure/github/discovery.ts";
 import { createGitHub } from "./azure/github/github.ts";
 import { createKeyVault } from "./azure/key-vault/key-vault.ts";
 import { createManagedIdentity } from "./azure/managed-identity/managed-identity.ts";
+import type { RegistryTokens } from "./azure/ports.ts";
+import { createContainerRegistry } from "./azure/registry/container-registry.ts";
+import type { RegistryControl } from "./azure/registry/registry-settings.ts";
+import { writeTokenCertificate } from "./azure/registry/token-certificate.ts";
 import { createDelegationKeyRegister } from "./azure/revoked-keys.ts";
 import { createStorage } from "./azure/storage/storage.ts";
 import type { Azurite } from "./azurite.ts";
@@ -19,12 +24,17 @@ import type { StateStore } from "./state.ts";
 
 /** Where GitHub's key is kept, and the subject of its certificate. */
 const GITHUB_KEY = { document: "github", subject: `CN=${new URL(GITHUB_ISSUER).host}` };
+/** Where the key of registries' tokens is kept, and the subject of its certificate. */
+const REGISTRY_KEY = { document: "registry-tokens", subject: "CN=Azure Container Registry" };
+/** Until ARM keeps tokens with scope maps, no registry has any. */
+const NO_REGISTRY_TOKENS: RegistryTokens = { actionsOf: () => null };
 
 /** The services by their real names, and the one that is reached by a port of its own. */
 export type Services = { readonly named: readonly Service[]; readonly managedIdentity: Service };
 
 /**
  * A first start makes the signing keys.
+ * @param deps.stateDir for what is no document: images of registries, and the certificate of their tokens
  * @param deps.certificates with which applications sign in
  * @param deps.identitySecret what the app shows at the managed identity endpoint
  * @param deps.ca PEM text of the authority behind Azurite's certificate
@@ -34,10 +44,12 @@ export type Services = { readonly named: readonly Service[]; readonly managedIde
 export async function createServices(deps: {
   readonly seed: Seed;
   readonly state: StateStore;
+  readonly stateDir: string;
   readonly certificates: readonly RegisteredCertificate[];
   readonly identitySecret: string;
   readonly azurite: Azurite;
   readonly armLimits: ArmLimits;
+  readonly registryControl: RegistryControl;
   readonly ca: string;
   readonly settleMs?: number | undefined;
   readonly revocationDelayMs?: number | undefined;
@@ -59,6 +71,18 @@ export async function createServices(deps: {
   const arm = await createArm({ seed, tokens, authorization, containers, delegationKeys, limits, now });
   const keyVault = await createKeyVault({ seed, state, tokens, authorization, settleMs, now });
   const github = await createGitHub({ seed, key: githubKey, now });
+  const registryKey = await openSigningKey(state, now, REGISTRY_KEY);
+  writeTokenCertificate(join(deps.stateDir, "certificates"), registryKey);
+  const registry = await createContainerRegistry({
+    seed,
+    folder: join(deps.stateDir, "registries"),
+    key: registryKey,
+    tokens,
+    authorization,
+    registryTokens: NO_REGISTRY_TOKENS,
+    control: deps.registryControl,
+    now,
+  });
   const managedIdentity = await createManagedIdentity({ seed, key, secret: deps.identitySecret, now });
-  return { named: [entra, arm, keyVault, storage.service, github], managedIdentity };
+  return { named: [entra, arm, keyVault, storage.service, registry, github], managedIdentity };
 }

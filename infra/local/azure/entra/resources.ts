@@ -40,6 +40,11 @@ const AZURE_RESOURCES = [
     names: ["https://vault.azure.net"],
     saysKindOfPrincipal: false,
   },
+  {
+    clientId: "76c92352-c057-4cc2-9b1e-f34c32bc58bd",
+    names: ["https://containerregistry.azure.net"],
+    saysKindOfPrincipal: false,
+  },
 ] as const;
 const STORAGE_CLIENT_ID = AZURE_RESOURCES[1].clientId;
 const STORAGE_ACCOUNT_NAME = /^https:\/\/([a-z0-9]{3,24})\.(?:blob|queue|table)\.core\.windows\.net$/;

@@ -1,0 +1,175 @@
+/** Everything that one registry stores: repositories, manifests, tags, blobs. Used by the routes and by seed-images.ts. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type BlobFiles, openBlobFiles } from "./blob-files.ts";
+import type { ManifestContent } from "./manifest-content.ts";
+import { bytesOf, numberOf, openRegistryDatabase, type Row, textOf } from "./registry-database.ts";
+
+/** A manifest as it was pushed. */
+export type StoredManifest = {
+  readonly digest: string;
+  readonly mediaType: string;
+  readonly content: Buffer;
+  readonly artifactType: string;
+  readonly created: Date;
+  /** When it, or a tag of it, was last pushed. */
+  readonly updated: Date;
+};
+
+/** A tag and what it stands for. */
+export type StoredTag = {
+  readonly name: string;
+  readonly digest: string;
+  readonly created: Date;
+  readonly updated: Date;
+};
+
+/** Content of one registry. Names and digests are checked by the caller. */
+export type RegistryContent = {
+  readonly files: BlobFiles;
+  /** @returns names behind `last`, at most `limit`, in order */
+  repositories(last: string, limit: number): readonly string[];
+  hasRepository(name: string): boolean;
+  hasBlob(repository: string, digest: string): boolean;
+  addBlob(repository: string, digest: string): void;
+  /** False when the repository does not have it. Its bytes stay, since others may have it too. */
+  removeBlob(repository: string, digest: string): boolean;
+  /** @returns id of an empty upload */
+  startUpload(repository: string): string;
+  hasUpload(repository: string, id: string): boolean;
+  endUpload(id: string): void;
+  /** By digest or tag. */
+  manifest(repository: string, wanted: { readonly digest: string } | { readonly tag: string }): StoredManifest | null;
+  hasManifest(repository: string, digest: string): boolean;
+  /** @param tag moved to it if it stands elsewhere */
+  putManifest(
+    repository: string,
+    manifest: { readonly digest: string; readonly content: Buffer; readonly says: ManifestContent },
+    tag?: string,
+  ): void;
+  /** With all its tags. False when there is none. */
+  removeManifest(repository: string, digest: string): boolean;
+  tags(repository: string, last: string, limit: number): readonly StoredTag[];
+  /** Manifests that refer to the digest, which need not be there. */
+  referrers(repository: string, digest: string): readonly StoredManifest[];
+  close(): void;
+};
+
+/** @param folder made if it is not there */
+export function openRegistryContent(folder: string, now: () => Date): RegistryContent {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const db = openRegistryDatabase(join(folder, "registry.db"));
+  const files = openBlobFiles(folder, now);
+  const exists = (sql: string, ...values: string[]) => db.get(sql, ...values) !== undefined;
+  return {
+    files,
+    repositories: (last, limit) =>
+      db
+        .all("SELECT name FROM repositories WHERE name > ? ORDER BY name LIMIT ?", last, limit)
+        .map((row) => textOf(row, "name")),
+    hasRepository: (name) => exists("SELECT 1 FROM repositories WHERE name = ?", name),
+    hasBlob: (repository, digest) =>
+      exists("SELECT 1 FROM blobs WHERE repository = ? AND digest = ?", repository, digest) &&
+      files.size(digest) !== null,
+    addBlob(repository, digest) {
+      db.run("INSERT OR IGNORE INTO blobs VALUES (?, ?)", repository, digest);
+    },
+    removeBlob: (repository, digest) =>
+      db.run("DELETE FROM blobs WHERE repository = ? AND digest = ?", repository, digest) > 0,
+    startUpload(repository) {
+      const id = files.start();
+      db.run("INSERT INTO uploads VALUES (?, ?, ?)", id, repository, now().getTime());
+      return id;
+    },
+    hasUpload: (repository, id) =>
+      exists("SELECT 1 FROM uploads WHERE id = ? AND repository = ?", id, repository) && files.uploadSize(id) !== null,
+    endUpload(id) {
+      db.run("DELETE FROM uploads WHERE id = ?", id);
+      files.cancel(id);
+    },
+    manifest(repository, wanted) {
+      const row =
+        "digest" in wanted
+          ? db.get("SELECT * FROM manifests WHERE repository = ? AND digest = ?", repository, wanted.digest)
+          : db.get(
+              `SELECT manifests.* FROM tags JOIN manifests USING (repository, digest)
+               WHERE tags.repository = ? AND tags.name = ?`,
+              repository,
+              wanted.tag,
+            );
+      return row === undefined ? null : manifestOf(row);
+    },
+    hasManifest: (repository, digest) =>
+      exists("SELECT 1 FROM manifests WHERE repository = ? AND digest = ?", repository, digest),
+    putManifest(repository, { digest, content, says }, tag) {
+      const at = now().getTime();
+      db.transaction(() => {
+        db.run(
+          "INSERT INTO repositories VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET updated = excluded.updated",
+          repository,
+          at,
+          at,
+        );
+        db.run(
+          `INSERT INTO manifests (repository, digest, media, content, subject, artifact_type, created, updated)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET media = excluded.media, updated = excluded.updated`,
+          repository,
+          digest,
+          says.mediaType,
+          content,
+          says.subject,
+          says.artifactType,
+          at,
+          at,
+        );
+        if (tag === undefined) return;
+        db.run(
+          `INSERT INTO tags VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET digest = excluded.digest, updated = excluded.updated`,
+          repository,
+          tag,
+          digest,
+          at,
+          at,
+        );
+      });
+    },
+    removeManifest: (repository, digest) =>
+      db.transaction(() => {
+        if (db.run("DELETE FROM manifests WHERE repository = ? AND digest = ?", repository, digest) === 0) return false;
+        db.run("DELETE FROM tags WHERE repository = ? AND digest = ?", repository, digest);
+        // A repository is what has manifests.
+        const left = exists("SELECT 1 FROM manifests WHERE repository = ? LIMIT 1", repository);
+        if (!left) db.run("DELETE FROM repositories WHERE name = ?", repository);
+        return true;
+      }),
+    tags: (repository, last, limit) =>
+      db
+        .all("SELECT * FROM tags WHERE repository = ? AND name > ? ORDER BY name LIMIT ?", repository, last, limit)
+        .map((row) => ({ name: textOf(row, "name"), digest: textOf(row, "digest"), ...timesOf(row) })),
+    referrers: (repository, digest) =>
+      db
+        .all(
+          "SELECT * FROM manifests WHERE repository = ? AND subject = ? AND subject <> '' ORDER BY digest",
+          repository,
+          digest,
+        )
+        .map(manifestOf),
+    close: () => db.close(),
+  };
+}
+
+function manifestOf(row: Row): StoredManifest {
+  return {
+    digest: textOf(row, "digest"),
+    mediaType: textOf(row, "media"),
+    content: bytesOf(row, "content"),
+    artifactType: textOf(row, "artifact_type"),
+    ...timesOf(row),
+  };
+}
+
+function timesOf(row: Row) {
+  return { created: new Date(numberOf(row, "created")), updated: new Date(numberOf(row, "updated")) };
+}
