@@ -1,7 +1,7 @@
 /** Credentials of the type azure-generic: an access token of the connector's identity for one audience. */
 import { z } from "zod";
-import { DeniedError } from "../errors.ts";
 import { utc } from "../time.ts";
+import { refuseTooLong } from "./fixed-life.ts";
 import { refreshTime } from "./lease.ts";
 import type { Minted, MintRequest } from "./minted.ts";
 import type { AudienceUri, IssueToken, OpenSubscription } from "./ports.ts";
@@ -30,9 +30,6 @@ export const tokenCredentialRequestSchema = z.strictObject({
   ...requestFields,
 });
 
-/** A token's life counts from its own issue by Entra's clock: it may end this much after what the grant gives. */
-const MARGIN_SECONDS = 300;
-
 /** What making a token needs. */
 export type MintTokenDeps = {
   readonly audienceUri: AudienceUri;
@@ -41,8 +38,8 @@ export type MintTokenDeps = {
 };
 
 /**
- * @throws what AudienceUri, OpenSubscription and IssueToken throw; DeniedError SCOPE_TOO_WIDE for a token that would
- * outlive the grant or the connector: nobody can shorten it
+ * @throws what AudienceUri, OpenSubscription and IssueToken throw; DeniedError SCOPE_TOO_WIDE, see
+ * refuseTooLong
  */
 export async function mintToken(deps: MintTokenDeps, request: MintRequest, now: Date): Promise<Minted> {
   const name = request.scope.audience ?? "";
@@ -50,16 +47,7 @@ export async function mintToken(deps: MintTokenDeps, request: MintRequest, now: 
   const { connector, resourceId, displayName, subscription, signIn } = opened;
   const audience = deps.audienceUri(name, signIn);
   const { token, expiresAt, tenantId } = await deps.issueToken({ signIn, audience });
-  const longest = utc(new Date(now.getTime() + (request.maxTtlSeconds + MARGIN_SECONDS) * 1000));
-  const end = [connector.expiresAt, request.grantExpiresAt, longest].find(
-    (time) => time !== null && Date.parse(time) < expiresAt.getTime(),
-  );
-  if (end !== undefined) {
-    throw new DeniedError(
-      "SCOPE_TOO_WIDE",
-      `The token would work until ${utc(expiresAt)}, but the grant or the connector allows it until ${end}, and a token cannot be shortened. Extend it (Entra gives tokens of 60 to 90 minutes, some of a day), or use a narrower resource type.`,
-    );
-  }
+  const warnings = refuseTooLong({ expiresAt, request, connector, now });
   return {
     connector,
     resourceId,
@@ -72,6 +60,7 @@ export async function mintToken(deps: MintTokenDeps, request: MintRequest, now: 
     upstream: {},
     warnings: [
       `This token cannot be narrowed: it does all that the connector's identity may do at ${audience}, also beyond this subscription.`,
+      ...warnings,
     ],
     env: {
       AZURE_ACCESS_TOKEN: token,

@@ -1,0 +1,43 @@
+/** Tokens whose life Azure alone decides: whether one may be lent for that long. Pure. Used by the types that lend such. */
+import type { Opened } from "../connectors/ports.ts";
+import { DeniedError } from "../errors.ts";
+import { utc } from "../time.ts";
+import type { MintRequest } from "./minted.ts";
+
+/**
+ * A token may end this much after the life that was allowed, in seconds: Entra's live 60 to 90 minutes and a registry's
+ * 75, where a grant gives an hour unless it says more. The lease says when it really ends.
+ */
+export const OVERSHOOT_SECONDS = 1_800;
+
+/** A token that was made, and what allowed it. */
+export type FixedLife = {
+  /** Read from the token. */
+  readonly expiresAt: Date;
+  readonly request: Pick<MintRequest, "ttlSeconds" | "maxTtlSeconds" | "grantExpiresAt">;
+  readonly connector: Pick<Opened["connector"], "expiresAt">;
+  readonly now: Date;
+};
+
+/**
+ * Warnings for the answer: that it outlives what was asked for or granted.
+ * @throws DeniedError SCOPE_TOO_WIDE for a token that outlives its connector or grant at all, or the life that is allowed
+ * by more than OVERSHOOT_SECONDS: nobody can shorten it
+ */
+export function refuseTooLong({ expiresAt, request, connector, now }: FixedLife): readonly string[] {
+  const lifeSeconds = Math.min(request.ttlSeconds ?? Number.POSITIVE_INFINITY, request.maxTtlSeconds);
+  const allowed = new Date(now.getTime() + lifeSeconds * 1000);
+  const longest = new Date(allowed.getTime() + OVERSHOOT_SECONDS * 1000);
+  const ends = [connector.expiresAt, request.grantExpiresAt, utc(longest)];
+  const end = ends.find((time) => time !== null && Date.parse(time) < expiresAt.getTime());
+  if (end !== undefined) {
+    throw new DeniedError(
+      "SCOPE_TOO_WIDE",
+      `The token would work until ${utc(expiresAt)}, but it may work until ${end} at the latest, and nobody can shorten it. Ask for no ttlSeconds, have the connector or the grant extended (Entra gives tokens of 60 to 90 minutes, some of a day, a registry of 75 minutes and of 3 hours), or ask for a form whose life can be chosen.`,
+    );
+  }
+  if (expiresAt <= allowed) return [];
+  return [
+    `This token works until ${utc(expiresAt)}, longer than the ${lifeSeconds} seconds that were allowed: its life is Azure's choice.`,
+  ];
+}

@@ -1,0 +1,63 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { OVERSHOOT_SECONDS, refuseTooLong } from "../../../../shared/credentials/fixed-life.ts";
+import { utc } from "../../../../shared/time.ts";
+import { NOW } from "../../../support/fakes.ts";
+
+const after = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
+const check = (
+  lifeSeconds: number,
+  {
+    ttl = null,
+    max = 3600,
+    grant = null,
+    connector = null,
+  }: Partial<Record<"ttl" | "max" | "grant" | "connector", number | null>> = {},
+) =>
+  refuseTooLong({
+    expiresAt: after(lifeSeconds),
+    request: {
+      ttlSeconds: ttl,
+      maxTtlSeconds: max ?? 0,
+      grantExpiresAt: grant === null ? null : utc(after(grant)),
+    },
+    connector: { expiresAt: connector === null ? null : utc(after(connector)) },
+    now: NOW,
+  });
+const refusal = expect.objectContaining({ code: "SCOPE_TOO_WIDE" });
+
+describe("a token whose life nobody chooses", () => {
+  test("is lent without a word when it ends in time", () => {
+    expect(check(3600)).toEqual([]);
+  });
+
+  test("is lent with a warning up to half an hour longer", () => {
+    expect(check(3601)).toHaveLength(1);
+    expect(check(3600 + OVERSHOOT_SECONDS)).toHaveLength(1);
+    expect(() => check(3601 + OVERSHOOT_SECONDS)).toThrow(refusal);
+  });
+
+  test("is held to the life that was asked for, when that is less than is granted", () => {
+    expect(check(4500, { ttl: 3600, max: 43_200 })).toHaveLength(1);
+    expect(() => check(4500, { ttl: 600, max: 43_200 })).toThrow(refusal);
+    expect(() => check(4500, { ttl: 43_200, max: 600 })).toThrow(refusal);
+  });
+
+  test.each(["grant", "connector"] as const)("is not lent when it outlives the %s by a second", (whose) => {
+    expect(check(4500, { max: 43_200, [whose]: 4500 })).toEqual([]);
+    expect(() => check(4500, { max: 43_200, [whose]: 4499 })).toThrow(refusal);
+  });
+
+  test("never outlives any end", () => {
+    const life = fc.integer({ min: 1, max: 90_000 });
+    const maybe = fc.option(life);
+    const property = fc.property(life, maybe, life, maybe, maybe, (lives, ttl, max, grant, connector) => {
+      const allowed = Math.min(ttl ?? max, max);
+      const fits = lives <= Math.min(allowed + OVERSHOOT_SECONDS, grant ?? lives, connector ?? lives);
+      const run = () => check(lives, { ttl, max, grant, connector });
+      if (fits) expect(run()).toHaveLength(lives > allowed ? 1 : 0);
+      else expect(run).toThrow(refusal);
+    });
+    fc.assert(property);
+  });
+});
