@@ -76,7 +76,7 @@ describe("describeApi", () => {
 
   test("unknown fields are refused in the description as in the code", () => {
     const request = Object(document.components).schemas.CredentialRequest;
-    expect(request.oneOf).toHaveLength(3);
+    expect(request.oneOf).toHaveLength(5);
     for (const form of request.oneOf) expect(form).toMatchObject({ type: "object", additionalProperties: false });
     const [life] = request.oneOf[0].properties.ttlSeconds.anyOf;
     expect(life).toMatchObject({ type: "integer", minimum: 60, maximum: 86_400 });

@@ -144,6 +144,7 @@ describe("what is told", () => {
       ...PLACE,
       registry: "Reg12",
       loginServer: "reg12.azurecr.io",
+      tier: "Standard",
       mode: "legacy",
       adminUserEnabled: false,
       takesArmTokens: true,
@@ -179,12 +180,14 @@ describe("what is told", () => {
       hasLocalAccounts: true,
       isPrivate: false,
       isRunning: true,
+      ...{ fqdn: null, privateFqdn: null, tenantId: null },
     });
   });
 
   test("of a cluster with all of it, stopped", async () => {
     const told = {
-      aadProfile: { managed: true, enableAzureRBAC: true },
+      fqdn: "Train-1a2b.hcp.westeurope.azmk8s.io",
+      aadProfile: { enableAzureRBAC: true, tenantID: "A79FF333-8F45-4A74-A42E-68871C17B7FB" },
       disableLocalAccounts: true,
       apiServerAccessProfile: { enablePrivateCluster: true },
       powerState: { code: "Stopped" },
@@ -195,6 +198,8 @@ describe("what is told", () => {
       hasLocalAccounts: false,
       isPrivate: true,
       isRunning: false,
+      fqdn: "train-1a2b.hcp.westeurope.azmk8s.io",
+      tenantId: "a79ff333-8f45-4a74-a42e-68871c17b7fb",
     });
   });
 

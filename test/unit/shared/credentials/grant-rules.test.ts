@@ -9,6 +9,10 @@ const CONTAINER = `${ACCOUNT}/blobServices/default/containers/data`;
 const SECRET = "https://examplevault.vault.azure.net/secrets/example-secret";
 
 const VAULT = "https://examplevault.vault.azure.net";
+const REGISTRY = `${SUBSCRIPTION_ID}/resourceGroups/group/providers/Microsoft.ContainerRegistry/registries/images1`;
+const CLUSTER = `${SUBSCRIPTION_ID}/resourceGroups/group/providers/Microsoft.ContainerService/managedClusters/train`;
+const images = { resourceId: REGISTRY, scope: { repositories: ["a", "team/*"] } };
+const cluster = { resourceId: CLUSTER, access: ["use"], scope: { namespace: "vision" } };
 
 const paths = (changes: Partial<GrantToCheck>) =>
   grantProblems(
@@ -23,6 +27,18 @@ test.each<[string, Partial<GrantToCheck>]>([
   ["a secret", { resourceId: SECRET, forms: ["secret"] }],
   ["one version of a secret", { resourceId: SECRET, scope: { version: "5f0c" } }],
   ["a subscription for one audience", { resourceId: SUBSCRIPTION_ID, access: ["use"], scope: { audience: "arm" } }],
+  ["some repositories", images],
+  ["all of a registry", { ...images, scope: { repositories: ["*"] }, forms: ["registry-wide"] }],
+  ["a namespace", cluster],
+  ["a namespace, and a kubeconfig without a secret", { ...cluster, forms: ["service-account", "exec"] }],
+  ["a whole cluster", { ...cluster, scope: {}, forms: ["entra-token"] }],
+  ["a whole cluster for those who sign in themselves", { ...cluster, scope: {}, forms: ["exec"] }],
+  ["a deny of a registry", { effect: "deny", resourceId: REGISTRY, access: ["write", "use"] }],
+  ["a deny of a cluster", { effect: "deny", resourceId: CLUSTER, access: ["admin"] }],
+  [
+    "a deny of all clusters of a group",
+    { effect: "deny", resourceId: `${SUBSCRIPTION_ID}/resourceGroups/group`, access: ["admin"] },
+  ],
   ["a deny of everything", { effect: "deny", resourceId: "*", access: ["read", "use"] }],
   ["a deny of an account", { effect: "deny", resourceId: ACCOUNT, access: ["write"] }],
   [
@@ -61,6 +77,17 @@ describe("refused", () => {
       { effect: "deny", resourceId: VAULT, access: ["write"] },
       "/access",
     ],
+    ["a registry without repositories", { ...images, scope: {} }, "/scope"],
+    ["a pattern in the middle", { ...images, scope: { repositories: ["*/a"] } }, "/scope"],
+    ["a registry's host", { ...images, resourceId: "images1.azurecr.io" }, "/resourceId"],
+    ["a namespace of a registry", { ...images, scope: { repositories: ["a"], namespace: "a" } }, "/scope"],
+    ["a cluster without a namespace", { ...cluster, scope: {} }, "/scope/namespace"],
+    [
+      "a namespace that cannot hold",
+      { ...cluster, access: ["admin"], forms: ["admin", "entra-token"] },
+      "/scope/namespace",
+    ],
+    ["a cluster's alias", { ...cluster, resourceId: "group/train" }, "/resourceId"],
     ["a right of another type", { access: ["use"] }, "/access"],
     ["a right that nothing has", { access: ["read", "own"] }, "/access"],
     ["a container's right on a secret", { resourceId: SECRET, access: ["read", "write"] }, "/access"],

@@ -187,6 +187,7 @@ describe("issueCredential by a grant", () => {
         scope: {},
         form: "sas",
         defaultForm: "sas",
+        isWhole: false,
         ttlSeconds: 600,
         project: "vision",
         domain: null,
