@@ -43,7 +43,7 @@ import { openJsonBlobs } from "../shared/store/blobs.ts";
 import { createConnectorStore, createVerificationStore } from "../shared/store/connector-records.ts";
 import { createInventoryStore } from "../shared/store/inventory-records.ts";
 import { createLeaseDue } from "../shared/store/lease-due.ts";
-import { createHasActiveLeases, createLeaseStore, createLivingSas } from "../shared/store/lease-records.ts";
+import { createLeaseStore, createLeasesThrough, createLivingSas } from "../shared/store/lease-records.ts";
 import { openTable } from "../shared/store/tables.ts";
 import { leaseSweep } from "./lease-sweep.ts";
 import { type RefreshJob, registerRefreshTimer } from "./refresh-timer.ts";
@@ -131,7 +131,7 @@ const delegationKeys = createDelegationKeys({ identities, now });
 const routes = appRoutes({
   connectors: {
     ...connectors,
-    hasActiveLeases: createHasActiveLeases({ table: leaseTable, now }),
+    leasesThrough: createLeasesThrough({ table: leaseTable, now }),
     removeInventory: inventories.remove,
   },
   resources: {

@@ -52,6 +52,13 @@ export type ConnectorStore = {
   remove(connector: Connector): Promise<void>;
 };
 
+/**
+ * Leases through a connector: `leaving`, something of theirs is in Azure that only this connector's sign-in can remove;
+ * else `active`, their credentials live on without it; else `none`.
+ * @throws UpstreamError STATE_UNAVAILABLE
+ */
+export type LeasesThrough = (connectorId: string) => Promise<"none" | "active" | "leaving">;
+
 /** What the last verification of each connector found. Every call: @throws UpstreamError STATE_UNAVAILABLE */
 export type VerificationStore = {
   put(connectorId: string, verification: Verification): Promise<void>;

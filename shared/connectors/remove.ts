@@ -3,13 +3,13 @@ import { ConflictError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import type { Connector } from "./connector.ts";
 import { changedMeanwhile, connectorEvent } from "./connector-event.ts";
+import type { LeasesThrough } from "./ports.ts";
 import type { RegisterDeps } from "./register.ts";
 import { findConnector } from "./use.ts";
 
 /** What deleting needs. */
 export type RemoveConnectorDeps = Pick<RegisterDeps, "store" | "secrets" | "verifications" | "appendAudit"> & {
-  /** Whether a lease through this connector is active. @throws UpstreamError STATE_UNAVAILABLE */
-  readonly hasActiveLeases: (connectorId: string) => Promise<boolean>;
+  readonly leasesThrough: LeasesThrough;
   /** Forgets what it reached. @throws UpstreamError STATE_UNAVAILABLE */
   readonly removeInventory: (connectorId: string) => Promise<void>;
 };
@@ -18,7 +18,7 @@ export type RemoveConnectorDeps = Pick<RegisterDeps, "store" | "secrets" | "veri
  * Disabled first, then its secret and all that is known of it go, then its record: what fails or dies in between leaves a
  * disabled connector that can be deleted again.
  * @param etag what the caller saw
- * @param options.force although leases are active: what they gave out lives on until it ends
+ * @param options.force although leases are active: what they gave out lives on until it ends. It does not help where something of theirs must still be removed
  * @throws NotFoundError NOT_FOUND, ConflictError ETAG_MISMATCH CONNECTOR_IN_USE, UpstreamError
  */
 export async function removeConnector(
@@ -30,7 +30,14 @@ export async function removeConnector(
 ): Promise<void> {
   const { connector, etag: current } = await findConnector(deps.store, nameOrId);
   if (etag !== current) throw changedMeanwhile();
-  if (!options.force && (await deps.hasActiveLeases(connector.id))) {
+  const leases = await deps.leasesThrough(connector.id);
+  if (leases === "leaving") {
+    throw new ConflictError(
+      "CONNECTOR_IN_USE",
+      "Leases through this connector have left tokens or Secrets in Azure, which nobody could remove without it. End them first: GET /api/leases, DELETE /api/leases/{id}.",
+    );
+  }
+  if (!options.force && leases === "active") {
     throw new ConflictError(
       "CONNECTOR_IN_USE",
       "Leases through this connector are active. End them, or repeat with force=true: their credentials live on until they end.",

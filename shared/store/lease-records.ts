@@ -1,5 +1,6 @@
 /** Leases in the table `Leases`. Implements LeaseStore of the credentials. */
 import { z } from "zod";
+import type { LeasesThrough } from "../connectors/ports.ts";
 import { RESOURCE_TYPES } from "../connectors/resource-type.ts";
 import { LEASE_STATES, type Lease, leaseEnd, REVOCATIONS } from "../credentials/lease.ts";
 import type { DamagedLease, LeaseStore, ListLivingSas } from "../credentials/ports.ts";
@@ -10,7 +11,7 @@ import { utc } from "../time.ts";
 import { jsonText } from "./columns.ts";
 import { LEDGER_KEY } from "./lease-ledger.ts";
 import { createLeaseWriter, type LeaseEntry, type LeaseWriterDeps } from "./lease-writer.ts";
-import type { Row, StoredRow, Table } from "./tables.ts";
+import type { Condition, Row, StoredRow, Table } from "./tables.ts";
 
 /** A row as we wrote it: anything else is a damaged record, and must not be used. */
 const rowSchema = z.object({
@@ -92,21 +93,30 @@ export function createLivingSas(deps: { readonly table: Table; readonly now: () 
   };
 }
 
-/** Whether any lease through a connector is active. @param deps.table opened with STATE_UNAVAILABLE */
-export function createHasActiveLeases(deps: { readonly table: Table; readonly now: () => Date }) {
-  return async (connectorId: string): Promise<boolean> => {
+/** What would become of leases if a connector went. @param deps.table opened with STATE_UNAVAILABLE */
+export function createLeasesThrough(deps: { readonly table: Table; readonly now: () => Date }): LeasesThrough {
+  return async (connectorId) => {
     const through = [["connectorId", "eq", connectorId] as const, ["RowKey", "lt", END] as const];
-    const living = [["state", "eq", "active"] as const, ["maxUntil", "ge", utc(deps.now())] as const];
-    const asked = { ...ALL, after: null, limit: PAGE, select: ["state", "expiresAt", "maxUntil"] };
-    const active = await deps.table.scan({ ...asked, where: [...through, ...living] });
-    const isOver = ({ expiresAt }: StoredRow) => typeof expiresAt === "string" && expiresAt < utc(deps.now());
-    if (active.length === PAGE || active.some((row) => !isOver(row))) return true;
-    const ending = await Promise.all(
-      (["pending", "revoking", "irrevocable"] as const).map((state) =>
-        deps.table.scan({ ...asked, limit: 1, where: [...through, ["state", "eq", state]] }),
-      ),
+    const asked = { ...ALL, after: null, limit: 1, select: ["state"] };
+    const isAny = async (wheres: readonly (readonly Condition[])[]) => {
+      const pages = await Promise.all(
+        wheres.map((where) => deps.table.scan({ ...asked, where: [...through, ...where] })),
+      );
+      return pages.some((rows) => rows.length > 0);
+    };
+    const leaving = (["immediate", "delayed"] as const).flatMap((revocation) =>
+      (["pending", "active", "revoking"] as const).map((state): readonly Condition[] => [
+        ["revocation", "eq", revocation],
+        ["state", "eq", state],
+      ]),
     );
-    return ending.some((rows) => rows.length > 0);
+    if (await isAny(leaving)) return "leaving";
+    const living = [["state", "eq", "active"] as const, ["maxUntil", "ge", utc(deps.now())] as const];
+    const columns = { limit: PAGE, select: ["state", "expiresAt", "maxUntil"] };
+    const active = await deps.table.scan({ ...asked, ...columns, where: [...through, ...living] });
+    const isOver = ({ expiresAt }: StoredRow) => typeof expiresAt === "string" && expiresAt < utc(deps.now());
+    if (active.length === PAGE || active.some((row) => !isOver(row))) return "active";
+    return (await isAny([[["state", "eq", "irrevocable"]]])) ? "active" : "none";
   };
 }
 

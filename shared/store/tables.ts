@@ -13,10 +13,11 @@ export type StoredRow = GetTableEntityResponse<Record<string, unknown>>;
 
 /** One comparison of a column with a text. */
 export type Condition = readonly [column: string, operator: "eq" | "ge" | "lt", value: string];
-/** One change of a transaction; a replaced row must still be as it was read. */
+/** One change of a transaction; a replaced or deleted row must still be as it was read. */
 export type Change =
   | { readonly kind: "insert"; readonly row: Row }
-  | { readonly kind: "replace"; readonly row: Row; readonly etag: string };
+  | { readonly kind: "replace"; readonly row: Row; readonly etag: string }
+  | { readonly kind: "delete"; readonly row: RowPlace; readonly etag: string };
 /** Where a row stands. */
 export type RowPlace = { readonly partitionKey: string; readonly rowKey: string };
 
@@ -30,7 +31,7 @@ export type Table = {
   /** All or nothing: 1 to 100 rows of one partition. Their ETags; null when a row is in the way. */
   insertAll(rows: readonly Row[]): Promise<readonly string[] | null>;
   /**
-   * All or nothing: 1 to 100 changes of different rows of one partition. Their ETags; null when one of them does not
+   * All or nothing: 1 to 100 changes of different rows of one partition. Their ETags, empty for a deleted row; null when one of them does not
    * fit what is there: then nothing was changed, or these very changes had been made before their reply was lost.
    */
   change(changes: readonly Change[]): Promise<readonly string[] | null>;
@@ -127,12 +128,7 @@ export function openTable(options: {
       }),
     change: (changes) =>
       write(async (table, abortSignal) => {
-        const actions = changes.map(
-          (change): TransactionAction =>
-            change.kind === "insert"
-              ? ["create", change.row]
-              : ["update", change.row, "Replace", { etag: change.etag }],
-        );
+        const actions = changes.map(actionOf);
         const done = await orNull([409, ...STALE], table.submitTransaction(actions, { abortSignal }));
         return done && changes.map(({ row }) => done.getResponseForEntity(row.rowKey)?.etag ?? "");
       }),
@@ -176,6 +172,17 @@ export function openTable(options: {
         odata`RowKey lt ${before}`,
       ]),
   };
+}
+
+function actionOf(change: Change): TransactionAction {
+  switch (change.kind) {
+    case "insert":
+      return ["create", change.row];
+    case "replace":
+      return ["update", change.row, "Replace", { etag: change.etag }];
+    case "delete":
+      return ["delete", { ...change.row, etag: change.etag }];
+  }
 }
 
 /** A row that was changed (412) or deleted (404) since it was read. */

@@ -67,7 +67,7 @@ export function productRoutes(
   // No two leases are one.
   let drawn = 0;
   const routes = appRoutes({
-    connectors: { ...parts.deps, hasActiveLeases: async () => false, removeInventory: inventory.inventories.remove },
+    connectors: { ...parts.deps, leasesThrough: async () => "none", removeInventory: inventory.inventories.remove },
     resources: {
       ...inventory,
       keepInventory: createKeepInventory(inventory),

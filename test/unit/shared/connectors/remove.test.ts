@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { LeasesThrough } from "../../../../shared/connectors/ports.ts";
 import { registerConnector } from "../../../../shared/connectors/register.ts";
 import { type RemoveConnectorDeps, removeConnector } from "../../../../shared/connectors/remove.ts";
 import { ADMIN, connectorRequest, registerParts, unavailable } from "../../../support/fakes.ts";
@@ -6,7 +7,7 @@ import { ADMIN, connectorRequest, registerParts, unavailable } from "../../../su
 const CONTEXT = { rule: "role:Latchkey.Admin", correlationId: "c-1" };
 const NAME = "azure-service-principal";
 
-async function parts(hasLeases = false) {
+async function parts(leases: Awaited<ReturnType<LeasesThrough>> = "none") {
   const made = registerParts();
   const { etag, connector } = await registerConnector(made.deps, connectorRequest(), ADMIN, {
     ...CONTEXT,
@@ -15,7 +16,7 @@ async function parts(hasLeases = false) {
   const forgotten: string[] = [];
   const deps: RemoveConnectorDeps = {
     ...made.deps,
-    hasActiveLeases: async (id) => hasLeases && id === connector.id,
+    leasesThrough: async (id) => (id === connector.id ? leases : "none"),
     removeInventory: async (id) => void forgotten.push(id),
   };
   made.journal.length = 0;
@@ -45,22 +46,28 @@ describe("removeConnector", () => {
   });
 
   test("while leases are active it is refused, unless forced", async () => {
-    const { remove, store, journal } = await parts(true);
+    const { remove, store, journal } = await parts("active");
     await expect(remove()).rejects.toMatchObject({ code: "CONNECTOR_IN_USE" });
     expect([store.rows.size, journal]).toEqual([1, []]);
     await remove(true);
     expect(store.rows.size).toBe(0);
   });
 
+  test("while something of its leases must be removed in Azure it is refused, also by force", async () => {
+    const { remove, store, journal } = await parts("leaving");
+    await expect(remove(true)).rejects.toMatchObject({ code: "CONNECTOR_IN_USE" });
+    expect([store.rows.size, journal]).toEqual([1, []]);
+  });
+
   test("one that was changed meanwhile stays, with its secret", async () => {
     const { remove, store, secrets, journal, audited, connector } = await parts();
     await expect(remove(false, 'W/"9"')).rejects.toMatchObject({ code: "ETAG_MISMATCH" });
     expect(journal).toEqual([]);
-    const hasActiveLeases = async () => {
+    const leasesThrough = async () => {
       await store.replace({ ...connector, labels: { by: "another" } }, 'W/"1"');
-      return false;
+      return "none" as const;
     };
-    await expect(remove(false, undefined, { hasActiveLeases })).rejects.toMatchObject({ code: "ETAG_MISMATCH" });
+    await expect(remove(false, undefined, { leasesThrough })).rejects.toMatchObject({ code: "ETAG_MISMATCH" });
     expect([store.rows.size, secrets.values.size]).toEqual([1, 1]);
     expect(audited.slice(-2).map(({ outcome }) => outcome)).toEqual(["ok", "withdrawn"]);
   });
@@ -91,8 +98,8 @@ describe("removeConnector", () => {
 
   test("what is not known to be unused is not deleted", async () => {
     const { remove, store } = await parts();
-    const hasActiveLeases = () => Promise.reject(unavailable("STATE_UNAVAILABLE"));
-    await expect(remove(false, undefined, { hasActiveLeases })).rejects.toMatchObject({ code: "STATE_UNAVAILABLE" });
+    const leasesThrough = () => Promise.reject(unavailable("STATE_UNAVAILABLE"));
+    await expect(remove(false, undefined, { leasesThrough })).rejects.toMatchObject({ code: "STATE_UNAVAILABLE" });
     expect(store.rows.size).toBe(1);
   });
 
