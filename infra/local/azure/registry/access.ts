@@ -1,5 +1,7 @@
 /** What access tokens of a registry may hold: actions on repositories, and the catalog. Used by all of its files. */
 
+import { isRepositoryName } from "./repository-name.ts";
+
 /** What can be done with one repository. */
 export const REPOSITORY_ACTIONS = ["pull", "push", "delete", "metadata_read", "metadata_write"] as const;
 /** One of them. */
@@ -27,6 +29,7 @@ export function parseScopes(texts: readonly string[]): readonly Access[] {
     .flatMap((scope) => {
       const [, type, name, actions] = /^([a-z]+):([^:]+):([a-z_*,]+)$/.exec(scope) ?? [];
       if (type === undefined || name === undefined || actions === undefined) return [];
+      if (type === "repository" && name !== "*" && !isRepositoryName(name)) return [];
       return [{ type, name, actions: actions.split(",").filter((action) => action !== "") }];
     });
 }

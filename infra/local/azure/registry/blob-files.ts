@@ -75,7 +75,8 @@ export function openBlobFiles(folder: string, now: () => Date): BlobFiles {
       const file = await open(uploadFile(id), "a");
       try {
         let size = (await file.stat()).size;
-        for await (const chunk of source) {
+        // The connection has to live on for the refusal.
+        for await (const chunk of source.iterator({ destroyOnReturn: false })) {
           size += Buffer.byteLength(chunk);
           if (size > MAX_BLOB_BYTES) throw new BlobTooLargeError();
           await file.appendFile(chunk);

@@ -8,10 +8,11 @@ import type { Service } from "../../service.ts";
 import type { SigningKey } from "../entra/signing-key.ts";
 import type { AccessTokens, Authorization, RegistryTokens } from "../ports.ts";
 import { holds } from "./access.ts";
-import { BlobTooLargeError } from "./blob-files.ts";
 import { BLOB_OPERATIONS } from "./blob-operations.ts";
 import { LIST_OPERATIONS } from "./list-operations.ts";
 import { MANIFEST_OPERATIONS } from "./manifest-operations.ts";
+import { readWhole } from "./read-whole.ts";
+import { answerWith, headersFor, refusalOf, refuse } from "./registry-answers.ts";
 import { openRegistryContent, type RegistryContent } from "./registry-content.ts";
 import { type RegistryPlace, registryPlaces } from "./registry-directory.ts";
 import {
@@ -21,11 +22,10 @@ import {
   notImplemented,
   RegistryError,
   registryErrorBody,
-  tooLarge,
   unauthorized,
 } from "./registry-errors.ts";
 import { createRegistryJwt } from "./registry-jwt.ts";
-import type { RegistryAnswer, RegistryOperation, RegistryRequest } from "./registry-operation.ts";
+import type { RegistryOperation, RegistryRequest } from "./registry-operation.ts";
 import type { RegistryControl } from "./registry-settings.ts";
 import { seedImages } from "./seed-images.ts";
 import { exchange, readBasic, type TokenEndpointDeps, tokenByBasic, tokenByForm } from "./token-endpoints.ts";
@@ -88,11 +88,6 @@ export async function createContainerRegistry(deps: {
     },
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(
-    "application/x-www-form-urlencoded",
-    { parseAs: "string", bodyLimit: MAX_FORM_BYTES },
-    (_request, body, done) => done(null, new URLSearchParams(String(body))),
-  );
   // Blobs are read as they come.
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));
   app.addHook("onRequest", async (request, reply) => {
@@ -104,13 +99,13 @@ export async function createContainerRegistry(deps: {
   });
 
   app.post("/oauth2/exchange", async (request, reply) =>
-    reply.headers(CALLS_LEFT).send(await exchange(formOf(request), registryOf(request), tokenDeps)),
+    reply.headers(CALLS_LEFT).send(await exchange(await formOf(request), registryOf(request), tokenDeps)),
   );
   app.get("/oauth2/exchange", () => {
     throw new RegistryError(404, "NOT_FOUND", "page not found");
   });
   app.post("/oauth2/token", async (request, reply) =>
-    reply.headers(CALLS_LEFT).send(await tokenByForm(formOf(request), registryOf(request), tokenDeps)),
+    reply.headers(CALLS_LEFT).send(await tokenByForm(await formOf(request), registryOf(request), tokenDeps)),
   );
   app.get("/oauth2/token", async (request, reply) => {
     const { authorization } = request.headers;
@@ -179,47 +174,11 @@ export async function createContainerRegistry(deps: {
   };
 }
 
-/** On every answer. Source: recordings. */
-function headersFor(correlationId: string): Record<string, string | string[]> {
-  return {
-    server: "openresty",
-    "docker-distribution-api-version": "registry/2.0",
-    "x-ms-correlation-request-id": correlationId,
-    "strict-transport-security": "max-age=31536000; includeSubDomains",
-    "x-content-type-options": "nosniff",
-    "access-control-expose-headers": [
-      "Docker-Content-Digest",
-      "WWW-Authenticate",
-      "Link",
-      "X-Ms-Correlation-Request-Id",
-    ],
-  };
-}
-
-function answerWith(reply: FastifyReply, { status, headers = {}, body }: RegistryAnswer) {
-  return reply.code(status).headers(headers).send(body);
-}
-
-function refuse(reply: FastifyReply, error: RegistryError) {
-  if (error.challenge !== undefined) reply.header("www-authenticate", error.challenge);
-  return reply
-    .code(error.status)
-    .header("content-type", "application/json; charset=utf-8")
-    .send(registryErrorBody(error));
-}
-
-function refusalOf(error: unknown): RegistryError {
-  if (error instanceof RegistryError) return error;
-  if (error instanceof BlobTooLargeError) return tooLarge();
-  const status = typeof error === "object" && error !== null ? Reflect.get(error, "statusCode") : undefined;
-  if (status === 413) return tooLarge();
-  if (typeof status === "number" && status < 500) return badForm("The request cannot be read.");
-  return new RegistryError(500, "UNKNOWN", "unknown error");
-}
-
-function formOf(request: FastifyRequest): URLSearchParams {
-  if (request.body instanceof URLSearchParams) return request.body;
-  throw badForm("The request has no form.");
+/** @throws RegistryError 400 or 413 */
+async function formOf(request: FastifyRequest): Promise<URLSearchParams> {
+  const type = request.headers["content-type"] ?? "";
+  if (!/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type)) throw badForm("The request has no form.");
+  return new URLSearchParams((await readWhole(request.raw, MAX_FORM_BYTES)).toString("utf8"));
 }
 
 function queryOf(request: FastifyRequest): URLSearchParams {

@@ -1,8 +1,8 @@
 /** Manifests of a repository, and what refers to them. Used by container-registry.ts. */
 import { createHash } from "node:crypto";
-import type { Readable } from "node:stream";
 import { MEDIA, readManifest } from "./manifest-content.ts";
-import { digestInvalid, manifestBlobUnknown, manifestUnknown, RegistryError, tooLarge } from "./registry-errors.ts";
+import { readWhole } from "./read-whole.ts";
+import { digestInvalid, manifestBlobUnknown, manifestUnknown, RegistryError } from "./registry-errors.ts";
 import { inRepository, json, type RegistryOperation, type RegistryRequest } from "./registry-operation.ts";
 import { digestOf, reference, repositoryName } from "./repository-name.ts";
 
@@ -46,7 +46,7 @@ export const MANIFEST_OPERATIONS: readonly RegistryOperation[] = [
     async answer(request) {
       const { content: store } = request;
       const [name, wanted] = [nameOf(request), wantedOf(request)];
-      const content = await readAll(request.body, MAX_MANIFEST_BYTES);
+      const content = await readWhole(request.body, MAX_MANIFEST_BYTES);
       const says = readManifest(content, request.header("content-type"));
       const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;
       if ("digest" in wanted && wanted.digest !== digest) throw digestInvalid("manifest does not match digest");
@@ -107,18 +107,6 @@ export const MANIFEST_OPERATIONS: readonly RegistryOperation[] = [
 function accepts(header: string | undefined, mediaType: string): boolean {
   if (!OCI_TYPES.includes(mediaType)) return true;
   return (header ?? "").split(",").some((one) => one.split(";")[0]?.trim().toLowerCase() === mediaType);
-}
-
-/** @throws RegistryError 413 */
-async function readAll(source: Readable, limit: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of source) {
-    size += chunk.length;
-    if (size > limit) throw tooLarge();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** Stored manifests were parsed when they came. */

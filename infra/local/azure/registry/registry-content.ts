@@ -52,6 +52,8 @@ export type RegistryContent = {
   tags(repository: string, last: string, limit: number): readonly StoredTag[];
   /** Manifests that refer to the digest, which need not be there. */
   referrers(repository: string, digest: string): readonly StoredManifest[];
+  /** Runs once in the life of the registry's folder; again only when it was cut short. */
+  once(work: () => void): void;
   close(): void;
 };
 
@@ -60,6 +62,9 @@ export function openRegistryContent(folder: string, now: () => Date): RegistryCo
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const db = openRegistryDatabase(join(folder, "registry.db"));
   const files = openBlobFiles(folder, now);
+  for (const id of db.all("SELECT id FROM uploads").map((row) => textOf(row, "id"))) {
+    if (files.uploadSize(id) === null) db.run("DELETE FROM uploads WHERE id = ?", id);
+  }
   const exists = (sql: string, ...values: string[]) => db.get(sql, ...values) !== undefined;
   return {
     files,
@@ -156,6 +161,11 @@ export function openRegistryContent(folder: string, now: () => Date): RegistryCo
           digest,
         )
         .map(manifestOf),
+    once(work) {
+      if (db.version() > 0) return;
+      work();
+      db.setVersion(1);
+    },
     close: () => db.close(),
   };
 }

@@ -42,6 +42,9 @@ export type RegistryDatabase = {
   run(sql: string, ...values: readonly Value[]): number;
   /** All of it or nothing. */
   transaction<T>(work: () => T): T;
+  /** A number of the caller's, 0 at first. */
+  version(): number;
+  setVersion(version: 1): void;
   close(): void;
 };
 
@@ -71,6 +74,8 @@ export function openRegistryDatabase(file: string): RegistryDatabase {
         throw error;
       }
     },
+    version: () => numberOf(prepare("PRAGMA user_version").get() ?? {}, "user_version"),
+    setVersion: (version) => database.exec(`PRAGMA user_version = ${version}`),
     close: () => database.close(),
   };
 }

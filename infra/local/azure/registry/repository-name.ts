@@ -16,8 +16,12 @@ const MAX_NAME_LENGTH = 255;
  */
 export function repositoryName(part: string): string {
   const name = decoded(part);
-  if (name === null || name.length > MAX_NAME_LENGTH || !NAME.test(name)) throw nameInvalid(name ?? part);
+  if (name === null || !isRepositoryName(name)) throw nameInvalid(name ?? part);
   return name;
+}
+
+export function isRepositoryName(text: string): boolean {
+  return text.length <= MAX_NAME_LENGTH && NAME.test(text);
 }
 
 /**

@@ -10,15 +10,13 @@ const CONFIG = "application/vnd.oci.image.config.v1+json";
 /** In every image. */
 const CREATED = "2026-01-12T09:30:41Z";
 
-/**
- * Does nothing to a registry that has content.
- * @param images tags by repository
- */
+/** @param images tags by repository */
 export function seedImages(content: RegistryContent, images: Readonly<Record<string, readonly string[]>>): void {
-  if (content.repositories("", 1).length > 0) return;
-  for (const [repository, tags] of Object.entries(images)) {
-    for (const tag of tags) pushImage(content, repository, tag);
-  }
+  content.once(() => {
+    for (const [repository, tags] of Object.entries(images)) {
+      for (const tag of tags) pushImage(content, repository, tag);
+    }
+  });
 }
 
 function pushImage(content: RegistryContent, repository: string, tag: string): void {

@@ -132,7 +132,7 @@ test("what is done once is done again only when it was cut short", () => {
   expect(runs).toBe(1);
 });
 
-test("ten thousand tags are listed by pages without reading all", () => {
+test("ten thousand tags are all listed, page by page", () => {
   for (let index = 0; index < 10_000; index += 1) content.putManifest("a", manifest(`m${index}`), `t${index}`);
   let last = "";
   let seen = 0;
