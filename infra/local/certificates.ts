@@ -19,6 +19,9 @@ export const SERVER_NAMES = [
   "*.queue.core.windows.net",
   "*.table.core.windows.net",
   "*.actions.githubusercontent.com",
+  // A cluster's name holds its region.
+  "*.hcp.westeurope.azmk8s.io",
+  "*.hcp.northeurope.azmk8s.io",
 ] as const;
 
 const DAY_MS = 24 * 60 * 60 * 1000;

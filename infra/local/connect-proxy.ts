@@ -36,7 +36,7 @@ export async function startConnectProxy(front: Front, port: number): Promise<Con
     }
     socket.write("HTTP/1.1 200 Connection Established\r\n\r\n");
     if (head.length > 0) socket.unshift(head);
-    front.server.emit("connection", socket);
+    front.accept(socket, target.host ?? "");
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import Fastify from "fastify";
 import { z } from "zod";
 import { type ArmLimits, armSettingsSchema } from "./azure/arm/arm-limits.ts";
+import { type KubernetesControl, kubernetesSettingsSchema } from "./azure/kubernetes/kubernetes-settings.ts";
 import { type RegistryControl, registrySettingsSchema } from "./azure/registry/registry-settings.ts";
 import { type Faults, faultRuleSchema } from "./faults.ts";
 import { hostName } from "./front.ts";
@@ -24,11 +25,12 @@ export async function startControl(
     readonly log: RequestLog;
     readonly armLimits: ArmLimits;
     readonly registryControl: RegistryControl;
+    readonly kubernetesControl: KubernetesControl;
     readonly services: readonly string[];
   },
   port: number,
 ): Promise<Control> {
-  const { faults, log, armLimits, registryControl } = deps;
+  const { faults, log, armLimits, registryControl, kubernetesControl } = deps;
   const app = Fastify({ bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: true });
   const rule = faultRuleSchema.refine((value) => value.service === undefined || deps.services.includes(value.service), {
     error: `service is one of ${deps.services.join(", ")}`,
@@ -91,6 +93,18 @@ export async function startControl(
   });
   app.delete("/registry", async (_request, reply) => {
     registryControl.reset();
+    return reply.code(204).send();
+  });
+
+  // Caches and limits of the clusters' API servers; DELETE sets them back.
+  app.get("/kubernetes", async () => kubernetesControl.settings());
+  app.patch("/kubernetes", async (request) => {
+    const given = z.record(z.string(), z.unknown()).parse(request.body);
+    kubernetesControl.change(kubernetesSettingsSchema.parse({ ...kubernetesControl.settings(), ...given }));
+    return kubernetesControl.settings();
+  });
+  app.delete("/kubernetes", async (_request, reply) => {
+    kubernetesControl.reset();
     return reply.code(204).send();
   });
 

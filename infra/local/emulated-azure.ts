@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createArmLimits } from "./azure/arm/arm-limits.ts";
 import { openClientCertificates } from "./azure/entra/client-certificates.ts";
+import { createKubernetesControl } from "./azure/kubernetes/kubernetes-settings.ts";
 import { createRegistryControl } from "./azure/registry/registry-settings.ts";
 import { startAzurite } from "./azurite.ts";
 import { openCertificates } from "./certificates.ts";
@@ -30,6 +31,13 @@ export type EmulatedAzureOptions = {
   readonly settleMs?: number;
   /** Milliseconds until revoked user delegation keys stop working, as in Azure's caches; 0 if left out. */
   readonly revocationDelayMs?: number;
+  /** Milliseconds until a change of a registry's token is done; 200 if left out. */
+  readonly tokenSettleMs?: number;
+  /**
+   * Milliseconds until a password of a registry's token stops working after it was taken away, and until one that takes
+   * the place of another works; 0 if left out.
+   */
+  readonly tokenRevocationDelayMs?: number;
   /** Told when a child process ends although nobody asked it to. */
   readonly onChildExit?: (name: "azurite" | "host", exit: ChildExit) => void;
 };
@@ -74,7 +82,7 @@ export async function startEmulatedAzure(options: EmulatedAzureOptions): Promise
 }
 
 async function startParts(
-  { ports = {}, settleMs, revocationDelayMs, onChildExit }: EmulatedAzureOptions,
+  { ports = {}, settleMs, revocationDelayMs, tokenSettleMs, tokenRevocationDelayMs, onChildExit }: EmulatedAzureOptions,
   stateDir: string,
   seed: Seed,
   ends: (() => Promise<void>)[],
@@ -95,18 +103,22 @@ async function startParts(
 
   const armLimits = createArmLimits({ now });
   const registryControl = createRegistryControl();
+  const kubernetesControl = createKubernetesControl();
   const services = await createServices({
     seed,
     state,
     stateDir,
     armLimits,
     registryControl,
+    kubernetesControl,
     certificates: clientCertificates,
     identitySecret: secret,
     azurite,
     ca: certificates.ca,
     settleMs,
     revocationDelayMs,
+    tokenSettleMs,
+    tokenRevocationDelayMs,
     now,
   });
   const log = createRequestLog();
@@ -118,7 +130,8 @@ async function startParts(
   const identity = await startIdentityServer(services.managedIdentity, faults.intercept, ports.identity ?? 0);
   ends.push(() => identity.close());
   const names = [...services.named, services.managedIdentity].map(({ name }) => name);
-  const control = await startControl({ faults, log, armLimits, registryControl, services: names }, ports.control ?? 0);
+  const steered = { faults, log, armLimits, registryControl, kubernetesControl, services: names };
+  const control = await startControl(steered, ports.control ?? 0);
   ends.push(() => control.close());
 
   const { caFile, ca } = certificates;

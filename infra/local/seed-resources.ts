@@ -52,6 +52,37 @@ export const registrySchema = z.strictObject({
   images: z.record(z.string(), z.array(z.string()).min(1)).default({}),
 });
 
+/** A word in a path of an API server. */
+const kubernetesName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+const words = z.array(z.string());
+/** A namespace of a cluster with what is in it at the first start. */
+const namespaceSchema = z.strictObject({
+  serviceAccounts: z.array(kubernetesName).default([]),
+  pods: z.array(z.strictObject({ name: kubernetesName, image: z.string() })).default([]),
+  /** Values by key, in the clear. */
+  secrets: z.record(kubernetesName, z.record(z.string(), z.string())).default({}),
+  /** Rules by name of the role. */
+  roles: z
+    .record(z.string(), z.array(z.strictObject({ groups: words.default([""]), resources: words, verbs: words })))
+    .default({}),
+  /** Each gives a role of the namespace, or a cluster role, to its ServiceAccounts and to principals of Entra by name. */
+  roleBindings: z
+    .array(
+      z
+        .strictObject({
+          name: z.string(),
+          role: z.string().optional(),
+          clusterRole: z.string().optional(),
+          serviceAccounts: z.array(kubernetesName).default([]),
+          principals: words.default([]),
+        })
+        .refine(({ role, clusterRole }) => (role === undefined) !== (clusterRole === undefined), {
+          error: "either role or clusterRole",
+        }),
+    )
+    .default([]),
+});
+
 /** An AKS cluster. */
 export const clusterSchema = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][\w-]{0,61}[A-Za-z0-9]$/),
@@ -60,4 +91,6 @@ export const clusterSchema = z.strictObject({
   localAccounts: z.boolean().default(true),
   running: z.boolean().default(true),
   private: z.boolean().default(false),
+  /** Namespaces beside those that every cluster has. */
+  contents: z.record(kubernetesName, namespaceSchema).default({}),
 });

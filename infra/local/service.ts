@@ -7,6 +7,8 @@ export type Service = {
   readonly name: string;
   /** Anchored, lower case: the host names (without port) that this service answers. */
   readonly hosts: RegExp;
+  /** Whether clients may show a certificate of their own in the TLS handshake, which the service itself looks at. */
+  readonly asksForCertificate?: true;
   /** Answers one request. Never throws: a failure of its own is answered with 500 in the service's error form. */
   handle(request: IncomingMessage, response: ServerResponse): void;
   /**

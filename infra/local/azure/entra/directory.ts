@@ -28,6 +28,16 @@ const FIRST_PARTY_CLIENTS: readonly Client[] = [
     isPublic: true,
     managedIdentity: undefined,
   },
+  // As which kubelogin signs people in.
+  {
+    name: "Azure Kubernetes Service AAD Client",
+    clientId: "80faf920-1908-4b52-b5ef-a8e7bedfc67a",
+    objectId: undefined,
+    secret: undefined,
+    federatedCredentials: [],
+    isPublic: true,
+    managedIdentity: undefined,
+  },
 ];
 
 /** Names under which many tenants are addressed at once; only the sign-in itself says which one. */

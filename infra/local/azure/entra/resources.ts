@@ -40,6 +40,12 @@ const AZURE_RESOURCES = [
     names: ["https://vault.azure.net"],
     saysKindOfPrincipal: false,
   },
+  // API servers of AKS are asked for by this id, and by no name.
+  {
+    clientId: "6dae42f8-4368-4678-94ff-3960e28e3630",
+    names: [],
+    saysKindOfPrincipal: false,
+  },
   {
     clientId: "76c92352-c057-4cc2-9b1e-f34c32bc58bd",
     names: ["https://containerregistry.azure.net"],
