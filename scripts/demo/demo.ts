@@ -12,6 +12,8 @@ import { buildBundle } from "../build.ts";
 import { proveTrail } from "./audit-trail.ts";
 import { connect } from "./connect.ts";
 import { lendBlob } from "./lend-blob.ts";
+import { lendCluster } from "./lend-cluster.ts";
+import { lendImages } from "./lend-images.ts";
 import { lendSecret } from "./lend-secret.ts";
 import { createStage } from "./stage.ts";
 
@@ -29,19 +31,24 @@ try {
   await stage.step("Build the bundle", async (show) => {
     show.fact("bundle", `dist/main.mjs, ${Math.round((await buildBundle()) / 1024)} KiB`);
   });
-  const system = await stage.step("Start Entra, ARM, Key Vault, Storage and the Functions host", async (show) => {
-    const started = await startLocalSystem({ stateDir, appRoot: fileURLToPath(new URL("../..", import.meta.url)) });
-    ends.push(() => started.stop());
-    show.fact("api", `${started.apiUrl}/api`);
-    show.fact("azure", `its real host names, through the proxy ${started.proxyUrl}`);
-    return started;
-  });
+  const system = await stage.step(
+    "Start Entra, ARM, Key Vault, Storage, registries, clusters and the Functions host",
+    async (show) => {
+      const started = await startLocalSystem({ stateDir, appRoot: fileURLToPath(new URL("../..", import.meta.url)) });
+      ends.push(() => started.stop());
+      show.fact("api", `${started.apiUrl}/api`);
+      show.fact("azure", `its real host names, through the proxy ${started.proxyUrl}`);
+      return started;
+    },
+  );
   ends.push(enterLocalAzure(system));
   // The SDKs look at the proxy by themselves, Node's own fetch does not.
   ends.push(setGlobalProxyFromEnv(process.env));
 
   await lendBlob(stage, system);
   await lendSecret(stage, system);
+  await lendImages(stage, system);
+  await lendCluster(stage, system);
   await connect(stage, system);
   await proveTrail(stage, system);
 

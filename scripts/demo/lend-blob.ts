@@ -2,6 +2,7 @@
 import { ContainerClient } from "@azure/storage-blob";
 import { z } from "zod";
 import type { LocalSystem } from "../../infra/local/system.ts";
+import { allowContainers } from "./allow-containers.ts";
 import { allowCiJob, lendToCiJob } from "./ci-job.ts";
 import {
   type Answer,
@@ -68,6 +69,7 @@ export async function lendBlob(stage: Stage, system: LocalSystem): Promise<void>
   await setPolicy(stage, system, admin);
   await allowCiJob(stage, system, admin, CONNECTOR);
   await allowSecret(stage, system, admin);
+  await allowContainers(stage, system, admin);
 
   stage.chapter("A data scientist borrows the container for ten minutes");
   const scientist = await stage.step("Sign in as scientist@zenmldemo, a member of data-scientists", (show) =>
