@@ -80,6 +80,29 @@ export function ownOptions(url: string) {
   return guardedOptions(sameOrigin(url));
 }
 
+/**
+ * For registries of customers: nothing goes to another host or is sent on, since the tokens are in the requests' bodies.
+ * @param url of the registry
+ */
+export function registryOptions(url: string, cloud: CloudName) {
+  const isOwn = sameOrigin(url);
+  return { ...guardedOptions((to) => isOwn(to) && mayReceiveToken(to, cloud)), redirectOptions: { maxRetries: 0 } };
+}
+
+/**
+ * For an API server of a customer's cluster: its host alone, and no redirect is followed.
+ * @param policies what its answers are read by, in place of what ARM's are
+ */
+export function clusterOptions(url: string, policies: readonly PipelinePolicy[]) {
+  const { additionalPolicies, ...options } = guardedOptions(sameOrigin(url));
+  const own = policies.map((policy) => ({ policy, position: "perCall" as const }));
+  return {
+    ...options,
+    redirectOptions: { maxRetries: 0 },
+    additionalPolicies: [...own, ...additionalPolicies.filter(({ policy }) => policy !== refuseBrokenJson)],
+  };
+}
+
 /** For blobs: their client counts tries, never waits for Retry-After, and takes no policy, so it follows no redirect. */
 export const BLOB_OPTIONS = {
   retryOptions: { maxTries: MAX_RETRIES + 1, retryDelayInMs: RETRY_DELAY_MS, maxRetryDelayInMs: MAX_RETRY_DELAY_MS },

@@ -6,7 +6,7 @@ import { namespaceSchema } from "../scope.ts";
 import { accessSchema, requestFields } from "./request-fields.ts";
 
 /** Shortest life: what TokenRequest takes. Source: Kubernetes API reference, TokenRequestSpec. */
-const MIN_TTL_SECONDS = 600;
+export const MIN_TTL_SECONDS = 600;
 /** Longest life: 12 hours. */
 const MAX_TTL_SECONDS = 43_200;
 

@@ -5,10 +5,13 @@ import type { MintRegistryTokenDeps } from "../../shared/credentials/registry-to
 const notForThisType = () => Promise.reject(new Error("not for this type"));
 
 /** See above. */
-export const UNUSED_MINTS: MintRegistryTokenDeps & MintClusterAccessDeps = {
+export const UNUSED_MINTS: MintRegistryTokenDeps & Omit<MintClusterAccessDeps, "issueToken"> = {
   openRegistry: notForThisType,
   issueRegistryToken: notForThisType,
   issueRefreshToken: notForThisType,
   listRepositories: notForThisType,
   openCluster: notForThisType,
+  readClusterServer: notForThisType,
+  readClusterAdmin: notForThisType,
+  refuseClusterToken: () => undefined,
 };
