@@ -7,31 +7,54 @@ export const CONNECTOR = "bench";
 const PLACE = { project: "bench", domain: "production" };
 const SECRET = "https://examplevault.vault.azure.net/secrets/example-secret";
 const SUBSCRIPTION_NAME = "ZenML Subscription";
+const REGISTRY = "demozenmlcontainerregistry.azurecr.io";
+const CLUSTER = "demo-zenml-demos/demo-zenml-terraform-cluster";
 /** Shortest life of a SAS, in seconds: leases end while the benchmark runs, as they do in life. */
 const TTL_SECONDS = 60;
 
 /** One kind of credential, as it is asked for. */
-export type Kind = { readonly name: string; readonly path: string; readonly body: unknown };
-/** The kinds; the first is the one that the targets are for. */
+export type Kind = {
+  readonly name: string;
+  readonly path: string;
+  readonly body: unknown;
+  /** Calls of a warm issue beside its table writes, at most; null: they are only shown. */
+  readonly target: number | null;
+};
+/** The kinds; the first is the one that memory is measured with. */
 export const KINDS: readonly Kind[] = [
-  kind("sas", {
+  kind("sas", 0, {
     resourceType: "blob-container",
     resourceId: "az://demo-zenmlartifactstore",
     access: ["read", "list"],
     ttlSeconds: TTL_SECONDS,
   }),
-  kind("secret", { resourceType: "key-vault-secret", resourceId: SECRET, access: ["read"] }),
-  kind("token", {
+  kind("secret", null, { resourceType: "key-vault-secret", resourceId: SECRET, access: ["read"] }),
+  kind("token", null, {
     resourceType: "azure-generic",
     resourceId: SUBSCRIPTION_NAME,
     access: ["use"],
     scope: { audience: "arm" },
     form: "access-token",
   }),
+  // One call for the token itself; the exchange before it is spared while the refresh token lives.
+  kind("registry", 1, {
+    resourceType: "docker-registry",
+    resourceId: REGISTRY,
+    access: ["read"],
+    scope: { repositories: ["vision/train"] },
+  }),
+  // A Secret, and the token that is bound to it.
+  kind("cluster", 2, {
+    resourceType: "kubernetes-cluster",
+    resourceId: CLUSTER,
+    access: ["use"],
+    scope: { namespace: "vision" },
+    ttlSeconds: 600,
+  }),
 ];
 
-function kind(name: string, body: object): Kind {
-  return { name, path: `connectors/${CONNECTOR}/credentials`, body: { ...body, ...PLACE } };
+function kind(name: string, target: number | null, body: object): Kind {
+  return { name, path: `connectors/${CONNECTOR}/credentials`, body: { ...body, ...PLACE }, target };
 }
 
 /** Registers the connector and lets the users of the seed have all of it. @throws Error when the API refuses */
@@ -42,7 +65,8 @@ export async function setUp(
 ): Promise<void> {
   const [subscription] = seed.subscriptions;
   const users = seed.users.map(({ objectId }) => `user:${seed.tenant.id}/${objectId}`);
-  const container = `/subscriptions/${subscription?.id}/resourceGroups/demo-zenml-demos/providers/Microsoft.Storage/storageAccounts/demozenmlartifacts/blobServices/default/containers/demo-zenmlartifactstore`;
+  const group = `/subscriptions/${subscription?.id}/resourceGroups/demo-zenml-demos/providers`;
+  const container = `${group}/Microsoft.Storage/storageAccounts/demozenmlartifacts/blobServices/default/containers/demo-zenmlartifactstore`;
   const grant = { connector: CONNECTOR, ...PLACE };
   const answers = [
     await admin.call("POST", "connectors", {
@@ -65,6 +89,18 @@ export async function setUp(
       access: ["use"],
       scope: { audience: "arm" },
       forms: ["access-token"],
+    }),
+    await admin.create("grants/bench-registry", {
+      ...grant,
+      resourceId: `${group}/Microsoft.ContainerRegistry/registries/demozenmlcontainerregistry`,
+      access: ["read"],
+      scope: { repositories: ["vision/train"] },
+    }),
+    await admin.create("grants/bench-cluster", {
+      ...grant,
+      resourceId: `${group}/Microsoft.ContainerService/managedClusters/demo-zenml-terraform-cluster`,
+      access: ["use"],
+      scope: { namespace: "vision" },
     }),
   ];
   const refused = answers.find(({ status }) => status >= 300);

@@ -52,12 +52,14 @@ try {
   const callers = await callersOf(system, admin);
 
   const times = table(["KIND", "CALLERS", "p50 ms", "p95 ms", "p99 ms", "ISSUES/s", "RATE x1"]);
+  const missed: string[] = [];
   const calls = table(["KIND", "UPSTREAM CALLS PER ISSUE", "WRITES", "ELSE"]);
   for (const kind of KINDS) {
     await issueMany(callers, kind, 1, 10);
     const counted = await countCalls(system, callers, kind);
     calls.push([kind.name, counted.all.toFixed(2), counted.writes.toFixed(2), counted.elseText]);
-    if (kind.name === "sas" && (counted.writes > MAX_WRITES_PER_SAS || counted.excess > 0)) process.exitCode = 1;
+    const isOver = kind.target !== null && counted.excess > kind.target * COUNTED_ISSUES;
+    if (isOver || (kind.target === 0 && counted.writes > MAX_WRITES_PER_SAS)) missed.push(kind.name);
     let alone = 0;
     for (const level of CALLERS) {
       const { milliseconds, seconds } = await issueMany(callers, kind, level, ISSUES_PER_LEVEL);
@@ -71,8 +73,11 @@ try {
   console.log(times.toString());
   console.log(`Upstream calls of a warm issue, over ${COUNTED_ISSUES} one after another`);
   console.log(calls.toString());
-  const met = process.exitCode === undefined;
-  console.log(`Target: a warm SAS is ${MAX_WRITES_PER_SAS} table writes and nothing else: ${met ? "met" : "MISSED"}`);
+  const targets = KINDS.flatMap(({ name, target }) => (target === null ? [] : [`${name} ${target}`])).join(", ");
+  console.log(
+    `Targets: a warm SAS is ${MAX_WRITES_PER_SAS} table writes; calls beside table writes at most: ${targets}: ${missed.length === 0 ? "met" : `MISSED by ${missed.join(", ")}`}`,
+  );
+  if (missed.length > 0) process.exitCode = 1;
   await showGroupCommit(system, callers);
   await showMemory(system, callers);
 } finally {
@@ -124,7 +129,7 @@ async function countCalls(system: LocalSystem, callers: readonly Client[], kind:
   const others = requests.filter((request) => !isWrite(request));
   const byPath = new Map<string, number>();
   for (const { method, host, path } of others) {
-    const name = `${method} ${host}${path.replace(/\(.*$/, "")}`;
+    const name = `${method} ${host}${path.replace(/\(.*$/, "").replace(/\/latchkey-[-0-9a-z]+/, "/{}")}`;
     byPath.set(name, (byPath.get(name) ?? 0) + 1);
   }
   // A refresh that falls into the time is no cost of an issue: it comes by the clock.
