@@ -15,7 +15,10 @@ export type LocalAzure = EmulatedAzure;
  * @param options.stateDir kept after `stop`; without it, a temporary folder that `stop` removes
  */
 export async function startLocalAzure(
-  options: { readonly stateDir?: string; readonly settleMs?: number; readonly revocationDelayMs?: number } = {},
+  options: Pick<
+    Parameters<typeof startEmulatedAzure>[0],
+    "settleMs" | "revocationDelayMs" | "tokenSettleMs" | "tokenRevocationDelayMs"
+  > & { readonly stateDir?: string } = {},
 ): Promise<LocalAzure> {
   const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), "latchkey-azure-"));
   const system = await startEmulatedAzure({ ...options, stateDir });

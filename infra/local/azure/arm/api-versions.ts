@@ -56,6 +56,24 @@ export const REGISTRY_API_VERSIONS: readonly string[] = [
   "2025-11-01",
 ];
 
+/** Scope maps and tokens: az 2.45 asks for the first, the SDKs for the last. Source: as above. */
+export const REGISTRY_TOKEN_API_VERSIONS: readonly string[] = [
+  "2020-11-01-preview",
+  "2021-06-01-preview",
+  "2021-08-01-preview",
+  "2021-12-01-preview",
+  "2022-02-01-preview",
+  "2022-12-01",
+  "2023-01-01-preview",
+  "2023-06-01-preview",
+  "2023-07-01",
+  "2023-08-01-preview",
+  "2023-11-01-preview",
+  "2024-11-01-preview",
+  "2025-04-01",
+  "2025-11-01",
+];
+
 /** Clusters: those of az 2.45 (2022-11-01), azmcp 2.0 (2023-10-01), and all that arm-containerservice 25 knows. */
 export const CLUSTER_API_VERSIONS: readonly string[] = [
   "2022-11-01",

@@ -1,5 +1,8 @@
 /** What Azure Resource Manager refuses, with its own status, code and text. Thrown by the handlers, answered by arm.ts. */
 
+/** Whose way of writing an error: `registry` says `status` beside it, `cluster` has no `error` around it. */
+export type ErrorForm = "arm" | "registry" | "cluster";
+
 /** One refusal. `gateway` tells ARM's own answers from those of the resource provider behind it. */
 export class ArmError extends Error {
   readonly status: number;
@@ -9,6 +12,8 @@ export class ArmError extends Error {
   readonly challenge: string | undefined;
   /** Further headers of the answer. */
   readonly headers: Readonly<Record<string, string>>;
+  /** How the body is written: in ARM's form, or as that of the provider. */
+  readonly form: ErrorForm;
 
   constructor(
     status: number,
@@ -18,6 +23,7 @@ export class ArmError extends Error {
       readonly gateway?: boolean;
       readonly challenge?: string;
       readonly headers?: Readonly<Record<string, string>>;
+      readonly form?: ErrorForm;
     } = {},
   ) {
     super(message);
@@ -27,12 +33,22 @@ export class ArmError extends Error {
     this.gateway = options.gateway ?? true;
     this.challenge = options.challenge;
     this.headers = options.headers ?? {};
+    this.form = options.form ?? "arm";
   }
 }
 
-/** Error in the form that every answer of ARM has (resource provider contract, "error response content"). */
-export function armErrorBody(error: { readonly code: string; readonly message: string }): string {
-  return JSON.stringify({ error: { code: error.code, message: error.message } });
+/**
+ * Error in the form that every answer of ARM has (resource provider contract, "error response content"), or in that of
+ * a provider. Source: azure-cli recording test_repository_token_create; errors of AKS as its Go SDK prints them.
+ */
+export function armErrorBody(error: {
+  readonly code: string;
+  readonly message: string;
+  readonly form?: ErrorForm;
+}): string {
+  const { code, message, form } = error;
+  if (form === "cluster") return JSON.stringify({ code, details: null, message, subcode: "" });
+  return JSON.stringify({ error: { code, message }, ...(form === "registry" ? { status: "Failed" } : {}) });
 }
 
 /** 400: no `api-version` in the query. ARM looks at this before it looks at the token. */
@@ -108,7 +124,11 @@ export function storageListsThrottled(): ArmError {
 }
 
 /** 429 of ARM itself. Source: vmware-tanzu/velero issue 9171. */
-export function subscriptionThrottled(kind: "read" | "write", subscription: string, objectId: string): ArmError {
+export function subscriptionThrottled(
+  kind: "read" | "write" | "delete",
+  subscription: string,
+  objectId: string,
+): ArmError {
   const message = `Number of '${kind}' requests for subscription '${subscription}' actor '${objectId}' exceeded. Please try again after '10' seconds after additional tokens are available. Refer to https://aka.ms/arm-throttling for additional information.`;
   return new ArmError(429, "SubscriptionRequestsThrottled", message, { headers: { "retry-after": "10" } });
 }

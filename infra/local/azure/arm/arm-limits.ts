@@ -7,7 +7,7 @@ const STORAGE_LISTS = 100;
 const STORAGE_WINDOW_MS = 5 * 60_000;
 /** Source: learn.microsoft.com, "Understand how Azure Resource Manager throttles requests": tokens, and those a second. */
 const READ_BUCKET = { size: 250, refillPerSecond: 25 };
-/** Same source. */
+/** Same source; deletions have a bucket of that size for themselves. */
 const WRITE_BUCKET = { size: 200, refillPerSecond: 10 };
 /** Items of one page where nobody asks for fewer: more than the seed has. */
 const PAGE_SIZE = 1000;
@@ -23,6 +23,9 @@ export const armSettingsSchema = z.strictObject({
   /** Whether ARM counts reads and writes of each caller and subscription. */
   generalLimits: z.boolean().default(false),
 });
+
+/** What ARM counts each for itself. */
+export type RequestKind = "read" | "write" | "delete";
 
 /** All settings. */
 export type ArmSettings = z.infer<typeof armSettingsSchema>;
@@ -45,7 +48,7 @@ export type ArmLimits = {
    * @param where a subscription, or the tenant for what stands in none
    * @throws ArmError 429 SubscriptionRequestsThrottled
    */
-  takeRequest(kind: "read" | "write", where: string, objectId: string): number | null;
+  takeRequest(kind: RequestKind, where: string, objectId: string): number | null;
 };
 
 export function createArmLimits(deps: { readonly now: () => Date }): ArmLimits {

@@ -32,11 +32,13 @@ export type ArmProvider = {
   readonly server?: string;
   /** The type of its bodies; ARM's own if left out. */
   readonly contentType?: string;
+  /** Further headers of everything that it answers, refusals too. */
+  readonly headers?: Readonly<Record<string, string>>;
 };
 
 /** One operation of the emulated ARM. */
 export type ArmOperation = {
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   readonly apiVersions: readonly string[];
   /** None for ARM's own operations. */

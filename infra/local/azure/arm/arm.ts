@@ -18,7 +18,7 @@ import {
   operationNotImplemented,
   subscriptionNotFound,
 } from "./arm-errors.ts";
-import type { ArmLimits } from "./arm-limits.ts";
+import type { ArmLimits, RequestKind } from "./arm-limits.ts";
 import type { ArmOperation } from "./arm-operation.ts";
 import { type ArmRights, createArmRights } from "./arm-rights.ts";
 import { blobContainerOperations } from "./blob-containers.ts";
@@ -28,6 +28,10 @@ import { keyVaults, MANAGED_HSMS } from "./key-vaults.ts";
 import { permissionOperations } from "./permissions.ts";
 import { resourceOperations } from "./provider-operations.ts";
 import { registries } from "./registries.ts";
+import { registryCredentialOperations } from "./registry-credentials.ts";
+import { scopeMapOperations } from "./registry-scope-maps.ts";
+import type { RegistryTokenStore } from "./registry-token-store.ts";
+import { registryTokenOperations } from "./registry-tokens.ts";
 import { resourceGraphOperations } from "./resource-graph.ts";
 import { everyResource, genericResourceOperations } from "./resources.ts";
 import { storageAccountOperations, storageAccounts } from "./storage-accounts.ts";
@@ -37,6 +41,8 @@ import { subscriptionOperations } from "./subscriptions.ts";
 const READS_LEFT = { tenant: "249", subscription: "1099", global: "16499" };
 /** Writes left, as answers of 2026 show them. */
 const WRITES_LEFT = { subscription: "199", global: "2999" };
+/** Deletions left, as answers of 2026 show them: the buckets are those of writes. */
+const DELETES_LEFT = WRITES_LEFT;
 const GUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
 /** @throws Error when a role assignment of the seed names what is not there */
@@ -47,6 +53,11 @@ export async function createArm(deps: {
   readonly containers: ContainerDirectory;
   readonly delegationKeys: DelegationKeyRegister;
   readonly limits: ArmLimits;
+  readonly registryTokenStore: RegistryTokenStore;
+  /** Milliseconds until a change of a registry's token is done. */
+  readonly tokenSettleMs: number;
+  /** Milliseconds until a password that takes the place of another works. */
+  readonly tokenRevocationDelayMs: number;
   readonly now: () => Date;
 }): Promise<Service> {
   const { seed, tokens, limits, now } = deps;
@@ -103,7 +114,7 @@ export async function createArm(deps: {
       url: operation.path,
       handler: async (request, reply) => {
         const { caller, apiVersion, subscription } = await admit(request, { seed, tokens, now });
-        const kind = operation.method === "POST" && !operation.isRead ? "write" : "read";
+        const kind = kindOf(operation);
         const left = limits.takeRequest(kind, subscription ?? caller.tenantId, caller.objectId);
         const { provider } = operation;
         if (!operation.apiVersions.includes(apiVersion)) {
@@ -113,7 +124,7 @@ export async function createArm(deps: {
         }
         const id = provider ? randomUUID() : request.id;
         reply.header("x-ms-request-id", id);
-        reply.headers(requestsLeft(kind, subscription === undefined, left));
+        reply.headers(requestsLeft(kind, subscription === undefined, left)).headers(provider?.headers ?? {});
         const answer = await operation.answer({
           id,
           caller,
@@ -169,6 +180,9 @@ function operationsOf(deps: Parameters<typeof createArm>[0], rights: ArmRights):
     ...storageAccountOperations({ ...all, delegationKeys: deps.delegationKeys }),
     ...blobContainerOperations({ ...all, containers: deps.containers, now: deps.now }),
     ...resourceOperations(all, kinds.registries),
+    ...scopeMapOperations({ ...deps, rights }),
+    ...registryTokenOperations({ ...deps, rights }),
+    ...registryCredentialOperations({ ...deps, rights }),
     ...resourceOperations(all, kinds.clusters),
     ...resourceOperations(all, kinds.identities),
     ...resourceOperations(all, kinds.vaults),
@@ -201,12 +215,18 @@ async function admit(
   return { caller, apiVersion, subscription: subscription.id };
 }
 
+/** ARM counts reads, writes and deletions each for itself. */
+function kindOf({ method, isRead }: Pick<ArmOperation, "method" | "isRead">): RequestKind {
+  if (method === "DELETE") return "delete";
+  return method === "GET" || method === "HEAD" || isRead ? "read" : "write";
+}
+
 /** @param left as counted; null when nothing is */
-function requestsLeft(kind: "read" | "write", isTenantLevel: boolean, left: number | null): Record<string, string> {
+function requestsLeft(kind: RequestKind, isTenantLevel: boolean, left: number | null): Record<string, string> {
   const counted = left === null ? null : String(left);
   const prefix = "x-ms-ratelimit-remaining";
   if (kind === "read" && isTenantLevel) return { [`${prefix}-tenant-reads`]: counted ?? READS_LEFT.tenant };
-  const usual = kind === "read" ? READS_LEFT : WRITES_LEFT;
+  const usual = { read: READS_LEFT, write: WRITES_LEFT, delete: DELETES_LEFT }[kind];
   return {
     [`${prefix}-subscription-${kind}s`]: counted ?? usual.subscription,
     [`${prefix}-subscription-global-${kind}s`]: usual.global,
