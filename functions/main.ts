@@ -12,13 +12,22 @@ import { createOpenAzure } from "../shared/azure/arm-resources.ts";
 import { createAudienceUri, createTokenIssuer } from "../shared/azure/arm-token.ts";
 import { createBlobSas, createDelegationKeys } from "../shared/azure/blob-sas.ts";
 import { createCallerVerifier } from "../shared/azure/caller-token.ts";
+import { createOpenClusterApi } from "../shared/azure/cluster-api.ts";
+import {
+  createReadCluster,
+  createReadClusterAdmin,
+  createReadClusterServer,
+  createReadClusterUser,
+} from "../shared/azure/cluster-credentials.ts";
 import { createCustomerSecrets } from "../shared/azure/customer-secrets.ts";
 import { createRevokeDelegationKeys } from "../shared/azure/delegation-keys.ts";
 import { createConnectorIdentities, ownIdentity } from "../shared/azure/identity.ts";
 import { createCredentialMac, createSecretStore, createVault } from "../shared/azure/key-vault.ts";
 import { createOpenProbes } from "../shared/azure/probes.ts";
-import { accountUrl, cloudOf } from "../shared/cloud.ts";
+import { createRegistryTokens } from "../shared/azure/registry-tokens.ts";
+import { AKS_SERVER_APP, accountUrl, cloudOf } from "../shared/cloud.ts";
 import { readConfig } from "../shared/config.ts";
+import { refuseAudience } from "../shared/connectors/app-identity.ts";
 import { createKeepInventory } from "../shared/connectors/inventory-keep.ts";
 import { createKnown } from "../shared/connectors/known.ts";
 import { countLists, createListBudget } from "../shared/connectors/list-budget.ts";
@@ -31,10 +40,12 @@ import {
   openStorageAccount,
   openSubscription,
   openVaultSecret,
+  reopenCluster,
 } from "../shared/connectors/use.ts";
 import { type FindObstacleDeps, findObstacle } from "../shared/credentials/find-obstacle.ts";
 import { grantProblems } from "../shared/credentials/grant-rules.ts";
 import { credentialReaches } from "../shared/credentials/reach.ts";
+import { createServiceAccountForm } from "../shared/credentials/service-account.ts";
 import { createRateLimit } from "../shared/rate-limit.ts";
 import { createPolicyStore } from "../shared/store/access-records.ts";
 import { createAuditReader, createAuditStore, createMarkReader } from "../shared/store/audit-records.ts";
@@ -116,11 +127,18 @@ const planning = { ...access, findObstacle: (allowed: Allowed) => findObstacle(o
 const leaseTable = table("Leases", "STATE_UNAVAILABLE");
 const { maxActiveLeases: maxActive } = config.limits;
 const leases = createLeaseStore({ table: leaseTable, maxActive, now, wait, random: Math.random });
+const readClusterUser = createReadClusterUser(identities);
+const serviceAccounts = createServiceAccountForm({
+  openCluster: opening.openCluster,
+  reopenCluster: (connectorId, resourceId) => reopenCluster(connectors, connectorId, resourceId),
+  readCluster: createReadCluster(identities),
+  openClusterApi: createOpenClusterApi({ identities, readUser: readClusterUser }),
+  now,
+});
 const ends = {
   leases,
   leaseDue: createLeaseDue(table("LeaseDue", "STATE_UNAVAILABLE")),
-  // No form of today leaves anything in Azure.
-  upstreamForms: new Map(),
+  upstreamForms: new Map([["service-account", serviceAccounts]]),
   appendAudit: trail.append,
   now,
 };
@@ -152,6 +170,10 @@ const routes = appRoutes({
     connectorName: (nameOrId) => connectorName(used.store, nameOrId),
     readVaultSecret: createCustomerSecrets(identities),
     issueToken: createTokenIssuer(identities),
+    readClusterServer: createReadClusterServer(readClusterUser),
+    readClusterAdmin: createReadClusterAdmin(identities),
+    refuseClusterToken: (signIn) => refuseAudience(signIn, AKS_SERVER_APP, config.appIdentity),
+    ...createRegistryTokens({ identities, now }),
     issueBlobSas: createBlobSas({ identities, now, keys: delegationKeys }),
     ...ends,
     computeMac,

@@ -1,6 +1,20 @@
 /** The forms access-token and registry-wide of registries: tokens that leave nothing behind in Azure. Used by mint.ts. */
-import type { Minted, MintRequest } from "./minted.ts";
-import type { IssueRefreshToken, IssueRegistryToken, ListRepositories, OpenRegistry } from "./ports.ts";
+import type { OpenedRegistry } from "../connectors/ports.ts";
+import { utc } from "../time.ts";
+import { dockerAuthEnv, TOKEN_USER } from "./docker-auth.ts";
+import { REGISTRY_ACCESS, refuseRegistryForm } from "./docker-registry.ts";
+import { refuseTooLong } from "./fixed-life.ts";
+import { refreshTime } from "./lease.ts";
+import type { Credential, Minted, MintRequest } from "./minted.ts";
+import type {
+  EndingToken,
+  IssueRefreshToken,
+  IssueRegistryToken,
+  ListRepositories,
+  OpenRegistry,
+  Scope,
+} from "./ports.ts";
+import { resolveRepositories } from "./resolve-repositories.ts";
 
 /** What making a token of a registry needs. */
 export type MintRegistryTokenDeps = {
@@ -10,11 +24,59 @@ export type MintRegistryTokenDeps = {
   readonly listRepositories: ListRepositories;
 };
 
-/** @throws what its parts throw */
-export async function mintRegistryToken(
-  _deps: MintRegistryTokenDeps,
-  _request: MintRequest,
-  _now: Date,
-): Promise<Minted> {
-  throw new Error("Not made yet.");
+/** What was made: how long it lives is the registry's choice. */
+type Made = EndingToken & {
+  readonly credential: Credential;
+  readonly scope: Scope;
+  readonly warnings: readonly string[];
+};
+
+/**
+ * @throws what OpenRegistry, refuseRegistryForm, resolveRepositories, refuseTooLong and what issues the tokens throw
+ */
+export async function mintRegistryToken(deps: MintRegistryTokenDeps, request: MintRequest, now: Date): Promise<Minted> {
+  const opened = await deps.openRegistry(request.connector, request.resourceId, request.asked);
+  refuseRegistryForm(opened, request.form);
+  const { connector, resourceId, displayName, registry } = opened;
+  const { loginServer } = registry;
+  const made = await (request.form === "registry-wide" ? wholeToken(deps, opened) : narrowToken(deps, opened, request));
+  const { token, expiresAt } = made;
+  const warnings = refuseTooLong({ expiresAt, request, connector, now });
+  return {
+    connector,
+    resourceId,
+    displayName,
+    scope: made.scope,
+    times: { issuedAt: utc(now), expiresAt: utc(expiresAt), refreshAfter: refreshTime(now, expiresAt) },
+    exposedUntil: utc(expiresAt),
+    credential: made.credential,
+    marked: token,
+    upstream: { loginServer },
+    warnings: [...made.warnings, ...warnings],
+    env: dockerAuthEnv({ loginServer, username: TOKEN_USER, password: token }),
+  };
+}
+
+async function narrowToken(deps: MintRegistryTokenDeps, opened: OpenedRegistry, request: MintRequest): Promise<Made> {
+  const { loginServer } = opened.registry;
+  const repositories = await resolveRepositories(deps, opened, request.scope);
+  const access = REGISTRY_ACCESS.filter((right) => request.access.includes(right));
+  const { token, expiresAt } = await deps.issueRegistryToken(opened, repositories, access);
+  const credential = { kind: "acr-access-token", loginServer, token } as const;
+  return { token, expiresAt, credential, scope: { repositories }, warnings: [] };
+}
+
+async function wholeToken(deps: MintRegistryTokenDeps, opened: OpenedRegistry): Promise<Made> {
+  const { loginServer, adminUserEnabled } = opened.registry;
+  const { token, expiresAt } = await deps.issueRefreshToken(opened);
+  const credential = { kind: "docker-login", loginServer, username: TOKEN_USER, password: token } as const;
+  const warnings = [
+    "This login cannot be narrowed: it does all that the connector's identity may do in the registry, in every repository.",
+  ];
+  if (adminUserEnabled) {
+    warnings.push(
+      "The registry's administrator account is enabled: a password for everything that never ends. Disable it.",
+    );
+  }
+  return { token, expiresAt, credential, scope: {}, warnings };
 }
