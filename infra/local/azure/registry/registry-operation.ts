@@ -44,6 +44,7 @@ export function json(value: unknown, headers: Readonly<Record<string, string>> =
   return {
     status: 200,
     headers: { "content-type": "application/json; charset=utf-8", ...headers },
-    body: JSON.stringify(value),
+    // Not as text: fastify would add a character set to types that have none.
+    body: Buffer.from(JSON.stringify(value)),
   };
 }
