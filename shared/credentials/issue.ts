@@ -3,7 +3,7 @@ import { newLeaseId, principalHash, type RandomBytes } from "../ids.ts";
 import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
 import { type IssueUpstreamDeps, issueUpstream } from "./issue-upstream.ts";
-import { type Lease, renewableUntil } from "./lease.ts";
+import { isRecordAlone, type Lease, renewableUntil } from "./lease.ts";
 import { type MintDeps, mint } from "./mint.ts";
 import type { Minted } from "./minted.ts";
 import type { Authorize, ConnectorName } from "./ports.ts";
@@ -67,14 +67,16 @@ export async function issueCredential(
     const times = { expiresAt, refreshAfter: null, exposedUntil: expiresAt };
     const { revocation } = form;
     const pending: Lease = { ...begun, ...placed(planned), ...times, scope, state: "pending", revocation, upstream };
-    return issueUpstream(deps, pending, () => form.make(wanted, planned, now), by, correlationId);
+    return issueUpstream(deps, pending, () => form.make(wanted, planned, now, id), by, correlationId);
   }
 
   const minted = await mint(deps, ask.resourceType, wanted, now);
+  const isOver = isRecordAlone({ ...minted.times, exposedUntil: minted.exposedUntil });
   const lease: Lease = {
     ...begun,
     ...placed(minted),
     ...minted.times,
+    ...(isOver ? { maxUntil: minted.times.issuedAt } : {}),
     scope: minted.scope,
     state: "active",
     mintedAt: minted.times.issuedAt,

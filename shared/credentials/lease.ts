@@ -87,6 +87,18 @@ export function longestLifeSeconds(ends: readonly (string | null)[], now: Date):
   return Math.min(MAX_LIFE_SECONDS, ...lives);
 }
 
+/**
+ * Whether nothing was given out that anybody could use or end, e.g. a kubeconfig without a secret: such a lease is a
+ * record alone. It is over at once, so that it counts against nobody and cannot be renewed.
+ */
+export function isRecordAlone({
+  issuedAt,
+  expiresAt,
+  exposedUntil,
+}: Pick<Lease, "issuedAt" | "expiresAt" | "exposedUntil">): boolean {
+  return expiresAt === null && exposedUntil === issuedAt;
+}
+
 /** Times of a credential issued now for `ttlSeconds`, whole seconds. */
 export function leaseTimes(now: Date, ttlSeconds: number) {
   return {

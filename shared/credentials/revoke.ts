@@ -3,7 +3,7 @@ import type { AuditEvent } from "../audit/ports.ts";
 import { ConflictError, DeniedError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
-import { type Lease, stateOf } from "./lease.ts";
+import { isRecordAlone, type Lease, stateOf } from "./lease.ts";
 import { findVisibleLease, isHolder } from "./look.ts";
 import type { LeaseStore } from "./ports.ts";
 import { type ReadLease, type RemoveDeps, removeUpstream } from "./remove-upstream.ts";
@@ -47,6 +47,7 @@ export async function revokeLease(
   const isLeftOver = leaves && LEFT_OVER.has(lease.state);
   const now = deps.now();
   if (stateOf(lease, now) !== "active" && !isLeftOver) {
+    if (isRecordAlone(lease)) return { lease, done: [], notDone: [NOTHING_OUT] };
     const isExposed = lease.exposedUntil === null || Date.parse(lease.exposedUntil) > now.getTime();
     return { lease, done: [], notDone: isExposed ? [notDone(lease)] : [] };
   }
@@ -98,6 +99,9 @@ async function removed(deps: RevokeDeps, found: ReadLease, correlationId: string
 function changed(): ConflictError {
   return new ConflictError("LEASE_CLOSED", "The lease was changed meanwhile. Look at it and repeat.");
 }
+
+const NOTHING_OUT =
+  "nothing was given out that could be ended: whoever has the kubeconfig signs in as himself, with the rights that he has there";
 
 function notDone({ resourceType, exposedUntil }: Lease): string {
   switch (resourceType) {
