@@ -85,6 +85,7 @@ export async function createServices(deps: {
     now,
     revocationDelayMs: tokenRevocationDelayMs,
   });
+  const authorities = openClusterAuthorities({ state, now });
   const arm = await createArm({
     seed,
     tokens,
@@ -95,6 +96,8 @@ export async function createServices(deps: {
     registryTokenStore,
     tokenSettleMs,
     tokenRevocationDelayMs,
+    authorities,
+    ca,
     now,
   });
   const keyVault = await createKeyVault({ seed, state, tokens, authorization, settleMs, now });
@@ -111,7 +114,6 @@ export async function createServices(deps: {
     control: deps.registryControl,
     now,
   });
-  const authorities = openClusterAuthorities({ state, now });
   const control = deps.kubernetesControl;
   const kubernetes = await createKubernetes({ seed, state, tokens, authorization, authorities, control, now });
   const managedIdentity = await createManagedIdentity({ seed, key, secret: deps.identitySecret, now });

@@ -23,7 +23,7 @@ export type ClusterRequest = {
   readonly query: URLSearchParams;
   readonly accept: string | undefined;
   readonly contentType: string | undefined;
-  readonly body: string;
+  readonly body: Buffer;
 };
 
 /** What is sent back: JSON, or plain text. */
@@ -122,7 +122,7 @@ function answerObjects(
       return one(201, createObject(deps, resource, namespace, wanted, request.query.has("dryRun")));
     }
     case "delete": {
-      const body = request.body === "" ? {} : parseBody(request.body, request.contentType);
+      const body = request.body.length === 0 ? {} : parseBody(request.body, request.contentType);
       const options = readDeleteOptions(body);
       const dryRun = request.query.getAll("dryRun");
       const { object, isGone } = deleteObject(deps, resource, namespace, name, {

@@ -13,6 +13,7 @@ import { type Authenticator, createAuthenticator } from "./authenticate.ts";
 import { clusterContents } from "./cluster-contents.ts";
 import { type ClusterAuthorities, clusterHost } from "./cluster-identity.ts";
 import { answerRequest, type ClusterAnswer, type ClusterDeps } from "./cluster-requests.ts";
+import { impersonated } from "./impersonation.ts";
 import type { KubernetesControl } from "./kubernetes-settings.ts";
 import { createServiceAccountTokens } from "./service-account-tokens.ts";
 
@@ -51,7 +52,7 @@ export async function createKubernetes(deps: {
     },
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   app.addHook("onRequest", async (request, reply) => {
     reply.headers({ "audit-id": request.id, "cache-control": "no-cache, private" });
   });
@@ -126,7 +127,13 @@ function clustersByHost(deps: Parameters<typeof createKubernetes>[0]): ReadonlyM
 async function answerOf(cluster: Cluster | undefined, request: FastifyRequest): Promise<ClusterAnswer> {
   if (cluster === undefined) throw new Error("the front asked for a host that is none of ours");
   const { authorization, accept } = request.headers;
-  const user = await cluster.authenticator.authenticate({ authorization, certificate: certificateOf(request.raw) });
+  const { id, usesAzureRoles, document } = cluster.deps;
+  const certificate = certificateOf(request.raw);
+  const caller = await cluster.authenticator.authenticate({ authorization, certificate });
+  const user = impersonated(caller, request.headers, {
+    cluster: { id, usesAzureRoles, state: document.read() },
+    authorization: cluster.deps.authorization,
+  });
   const [path = "/", query = ""] = splitTarget(request.raw.url ?? "/");
   return answerRequest(cluster.deps, user, {
     method: request.method,
@@ -134,7 +141,7 @@ async function answerOf(cluster: Cluster | undefined, request: FastifyRequest): 
     query: new URLSearchParams(query),
     accept,
     contentType: request.headers["content-type"],
-    body: typeof request.body === "string" ? request.body : "",
+    body: request.body instanceof Buffer ? request.body : Buffer.alloc(0),
   });
 }
 

@@ -14,6 +14,7 @@ import {
   nameFaults,
   requiredValue,
 } from "./object-names.ts";
+import { PROTOBUF, readProtobuf } from "./protobuf-bodies.ts";
 
 const objectSchema = z.looseObject({
   apiVersion: z.string().default(""),
@@ -21,7 +22,10 @@ const objectSchema = z.looseObject({
   metadata: metadataSchema.nullable().default({}),
 });
 const secretSchema = z.looseObject({
-  type: z.string().default("Opaque"),
+  type: z
+    .string()
+    .nullish()
+    .transform((type) => type || "Opaque"),
   data: z.record(z.string(), z.string().nullable()).nullable().default({}),
   stringData: z.record(z.string(), z.string()).nullable().default({}),
   immutable: z.boolean().nullish(),
@@ -44,14 +48,15 @@ const LEGACY_TOKEN_TYPE = "kubernetes.io/service-account-token";
 const PATH_NAMED = new Set(["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"]);
 
 /**
- * The JSON (or YAML) of a body.
+ * What a body says: JSON, YAML or protobuf.
  * @throws ApiError 400 when it is none, 415 when it is of a type that is not taken
  */
-export function parseBody(text: string, contentType: string | undefined): unknown {
+export function parseBody(body: Buffer, contentType: string | undefined): unknown {
   const type = (contentType ?? "application/json").replace(/;.*$/s, "").trim().toLowerCase();
-  if (type === "application/yaml") return tried(() => parse(text));
-  if (type === "application/json") return tried(() => JSON.parse(text));
-  const taken = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+  if (type === PROTOBUF) return readProtobuf(body);
+  if (type === "application/yaml") return tried(() => parse(body.toString("utf8")));
+  if (type === "application/json") return tried(() => JSON.parse(body.toString("utf8")));
+  const taken = `application/json, application/yaml, ${PROTOBUF}`;
   const message = `the body of the request was in an unknown format - accepted media types include: ${taken}`;
   throw new ApiError(415, "UnsupportedMediaType", message);
 }
@@ -101,7 +106,7 @@ export function readObject(value: unknown, resource: ApiResource, namespace: str
   refuseFaults(resource, name, faults);
   const kept = Object.fromEntries(
     Object.entries({
-      generateName: given.generateName,
+      generateName: given.generateName || undefined,
       labels: given.labels,
       annotations: given.annotations,
       finalizers: given.finalizers,
