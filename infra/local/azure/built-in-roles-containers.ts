@@ -19,6 +19,70 @@ const KUBERNETES_READS = [
   "Microsoft.Resources/subscriptions/read",
   "Microsoft.Resources/subscriptions/resourceGroups/read",
 ];
+/**
+ * What the smallest built-in role over tokens and scope maps may do. It may create and delete registries too, and it
+ * may not read usages.
+ */
+const REGISTRY_ADMINISTRATOR = [
+  "operationStatuses/read",
+  "read",
+  "write",
+  "delete",
+  "listCredentials/action",
+  "regenerateCredential/action",
+  "generateCredentials/action",
+  "replications/read",
+  "replications/write",
+  "replications/delete",
+  "replications/operationStatuses/read",
+  "privateEndpointConnectionsApproval/action",
+  "privateEndpointConnections/read",
+  "privateEndpointConnections/write",
+  "privateEndpointConnections/delete",
+  "privateEndpointConnections/operationStatuses/read",
+  "tokens/read",
+  "tokens/write",
+  "tokens/delete",
+  "tokens/operationStatuses/read",
+  "scopeMaps/read",
+  "scopeMaps/write",
+  "scopeMaps/delete",
+  "scopeMaps/operationStatuses/read",
+  "providers/Microsoft.Insights/diagnosticSettings/read",
+  "providers/Microsoft.Insights/diagnosticSettings/write",
+  "providers/Microsoft.Insights/logDefinitions/read",
+  "providers/Microsoft.Insights/metricDefinitions/read",
+  "connectedRegistries/read",
+  "connectedRegistries/write",
+  "connectedRegistries/delete",
+  "connectedRegistries/deactivate/action",
+  "webhooks/read",
+  "webhooks/write",
+  "webhooks/delete",
+  "webhooks/getCallbackConfig/action",
+  "webhooks/ping/action",
+  "webhooks/listEvents/action",
+  "webhooks/operationStatuses/read",
+].map((operation) => `${ACR}/${operation}`);
+/** What that role may do outside registries. */
+const BESIDE_REGISTRIES = [
+  "Microsoft.Resources/subscriptions/resourceGroups/read",
+  "Microsoft.Resources/deployments/*",
+  "Microsoft.Authorization/*/read",
+  "Microsoft.Insights/AlertRules/Write",
+  "Microsoft.Insights/AlertRules/Delete",
+  "Microsoft.Insights/AlertRules/Read",
+  "Microsoft.Insights/AlertRules/Activated/Action",
+  "Microsoft.Insights/AlertRules/Resolved/Action",
+  "Microsoft.Insights/AlertRules/Throttled/Action",
+  "Microsoft.Insights/AlertRules/Incidents/Read",
+  "Microsoft.ContainerRegistry/locations/operationResults/read",
+  "Microsoft.Network/virtualNetworks/subnets/joinViaServiceEndpoint/action",
+  "Microsoft.Network/virtualNetworks/subnets/read",
+  "Microsoft.Network/virtualNetworks/subnets/write",
+  "Microsoft.Network/virtualNetworks/read",
+  "Microsoft.Network/privateEndpoints/privateLinkServiceProxies/write",
+];
 const inCluster = (operations: readonly string[]) => operations.map((one) => `${AKS}/${one}`);
 /** What a reader may read inside a cluster. */
 const KUBERNETES_READER = [
@@ -109,6 +173,11 @@ export const CONTAINER_ROLES: readonly RoleDefinition[] = [
   role("bfdb9389-c9a5-478a-bb2f-ba9ca092c3c7", "Container Registry Repository Catalog Lister", {
     dataActions: [`${ACR}/catalog/read`],
   }),
+  role(
+    "3bc748fc-213d-45c1-8d91-9da5725539b9",
+    "Container Registry Contributor and Data Access Configuration Administrator",
+    { actions: [...REGISTRY_ADMINISTRATOR, ...BESIDE_REGISTRIES] },
+  ),
   role("4abbcc35-e782-43d8-92c5-2d3f1bd2253f", "Azure Kubernetes Service Cluster User Role", {
     actions: inCluster(["listClusterUserCredential/action", "read"]),
   }),

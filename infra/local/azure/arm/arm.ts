@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { type Seed, tenantOf } from "../../seed.ts";
 import type { Service } from "../../service.ts";
+import type { ClusterAuthorities } from "../kubernetes/cluster-identity.ts";
 import type { AccessTokens, Authorization, ContainerDirectory, DelegationKeyRegister } from "../ports.ts";
 import { paramOf, pathOf, queryOf, REST_SERVER } from "../rest-request.ts";
 import { type ArmCaller, identifyCaller } from "./arm-caller.ts";
@@ -22,6 +23,7 @@ import type { ArmLimits, RequestKind } from "./arm-limits.ts";
 import type { ArmOperation } from "./arm-operation.ts";
 import { type ArmRights, createArmRights } from "./arm-rights.ts";
 import { blobContainerOperations } from "./blob-containers.ts";
+import { clusterCredentialOperations } from "./cluster-credentials.ts";
 import { clusters } from "./clusters.ts";
 import { userAssignedIdentities } from "./identities.ts";
 import { keyVaults, MANAGED_HSMS } from "./key-vaults.ts";
@@ -58,6 +60,9 @@ export async function createArm(deps: {
   readonly tokenSettleMs: number;
   /** Milliseconds until a password that takes the place of another works. */
   readonly tokenRevocationDelayMs: number;
+  readonly authorities: ClusterAuthorities;
+  /** PEM text of the authority behind the clusters' API servers. */
+  readonly ca: string;
   readonly now: () => Date;
 }): Promise<Service> {
   const { seed, tokens, limits, now } = deps;
@@ -184,6 +189,7 @@ function operationsOf(deps: Parameters<typeof createArm>[0], rights: ArmRights):
     ...registryTokenOperations({ ...deps, rights }),
     ...registryCredentialOperations({ ...deps, rights }),
     ...resourceOperations(all, kinds.clusters),
+    ...clusterCredentialOperations({ ...deps, rights }),
     ...resourceOperations(all, kinds.identities),
     ...resourceOperations(all, kinds.vaults),
     ...resourceOperations(all, MANAGED_HSMS),

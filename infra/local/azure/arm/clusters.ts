@@ -1,9 +1,9 @@
 /** AKS clusters as their resource provider shows them. Registered by arm.ts. */
-import { createHash } from "node:crypto";
 import type { z } from "zod";
 import { type Placed, placed } from "../../placed-resources.ts";
 import type { Seed } from "../../seed.ts";
 import type { clusterSchema } from "../../seed-resources.ts";
+import { clusterGuid, clusterHost } from "../kubernetes/cluster-identity.ts";
 import { CLUSTER_API_VERSIONS } from "./api-versions.ts";
 import type { ResourceKind } from "./provider-operations.ts";
 
@@ -26,7 +26,7 @@ export function clusters(seed: Seed): ResourceKind<Cluster> {
       location: member.location,
       tags: {},
       sku: { name: "Base", tier: "Free" },
-      identity: { type: "SystemAssigned", principalId: guidOf(member, "principal"), tenantId: member.tenantId },
+      identity: { type: "SystemAssigned", principalId: clusterGuid(member.id, "principal"), tenantId: member.tenantId },
       properties: properties(member),
     }),
   };
@@ -34,20 +34,16 @@ export function clusters(seed: Seed): ResourceKind<Cluster> {
 
 function properties(member: Placed<Cluster>) {
   const { name, group, location, tenantId, resource } = member;
-  const isPrivate = resource.private;
-  const dnsPrefix = `${name}-dns`.toLowerCase().replace(/[^a-z0-9-]/g, "");
-  const label = `${dnsPrefix}-${guidOf(member, "host").slice(0, 8)}`;
-  const host = `${label}.hcp.${location}.azmk8s.io`;
-  const zone = `${guidOf(member, "zone")}.privatelink.${location}.azmk8s.io`;
+  const { dnsPrefix, fqdn, privateFqdn, portalFqdn } = clusterHost(member.id, resource, location);
   return {
     provisioningState: "Succeeded",
     powerState: { code: resource.running ? "Running" : "Stopped" },
     kubernetesVersion: KUBERNETES.asked,
     currentKubernetesVersion: KUBERNETES.running,
     dnsPrefix,
-    fqdn: host,
-    ...(isPrivate ? { privateFQDN: `${label}.${zone}` } : {}),
-    azurePortalFQDN: host.replace(".hcp.", ".portal.hcp."),
+    fqdn,
+    ...(privateFqdn === null ? {} : { privateFQDN: privateFqdn }),
+    azurePortalFQDN: portalFqdn,
     agentPoolProfiles: [
       {
         name: "nodepool1",
@@ -88,7 +84,7 @@ function properties(member: Placed<Cluster>) {
             tenantID: tenantId,
           },
         }),
-    ...(isPrivate
+    ...(resource.private
       ? {
           apiServerAccessProfile: {
             enablePrivateCluster: true,
@@ -107,10 +103,4 @@ function properties(member: Placed<Cluster>) {
     },
     workloadAutoScalerProfile: {},
   };
-}
-
-/** Ids of what the seed does not name, equal at every start. */
-function guidOf({ id }: Placed<Cluster>, what: string): string {
-  const hex = createHash("sha256").update(`${id}#${what}`).digest("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
