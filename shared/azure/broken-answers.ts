@@ -19,7 +19,7 @@ export class BrokenAnswerError extends Error {
   }
 }
 
-/** For ARM, Key Vault and tables, which speak JSON. Outside of the retries: what a try met is not the last word. */
+/** For ARM, Key Vault, tables and registries, which speak JSON. Outside of the retries: what a try met is not the last word. */
 export const refuseBrokenJson: PipelinePolicy = {
   name: "refuseBrokenJson",
   async sendRequest(request, next) {
@@ -73,13 +73,16 @@ function isBroken(method: string, { status, headers, bodyAsText }: Answer): bool
   return method !== "POST" && !isReadable(body);
 }
 
-/** Where these services say what is wrong: ARM and Key Vault, older parts of ARM, tables. */
-const ERROR_MEMBERS = ["error", "code", "odata.error"] as const;
+/** Where these services say what is wrong: ARM and Key Vault, older parts of ARM, tables, registries. */
+const ERROR_MEMBERS = ["error", "code", "odata.error", "errors"] as const;
 
-/** A secret or resource, a list of objects, or a row: what is read of these services. */
+/** A secret or resource, a list of objects, a row, or names of repositories: what is read of these services. */
 function isReadable(body: object): boolean {
   const value: unknown = Reflect.get(body, "value");
   if (Array.isArray(value)) return value.every((item) => typeof item === "object" && item !== null);
+  // Names of repositories: a registry without any has no list of them.
+  const names: unknown = Reflect.get(body, "repositories");
+  if (names === null || Array.isArray(names)) return true;
   return ["id", "PartitionKey"].some((name) => typeof Reflect.get(body, name) === "string");
 }
 
