@@ -24,6 +24,7 @@ import { createRevokeDelegationKeys } from "../shared/azure/delegation-keys.ts";
 import { createConnectorIdentities, ownIdentity } from "../shared/azure/identity.ts";
 import { createCredentialMac, createSecretStore, createVault } from "../shared/azure/key-vault.ts";
 import { createOpenProbes } from "../shared/azure/probes.ts";
+import { createRegistryTokenAdmin } from "../shared/azure/registry-token-admin.ts";
 import { createRegistryTokens } from "../shared/azure/registry-tokens.ts";
 import { AKS_SERVER_APP, accountUrl, cloudOf } from "../shared/cloud.ts";
 import { readConfig } from "../shared/config.ts";
@@ -41,7 +42,9 @@ import {
   openSubscription,
   openVaultSecret,
   reopenCluster,
+  reopenRegistry,
 } from "../shared/connectors/use.ts";
+import { createDockerLogin } from "../shared/credentials/docker-login.ts";
 import { type FindObstacleDeps, findObstacle } from "../shared/credentials/find-obstacle.ts";
 import { grantProblems } from "../shared/credentials/grant-rules.ts";
 import { credentialReaches } from "../shared/credentials/reach.ts";
@@ -55,6 +58,7 @@ import { createConnectorStore, createVerificationStore } from "../shared/store/c
 import { createInventoryStore } from "../shared/store/inventory-records.ts";
 import { createLeaseDue } from "../shared/store/lease-due.ts";
 import { createLeaseStore, createLeasesThrough, createLivingSas } from "../shared/store/lease-records.ts";
+import { createRegistrySlots } from "../shared/store/registry-slots.ts";
 import { openTable } from "../shared/store/tables.ts";
 import { leaseSweep } from "./lease-sweep.ts";
 import { type RefreshJob, registerRefreshTimer } from "./refresh-timer.ts";
@@ -135,10 +139,34 @@ const serviceAccounts = createServiceAccountForm({
   openClusterApi: createOpenClusterApi({ identities, readUser: readClusterUser }),
   now,
 });
+const registryTokens = createRegistryTokens({ identities, now });
+const dockerLogins = createDockerLogin({
+  openRegistry: opening.openRegistry,
+  reopenRegistry: (connectorId, resourceId) => reopenRegistry(connectors, connectorId, resourceId),
+  listRepositories: registryTokens.listRepositories,
+  openTokens: createRegistryTokenAdmin({
+    identities,
+    now,
+    wait: (milliseconds, signal) => wait(milliseconds, undefined, { signal }),
+  }),
+  slots: createRegistrySlots({
+    table: table("RegistryTokens", "STATE_UNAVAILABLE"),
+    now,
+    newId: randomUUID,
+    wait,
+    random: Math.random,
+  }),
+  stateAccount: config.stateAccount,
+  now,
+  wait,
+});
 const ends = {
   leases,
   leaseDue: createLeaseDue(table("LeaseDue", "STATE_UNAVAILABLE")),
-  upstreamForms: new Map([["service-account", serviceAccounts]]),
+  upstreamForms: new Map([
+    ["service-account", serviceAccounts],
+    ["docker-login", dockerLogins],
+  ]),
   appendAudit: trail.append,
   now,
 };
@@ -173,7 +201,7 @@ const routes = appRoutes({
     readClusterServer: createReadClusterServer(readClusterUser),
     readClusterAdmin: createReadClusterAdmin(identities),
     refuseClusterToken: (signIn) => refuseAudience(signIn, AKS_SERVER_APP, config.appIdentity),
-    ...createRegistryTokens({ identities, now }),
+    ...registryTokens,
     issueBlobSas: createBlobSas({ identities, now, keys: delegationKeys }),
     ...ends,
     computeMac,

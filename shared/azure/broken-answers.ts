@@ -65,8 +65,8 @@ function isBroken(method: string, { status, headers, bodyAsText }: Answer): bool
   if (status >= 300 && status < 400) return false;
   const isDone = status < 300;
   if (isDone && headers.get("content-type")?.startsWith("multipart/")) return false;
-  // What was made or deleted is not always sent back; ARM says 200 without a body to a POST.
-  if (isDone && text === "") return status === 200 && method !== "POST";
+  // What was made or deleted is not always sent back; ARM says 200 without a body to a POST and to a DELETE.
+  if (isDone && text === "") return status === 200 && method !== "POST" && method !== "DELETE";
   const body = objectOf(text);
   if (body === null) return true;
   if (!isDone) return ERROR_MEMBERS.every((name) => !(name in body));
@@ -76,14 +76,14 @@ function isBroken(method: string, { status, headers, bodyAsText }: Answer): bool
 /** Where these services say what is wrong: ARM and Key Vault, older parts of ARM, tables, registries. */
 const ERROR_MEMBERS = ["error", "code", "odata.error", "errors"] as const;
 
-/** A secret or resource, a list of objects, a row, or names of repositories: what is read of these services. */
+/** A secret or resource, a list of objects, a row, or a login of a registry: what is read of these services. */
 function isReadable(body: object): boolean {
   const value: unknown = Reflect.get(body, "value");
   if (Array.isArray(value)) return value.every((item) => typeof item === "object" && item !== null);
   // Names of repositories: a registry without any has no list of them.
   const names: unknown = Reflect.get(body, "repositories");
   if (names === null || Array.isArray(names)) return true;
-  return ["id", "PartitionKey"].some((name) => typeof Reflect.get(body, name) === "string");
+  return ["id", "PartitionKey", "username"].some((name) => typeof Reflect.get(body, name) === "string");
 }
 
 function objectOf(text: string): object | null {

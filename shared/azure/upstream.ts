@@ -3,7 +3,7 @@ import { LatchkeyError, type UpstreamCode, UpstreamError } from "../errors.ts";
 import { BrokenAnswerError } from "./broken-answers.ts";
 import { retryAfterSeconds, ThrottledError } from "./client-options.ts";
 
-/** Longest wait for one operation with its retries; a caller's HTTP client usually gives up after 30 s. */
+/** Longest wait for one operation with its retries, unless it says more; a caller's HTTP client usually gives up after 30 s. */
 export const UPSTREAM_TIMEOUT_MS = 15_000;
 /** A code of Azure's that is safe to repeat: a bare word. */
 const CODE = /^\w{1,80}$/;
@@ -54,15 +54,17 @@ const OWN_SERVICE = {
  * Runs a call with a connector's sign-in, which tells by itself why Entra refuses it.
  * @param what what was tried, for the message: `list the storage accounts`
  * @param remedy what to do when Azure refuses: the missing role and where
+ * @param limitMs for what Azure itself takes long for
  * @throws InputError SIGN_IN_FAILED, UpstreamError UPSTREAM_REFUSED UPSTREAM_TIMEOUT
  */
 export async function callAsConnector<T>(
   what: string,
   remedy: string,
   call: (abortSignal: AbortSignal) => Promise<T>,
+  limitMs: number = UPSTREAM_TIMEOUT_MS,
 ): Promise<T> {
   try {
-    return await withinLimit(call);
+    return await withinLimit(call, limitMs);
   } catch (error) {
     if (error instanceof LatchkeyError || !isAzureFailure(error)) throw error;
     throw upstreamError(what, remedy, failureOf(error));
@@ -73,14 +75,17 @@ export async function callAsConnector<T>(
 const GRACE_MS = 1_000;
 
 /** The limit holds for all: the sign-in library does not heed the signal. What comes later is dropped. */
-async function withinLimit<T>(call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+async function withinLimit<T>(
+  call: (abortSignal: AbortSignal) => Promise<T>,
+  limitMs: number = UPSTREAM_TIMEOUT_MS,
+): Promise<T> {
   const limit = new AbortController();
   const ended = Promise.withResolvers<never>();
   const timeout = () => new DOMException("No answer in time.", "TimeoutError");
   // Cleared afterwards: a timer of a signal would keep all of a call that is long over.
   const timers = [
-    setTimeout(() => limit.abort(timeout()), UPSTREAM_TIMEOUT_MS),
-    setTimeout(() => ended.reject(timeout()), UPSTREAM_TIMEOUT_MS + GRACE_MS),
+    setTimeout(() => limit.abort(timeout()), limitMs),
+    setTimeout(() => ended.reject(timeout()), limitMs + GRACE_MS),
   ];
   try {
     return await Promise.race([call(limit.signal), ended.promise]);

@@ -192,7 +192,7 @@ export type UpstreamForm = {
   /** Says what would be made, under names that follow from the lease's id; changes nothing. */
   plan(request: MintRequest, leaseId: string, now: Date): Promise<PlannedUpstream>;
   /** Makes what was planned. */
-  make(request: MintRequest, planned: PlannedUpstream, now: Date): Promise<Minted>;
+  make(request: MintRequest, planned: PlannedUpstream, now: Date, leaseId: string): Promise<Minted>;
   /** A new secret for what is there. @throws ConflictError LEASE_CLOSED when it is not: nothing is made anew here */
   renew(request: MintRequest, lease: Lease, now: Date): Promise<Minted>;
   /** Removes what was made under these names; nothing there = done. Until when its secrets may still work after that. */

@@ -13,11 +13,11 @@ export type StoredRow = GetTableEntityResponse<Record<string, unknown>>;
 
 /** One comparison of a column with a text. */
 export type Condition = readonly [column: string, operator: "eq" | "ge" | "lt", value: string];
-/** One change of a transaction; a replaced or deleted row must still be as it was read. */
+/** One change of a transaction; a replaced row must still be as it was read, a deleted one only be there. */
 export type Change =
   | { readonly kind: "insert"; readonly row: Row }
   | { readonly kind: "replace"; readonly row: Row; readonly etag: string }
-  | { readonly kind: "delete"; readonly row: RowPlace; readonly etag: string };
+  | { readonly kind: "delete"; readonly row: RowPlace };
 /** Where a row stands. */
 export type RowPlace = { readonly partitionKey: string; readonly rowKey: string };
 
@@ -181,7 +181,7 @@ function actionOf(change: Change): TransactionAction {
     case "replace":
       return ["update", change.row, "Replace", { etag: change.etag }];
     case "delete":
-      return ["delete", { ...change.row, etag: change.etag }];
+      return ["delete", { ...change.row }];
   }
 }
 

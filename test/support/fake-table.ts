@@ -1,6 +1,6 @@
 /** A table in memory with the ETags and transactions of Table Storage, that fails when it is told to. For unit tests. */
 import { UpstreamError } from "../../shared/errors.ts";
-import type { Change, Row, StoredRow, Table } from "../../shared/store/tables.ts";
+import type { Change, Row, RowPlace, StoredRow, Table } from "../../shared/store/tables.ts";
 
 /** What becomes of a call. `lost`: done, no answer. `repeated`: done, answer lost, and sent again by the SDK. */
 export type Fate = "done" | "refused" | "lost" | "repeated";
@@ -19,12 +19,17 @@ export function fakeTable(options: { fate?: () => Fate; pause?: () => Promise<vo
     rows.set(keyOf(partitionKey, rowKey), { ...present, partitionKey, rowKey, etag });
     return etag;
   };
+  const drop = ({ partitionKey, rowKey }: RowPlace) => {
+    rows.delete(keyOf(partitionKey, rowKey));
+    return "";
+  };
   const apply = (changes: readonly Change[]): string[] | null => {
     const fits = changes.every((change) => {
       const there = rows.get(keyOf(change.row.partitionKey, change.row.rowKey));
+      if (change.kind === "delete") return there !== undefined;
       return change.kind === "insert" ? there === undefined : there?.etag === change.etag;
     });
-    return fits ? changes.map(({ row }) => put(row)) : null;
+    return fits ? changes.map((change) => (change.kind === "delete" ? drop(change.row) : put(change.row))) : null;
   };
   const unavailable = () => new UpstreamError("STATE_UNAVAILABLE", "not now", { retryable: true });
   const call = async <T>(name: string, work: () => T): Promise<T> => {
@@ -38,12 +43,25 @@ export function fakeTable(options: { fate?: () => Fate; pause?: () => Promise<vo
     if (what === "lost") throw unavailable();
     return answer;
   };
-  const table: Pick<Table, "get" | "change" | "remove"> = {
+  const table: Pick<Table, "get" | "change" | "remove" | "range" | "replace" | "removeIf"> = {
     get: (partitionKey, rowKey) => call("get", () => rows.get(keyOf(partitionKey, rowKey)) ?? null),
     change: (changes) => call("change", () => apply(changes)),
     remove: (partitionKey, rowKeys) =>
       call("remove", () => {
         for (const rowKey of rowKeys) rows.delete(keyOf(partitionKey, rowKey));
+      }),
+    range: ({ partitionKey, after, before, limit }) =>
+      call("range", () => {
+        const isMeant = ({ partitionKey: partition, rowKey = "" }: StoredRow) =>
+          partition === partitionKey && rowKey > after && rowKey < before;
+        const byKey = (a: StoredRow, b: StoredRow) => ((a.rowKey ?? "") < (b.rowKey ?? "") ? -1 : 1);
+        return [...rows.values()].filter(isMeant).toSorted(byKey).slice(0, limit);
+      }),
+    replace: (row, etag) => call("replace", () => apply([{ kind: "replace", row, etag }])?.[0] ?? null),
+    removeIf: (partitionKey, rowKey, etag) =>
+      call("removeIf", () => {
+        if (rows.get(keyOf(partitionKey, rowKey))?.etag !== etag) return false;
+        return rows.delete(keyOf(partitionKey, rowKey));
       }),
   };
   return { table, rows, calls };

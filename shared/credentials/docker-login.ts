@@ -1,0 +1,172 @@
+/**
+ * The form docker-login of registries: a user name and a password that only these repositories take. The user is a token
+ * of the registry, which has two passwords and so serves two leases. Joined to the others by functions/main.ts.
+ */
+import { ConflictError, DeniedError, InputError } from "../errors.ts";
+import { utc } from "../time.ts";
+import { dockerAuthEnv } from "./docker-auth.ts";
+import { contentName } from "./docker-login-names.ts";
+import { givePassword, type PasswordDeps, takePassword } from "./docker-login-password.ts";
+import type { OpenRegistryTokens, SlotOwner } from "./docker-login-ports.ts";
+import { refuseRegistryForm } from "./docker-registry.ts";
+import { type Lease, leaseTimes, longestLifeSeconds } from "./lease.ts";
+import type { Minted, MintRequest } from "./minted.ts";
+import type { OpenRegistry, ReopenRegistry, UpstreamForm } from "./ports.ts";
+import { type ResolveRepositoriesDeps, resolveRepositories } from "./resolve-repositories.ts";
+
+/** When the caller asks for no life, and the grant gives as much. */
+const DEFAULT_TTL_SECONDS = 3600;
+/**
+ * A client exchanges its login for a token of the registry that nobody can take back, in the last second too: 75 minutes.
+ * Measured; the registry's documentation names no life.
+ */
+export const REGISTRY_TOKEN_LIFE_SECONDS = 4500;
+/** A change of a password may take this long to be known. Source: the ACR documentation, repository-scoped permissions. */
+export const PASSWORD_PROPAGATION_SECONDS = 60;
+
+/** What logins need. */
+export type DockerLoginDeps = PasswordDeps &
+  ResolveRepositoriesDeps & {
+    readonly openRegistry: OpenRegistry;
+    readonly reopenRegistry: ReopenRegistry;
+    readonly openTokens: OpenRegistryTokens;
+    readonly now: () => Date;
+  };
+
+/** See UpstreamForm. */
+export function createDockerLogin(deps: DockerLoginDeps): UpstreamForm {
+  return {
+    revocation: "delayed",
+
+    async plan(request, _leaseId, now) {
+      const opened = await openFor(deps, request);
+      const { connector, resourceId, displayName } = opened;
+      const repositories = await resolveRepositories(deps, opened, request.scope);
+      const { expiresAt } = leaseTimes(now, lifeSeconds(request, connector.expiresAt, now));
+      const { stateAccount } = deps;
+      const { access } = request;
+      // Which token it will be the table decides; this is how the names of all that it can be begin.
+      const token = contentName({
+        stateAccount,
+        connectorId: connector.id,
+        registryId: resourceId,
+        repositories,
+        access,
+      });
+      return { connector, resourceId, displayName, upstream: { token }, scope: { repositories }, expiresAt };
+    },
+
+    async make(request, planned, now, leaseId) {
+      const repositories = planned.scope.repositories ?? [];
+      const life = (Date.parse(planned.expiresAt) - Date.parse(utc(now))) / 1000;
+      return lend(deps, request, { leaseId, repositories, life, isRenewal: false }, now);
+    },
+
+    async renew(request, lease, now) {
+      const { connector, resourceId, signIn, registry } = await openFor(deps, request);
+      const life = lifeSeconds(request, connector.expiresAt, now);
+      if (now.getTime() + life * 1000 > Date.parse(lease.maxUntil)) throw closedLease();
+      const owner = ownerOf(lease);
+      const held = await deps.slots.held(owner);
+      if (held.length === 0) throw closedLease();
+      // The one that is out works until its own end; what is older, or was never answered, makes room.
+      const { token, password } = lease.upstream;
+      const tokens = deps.openTokens({ signIn, resourceId, registry });
+      for (const slot of held) {
+        const isOut = slot.token === token && slot.password === password;
+        if (!isOut) await takePassword(deps, tokens, owner, slot, true);
+      }
+      const repositories = lease.scope.repositories ?? [];
+      return lend(deps, request, { leaseId: lease.id, repositories, life, isRenewal: true }, now);
+    },
+
+    async remove(lease) {
+      const owner = ownerOf(lease);
+      const held = await deps.slots.close(owner);
+      if (held.length > 0) {
+        const tokens = deps.openTokens(await deps.reopenRegistry(lease.connectorId, lease.resourceId));
+        // Who waits for a refusal is not kept waiting for what the sweep does as well.
+        const isPatient = lease.state !== "pending";
+        for (const slot of held) await takePassword(deps, tokens, owner, slot, isPatient);
+      }
+      await deps.slots.forget(owner);
+      const seconds = PASSWORD_PROPAGATION_SECONDS + REGISTRY_TOKEN_LIFE_SECONDS;
+      return { exposedUntil: new Date(deps.now().getTime() + seconds * 1000) };
+    },
+  };
+}
+
+/** The registry, if it can give this form. */
+async function openFor(deps: DockerLoginDeps, request: MintRequest) {
+  const opened = await deps.openRegistry(request.connector, request.resourceId, request.asked);
+  refuseRegistryForm(opened, request.form);
+  return opened;
+}
+
+type Lending = {
+  readonly leaseId: string;
+  readonly repositories: readonly string[];
+  /** Seconds. */
+  readonly life: number;
+  readonly isRenewal: boolean;
+};
+
+async function lend(deps: DockerLoginDeps, request: MintRequest, lending: Lending, now: Date): Promise<Minted> {
+  const opened = await openFor(deps, request);
+  const { connector, resourceId, displayName, signIn, registry } = opened;
+  const { leaseId, repositories, life, isRenewal } = lending;
+  const times = leaseTimes(now, life);
+  const tokens = deps.openTokens({ signIn, resourceId, registry });
+  const { token, password, value } = await givePassword(deps, tokens, {
+    owner: { registryId: resourceId, leaseId },
+    opened,
+    repositories,
+    access: request.access,
+    expiresAt: new Date(times.expiresAt),
+    isRenewal,
+  });
+  const login = { loginServer: registry.loginServer, username: token, password: value };
+  return {
+    connector,
+    resourceId,
+    displayName,
+    scope: { repositories },
+    times,
+    exposedUntil: utc(new Date(Date.parse(times.expiresAt) + REGISTRY_TOKEN_LIFE_SECONDS * 1000)),
+    credential: { kind: "docker-login", ...login },
+    marked: value,
+    upstream: { token, password },
+    warnings: [],
+    env: dockerAuthEnv(login),
+  };
+}
+
+/**
+ * Whole seconds; what the caller asked for, or an hour, or what is left if that is less.
+ * @throws InputError INVALID_REQUEST for a life beyond the connector's, ConflictError CONNECTOR_EXPIRED, DeniedError DENIED
+ */
+function lifeSeconds(request: MintRequest, connectorExpiresAt: string | null, now: Date): number {
+  const longest = longestLifeSeconds([connectorExpiresAt, request.grantExpiresAt], now);
+  if (longest < 1) {
+    throw longestLifeSeconds([connectorExpiresAt], now) < 1
+      ? new ConflictError("CONNECTOR_EXPIRED", "This connector expires now. An administrator can register a new one.")
+      : new DeniedError("DENIED", "The grant ends now. An administrator can extend it.");
+  }
+  const life = request.ttlSeconds ?? Math.min(DEFAULT_TTL_SECONDS, request.maxTtlSeconds, longest);
+  if (life <= longest) return life;
+  const problems = [{ path: "/ttlSeconds", expected: `at most ${longest}` }];
+  throw new InputError("INVALID_REQUEST", `The connector expires in ${longest} seconds. Ask for a shorter life.`, {
+    problems,
+  });
+}
+
+function ownerOf({ id, resourceId }: Pick<Lease, "id" | "resourceId">): SlotOwner {
+  return { registryId: resourceId, leaseId: id };
+}
+
+function closedLease(): ConflictError {
+  return new ConflictError(
+    "LEASE_CLOSED",
+    "The lease has ended, or may not be renewed that long. Ask for a new credential.",
+  );
+}

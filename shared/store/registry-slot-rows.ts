@@ -1,0 +1,127 @@
+/** Rows of the table `RegistryTokens`: tokens (`t~`), leases (`l~`) and scope maps (`m~`) of one registry each. Used by registry-slots.ts. */
+import { z } from "zod";
+import { type LockedToken, PASSWORDS, type Slot, type SlotOwner } from "../credentials/docker-login-ports.ts";
+import { hash } from "../ids.ts";
+import type { Change, Row, StoredRow } from "./tables.ts";
+
+/** Digits of a token's name that tell it from others for the same: nobody else's lease has the same. */
+const NAME_DIGITS = 12;
+
+const slotsSchema = z.array(z.strictObject({ token: z.string(), password: z.enum(PASSWORDS) }));
+const leaseRowSchema = z.object({
+  etag: z.string(),
+  slots: z.string(),
+  made: z.number(),
+  closed: z.boolean(),
+});
+const tokenRowSchema = z.object({
+  etag: z.string(),
+  token: z.string(),
+  state: z.enum(["making", "ready", "broken"]),
+  scopeMap: z.string(),
+  password1: z.string().nullable().default(null),
+  password2: z.string().nullable().default(null),
+  /** Who works on it, and until when nobody else may. */
+  lock: z.string().nullable().default(null),
+  lockedUntil: z.string().nullable().default(null),
+});
+const mapRowSchema = z.object({ etag: z.string(), scopeMap: z.string() });
+
+/** A token with its lock. */
+export type TokenOnRecord = z.output<typeof tokenRowSchema>;
+/** What a lease holds; no ETag = it is not on record. `made`: tokens made for it. */
+export type SlotsOfLease = {
+  readonly etag: string | null;
+  readonly slots: readonly Slot[];
+  readonly made: number;
+  /** It gets no more. */
+  readonly closed: boolean;
+};
+
+/** A token's row. @throws ZodError for a row that is none of ours, as the other two */
+export function readTokenRow(row: StoredRow): TokenOnRecord {
+  return tokenRowSchema.parse(row);
+}
+/** The row of the scope map that new tokens for the same get. */
+export function readMapRow(row: StoredRow) {
+  return mapRowSchema.parse(row);
+}
+/** A lease's row. */
+export function readLeaseRow(row: StoredRow) {
+  const { slots, ...lease } = leaseRowSchema.parse(row);
+  return { ...lease, slots: slotsSchema.parse(JSON.parse(slots)) };
+}
+
+/** One partition per registry: a claim is one transaction. */
+export function partitionOf(registryId: string): string {
+  return hash(registryId);
+}
+/** A name that no token has had: of the lease and of how many it has had made. */
+export function newTokenName(content: string, leaseId: string, made: number): string {
+  return `${content}-${hash(`${leaseId} ${made}`).slice(0, NAME_DIGITS)}`;
+}
+/** RowKey of a token. Its name is a part, so that tokens for the same stand together. */
+export function tokenKey(token: string): string {
+  return `t~${token}`;
+}
+/** RowKey of a lease. */
+export function leaseKey(leaseId: string): string {
+  return `l~${leaseId}`;
+}
+/** RowKey of the scope map that new tokens for the same get. */
+export function mapKey(content: string): string {
+  return `m~${content}`;
+}
+/** The beginning that a token's name shares with all for the same. */
+export function contentOf(token: string): string {
+  return token.slice(0, -NAME_DIGITS - 1);
+}
+
+/** As whoever holds the lock sees it. */
+export function lockedToken(row: TokenOnRecord): LockedToken {
+  const { token, state, scopeMap, password1, password2, etag } = row;
+  return { token, state, scopeMap, holders: { password1, password2 }, etag };
+}
+
+/** What is null is an absent column. */
+export function tokenRow(registryId: string, row: Omit<TokenOnRecord, "etag">): Row {
+  const { token, state, scopeMap, password1, password2, lock, lockedUntil } = row;
+  return {
+    partitionKey: partitionOf(registryId),
+    rowKey: tokenKey(token),
+    token,
+    state,
+    scopeMap,
+    password1: password1 ?? undefined,
+    password2: password2 ?? undefined,
+    lock: lock ?? undefined,
+    lockedUntil: lockedUntil ?? undefined,
+  };
+}
+
+/** A lease with what it holds. */
+export function leaseRow(owner: SlotOwner, lease: { slots: readonly Slot[]; made: number; closed: boolean }): Row {
+  return {
+    partitionKey: partitionOf(owner.registryId),
+    rowKey: leaseKey(owner.leaseId),
+    slots: JSON.stringify(lease.slots),
+    made: lease.made,
+    closed: lease.closed,
+  };
+}
+
+/** A lease that holds other passwords from now on; a new one where it was not on record. */
+export function leaseChange(owner: SlotOwner, lease: SlotsOfLease, slots: readonly Slot[]): Change {
+  const row = leaseRow(owner, { slots, made: lease.made, closed: lease.closed });
+  return lease.etag === null ? { kind: "insert", row } : { kind: "replace", row, etag: lease.etag };
+}
+
+/** Written by everybody who adds or drops a token, so that whoever believes to be alone is told. */
+export function mapChange(
+  registryId: string,
+  content: string,
+  { scopeMap, etag }: { scopeMap: string; etag: string | null },
+): Change {
+  const row = { partitionKey: partitionOf(registryId), rowKey: mapKey(content), scopeMap };
+  return etag === null ? { kind: "insert", row } : { kind: "replace", row, etag };
+}
