@@ -10,6 +10,9 @@ import type { MintRequest } from "./minted.ts";
  */
 export const OVERSHOOT_SECONDS = 1_800;
 
+/** A life counts from the issue, by the issuer's clock: what ends this much later, in seconds, is as long as was allowed. */
+export const CLOCK_SECONDS = 60;
+
 /** A token that was made, and what allowed it. */
 export type FixedLife = {
   /** Read from the token. */
@@ -36,7 +39,7 @@ export function refuseTooLong({ expiresAt, request, connector, now }: FixedLife)
       `The token would work until ${utc(expiresAt)}, but it may work until ${end} at the latest, and nobody can shorten it. Ask for no ttlSeconds, have the connector or the grant extended (Entra gives tokens of 60 to 90 minutes, some of a day, a registry of 75 minutes and of 3 hours), or ask for a form whose life can be chosen.`,
     );
   }
-  if (expiresAt <= allowed) return [];
+  if (expiresAt.getTime() <= allowed.getTime() + CLOCK_SECONDS * 1000) return [];
   return [
     `This token works until ${utc(expiresAt)}, longer than the ${lifeSeconds} seconds that were allowed: its life is Azure's choice.`,
   ];

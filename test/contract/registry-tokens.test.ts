@@ -158,6 +158,15 @@ describe("refresh tokens", () => {
     expect(await asked()).toEqual([TOKEN, EXCHANGE, TOKEN]);
   });
 
+  test("that give less than was asked for may be of before a role was given: a new one is tried, once", async () => {
+    const [tokens, at] = [openTokens(), legacy(azure)];
+    await tokens.issueRegistryToken(at, ["zenml"], ["read"]);
+    await grants("less");
+    await asked();
+    await expect(tokens.issueRegistryToken(at, ["zenml"], ["read"])).rejects.toMatchObject(refusal);
+    expect(await asked()).toEqual([TOKEN, EXCHANGE, TOKEN]);
+  });
+
   test("for the whole registry are new each time", async () => {
     const [tokens, at] = [openTokens(), legacy(azure)];
     await tokens.issueRegistryToken(at, ["zenml"], ["read"]);
