@@ -14,6 +14,8 @@ export async function jsonRequest(
     readonly token?: string;
     readonly headers?: Readonly<Record<string, string>>;
     readonly body?: string;
+    /** PEM texts of what the client shows in the TLS handshake. */
+    readonly certificate?: { readonly cert: string; readonly key: string };
   } = {},
 ): Promise<JsonAnswer> {
   const answer = await rawRequest(azure, {
@@ -21,6 +23,7 @@ export async function jsonRequest(
     url,
     headers: { ...options.headers, ...(options.token !== undefined && { authorization: `Bearer ${options.token}` }) },
     ...(options.body !== undefined && { body: options.body }),
+    ...(options.certificate !== undefined && { certificate: options.certificate }),
   });
   const isJson = answer.headers["content-type"]?.includes("json") && answer.body !== "";
   return { ...answer, json: isJson ? JSON.parse(answer.body) : undefined };

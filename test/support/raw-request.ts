@@ -12,10 +12,17 @@ export type RawAnswer = {
 /** An answer of the proxy itself (a name that is unknown) is returned like one of the service. */
 export async function rawRequest(
   azure: { readonly proxyUrl: string },
-  wanted: { method: string; url: string; headers?: Record<string, string>; body?: string | Buffer },
+  wanted: {
+    method: string;
+    url: string;
+    headers?: Record<string, string>;
+    body?: string | Buffer;
+    /** PEM texts of what the client shows in the TLS handshake. */
+    certificate?: { readonly cert: string; readonly key: string };
+  },
 ): Promise<RawAnswer> {
   const url = new URL(wanted.url);
-  const tunnel = await openTunnel(azure.proxyUrl, url.hostname);
+  const tunnel = await openTunnel(azure.proxyUrl, url.hostname, wanted.certificate);
   if ("status" in tunnel) return tunnel;
   try {
     return await new Promise<RawAnswer>((resolve, reject) => {
@@ -44,14 +51,18 @@ export async function rawRequest(
   }
 }
 
-function openTunnel(proxyUrl: string, host: string): Promise<TLSSocket | RawAnswer> {
+function openTunnel(
+  proxyUrl: string,
+  host: string,
+  certificate: { readonly cert: string; readonly key: string } | undefined,
+): Promise<TLSSocket | RawAnswer> {
   const proxy = new URL(proxyUrl);
   return new Promise((resolve, reject) => {
     const tunnel = startRequest({ host: proxy.hostname, port: proxy.port, method: "CONNECT", path: `${host}:443` });
     tunnel.on("error", reject);
     tunnel.on("connect", (answer, socket) => {
       if (answer.statusCode === 200) {
-        resolve(connect({ socket, servername: host }));
+        resolve(connect({ socket, servername: host, ...certificate }));
         return;
       }
       socket.destroy();
