@@ -6,7 +6,7 @@ import { registry } from "./fakes-registry.ts";
 import type { LocalAzure } from "./local-azure.ts";
 import { signInOf } from "./product-parts.ts";
 
-/** In legacy mode; zenml-connector has AcrPush there. */
+/** In legacy mode; zenml-connector may read, write and delete there. */
 export const LEGACY = registry({
   registry: "demozenmlcontainerregistry",
   loginServer: "demozenmlcontainerregistry.azurecr.io",
