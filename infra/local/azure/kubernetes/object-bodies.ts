@@ -102,6 +102,7 @@ export function readObject(value: unknown, resource: ApiResource, namespace: str
       : nameFaults(name, grammarOf(resource))),
     ...labelFaults(given.labels ?? {}),
     ...annotationFaults(given.annotations ?? {}),
+    ...contentFaults(resource.kind, content),
   ];
   refuseFaults(resource, name, faults);
   const kept = Object.fromEntries(
@@ -153,6 +154,30 @@ function readSecret(rest: Readonly<Record<string, unknown>>, name: string, resou
       : []),
   ]);
   return { ...others, ...(Object.keys(all).length === 0 ? {} : { data: all }) };
+}
+
+/** Where the containers stand of what runs some. */
+const CONTAINERS: Readonly<Record<string, readonly string[]>> = {
+  Job: ["spec", "template", "spec", "containers"],
+  Pod: ["spec", "containers"],
+};
+
+/** The few members without which an object of its kind means nothing; the real server knows many more faults. */
+function contentFaults(kind: string, content: unknown): Fault[] {
+  const at = (path: readonly string[]) =>
+    path.reduce<unknown>((value, name) => Reflect.get(Object(value), name), content);
+  const path = CONTAINERS[kind];
+  if (path !== undefined) {
+    const containers = at(path);
+    if (!Array.isArray(containers) || containers.length === 0) return [requiredValue(path.join("."), "")];
+    return containers.flatMap((container, index) =>
+      ["name", "image"]
+        .filter((member) => !Reflect.get(Object(container), member))
+        .map((member) => requiredValue(`${path.join(".")}[${index}].${member}`, "")),
+    );
+  }
+  const isBinding = kind === "RoleBinding" || kind === "ClusterRoleBinding";
+  return isBinding && !at(["roleRef", "name"]) ? [requiredValue("roleRef.name", "")] : [];
 }
 
 function refuseFaults(resource: ApiResource, name: string, faults: readonly Fault[]): void {

@@ -67,6 +67,20 @@ describe("bodies", () => {
     expect(refusal(() => readObject(value, SECRET, "vision"))).toBe(status);
   });
 
+  test.each([
+    ["Pod", {}, 422],
+    ["Pod", { spec: { containers: [{ name: "main" }] } }, 422],
+    ["Pod", { spec: { containers: [{ name: "main", image: "zenml" }] } }, undefined],
+    ["Job", { spec: { template: { spec: {} } } }, 422],
+    ["Job", { spec: { template: { spec: { containers: [{ name: "main", image: "zenml" }] } } } }, undefined],
+    ["RoleBinding", { subjects: [] }, 422],
+    ["RoleBinding", { roleRef: { kind: "Role", name: "Any Name" } }, undefined],
+  ])("a %s of %j", (kind, content, status) => {
+    expect(refusal(() => readObject({ metadata: { name: "a" }, ...content }, resourceOfKind(kind), "vision"))).toBe(
+      status,
+    );
+  });
+
   test("a generated name has its beginning and five letters more", () => {
     const { name } = readObject({ metadata: { generateName: "lease-" } }, SECRET, "vision");
     expect(name).toMatch(/^lease-[a-z0-9]{5}$/);
