@@ -74,6 +74,7 @@ test("a token of Entra lists pods, a token of another audience or none gets 401"
     failure(401, "Unauthorized"),
   );
   const bare = await clusterRequest(azure, "GET", `${demo}/version`);
+  expect(bare.headers["content-type"]).toBe("application/json");
   expect(bare).toMatchObject(failure(401, "Unauthorized"));
   expect(bare.body).toBe(
     '{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401}\n',

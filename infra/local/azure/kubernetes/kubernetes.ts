@@ -67,7 +67,7 @@ export async function createKubernetes(deps: {
       if (answer.warning !== undefined) reply.header("warning", `299 - ${JSON.stringify(answer.warning)}`);
       reply.code(answer.status);
       return answer.text === undefined
-        ? reply.type("application/json").send(jsonText(answer.json, request))
+        ? reply.header("content-type", "application/json").send(jsonBytes(answer.json, request))
         : reply.type("text/plain; charset=utf-8").send(answer.text);
     },
   });
@@ -155,9 +155,10 @@ function certificateOf({ socket }: IncomingMessage): Buffer | undefined {
   return socket instanceof TLSSocket ? socket.getPeerCertificate().raw : undefined;
 }
 
-function jsonText(value: unknown, request: FastifyRequest): string {
+/** Bytes, to which fastify adds no `charset`: the real answers have none. */
+function jsonBytes(value: unknown, request: FastifyRequest): Buffer {
   const forPeople = READ_BY_PEOPLE.test(request.headers["user-agent"] ?? "");
-  return `${JSON.stringify(value, null, forPeople ? 2 : undefined)}\n`;
+  return Buffer.from(`${JSON.stringify(value, null, forPeople ? 2 : undefined)}\n`);
 }
 
 function refuse(reply: FastifyReply, refusal: ApiError, request: FastifyRequest) {
