@@ -164,8 +164,8 @@ function jsonBytes(value: unknown, request: FastifyRequest): Buffer {
 function refuse(reply: FastifyReply, refusal: ApiError, request: FastifyRequest) {
   return reply
     .code(refusal.status)
-    .type("application/json")
-    .send(jsonText(statusOf(refusal), request));
+    .header("content-type", "application/json")
+    .send(jsonBytes(statusOf(refusal), request));
 }
 
 function refusalOf(error: unknown): ApiError {
