@@ -4,6 +4,8 @@ import type { RegistrySignIn } from "./registry-calls.ts";
 
 /** Not used for this long before its end: the registry's clock may be ahead, and a call takes its time. */
 const MARGIN_MS = 5 * 60_000;
+/** A token of a registry without ABAC holds the roles of when it was made: one that was taken back serves for so long. */
+const MAX_AGE_MS = 15 * 60_000;
 /** Kept at most; the least recently made goes first. */
 const MAX_KEPT = 500;
 
@@ -29,7 +31,8 @@ export function createRefreshTokens(now: () => Date): RefreshTokens {
       const { token, expiresAt } = await known.made;
       const at = now().getTime();
       // A clock that goes back makes nothing last longer.
-      if (known.askedAt <= at && at < expiresAt.getTime() - MARGIN_MS) {
+      const end = Math.min(expiresAt.getTime() - MARGIN_MS, known.askedAt + MAX_AGE_MS);
+      if (known.askedAt <= at && at < end) {
         return { token, isKept: true, forget: forget(known) };
       }
       forget(known)();

@@ -15,6 +15,8 @@ export const CLOCK_SECONDS = 60;
 
 /** A token that was made, and what allowed it. */
 export type FixedLife = {
+  /** OVERSHOOT_SECONDS unless the form's tokens live for longer than others. */
+  readonly overshootSeconds?: number;
   /** Read from the token. */
   readonly expiresAt: Date;
   readonly request: Pick<MintRequest, "ttlSeconds" | "maxTtlSeconds" | "grantExpiresAt">;
@@ -25,12 +27,18 @@ export type FixedLife = {
 /**
  * Warnings for the answer: that it outlives what was asked for or granted.
  * @throws DeniedError SCOPE_TOO_WIDE for a token that outlives its connector or grant at all, or the life that is allowed
- * by more than OVERSHOOT_SECONDS: nobody can shorten it
+ * by more than the overshoot: nobody can shorten it
  */
-export function refuseTooLong({ expiresAt, request, connector, now }: FixedLife): readonly string[] {
+export function refuseTooLong({
+  expiresAt,
+  request,
+  connector,
+  now,
+  overshootSeconds = OVERSHOOT_SECONDS,
+}: FixedLife): readonly string[] {
   const lifeSeconds = Math.min(request.ttlSeconds ?? Number.POSITIVE_INFINITY, request.maxTtlSeconds);
   const allowed = new Date(now.getTime() + lifeSeconds * 1000);
-  const longest = new Date(allowed.getTime() + OVERSHOOT_SECONDS * 1000);
+  const longest = new Date(allowed.getTime() + overshootSeconds * 1000);
   const ends = [connector.expiresAt, request.grantExpiresAt, utc(longest)];
   const end = ends.find((time) => time !== null && Date.parse(time) < expiresAt.getTime());
   if (end !== undefined) {

@@ -3,7 +3,7 @@ import type { OpenedRegistry } from "../connectors/ports.ts";
 import { utc } from "../time.ts";
 import { dockerAuthEnv, TOKEN_USER } from "./docker-auth.ts";
 import { REGISTRY_ACCESS, refuseRegistryForm } from "./docker-registry.ts";
-import { refuseTooLong } from "./fixed-life.ts";
+import { OVERSHOOT_SECONDS, refuseTooLong } from "./fixed-life.ts";
 import { refreshTime } from "./lease.ts";
 import type { Credential, Minted, MintRequest } from "./minted.ts";
 import type {
@@ -24,6 +24,9 @@ export type MintRegistryTokenDeps = {
   readonly listRepositories: ListRepositories;
 };
 
+/** A whole login lives for three hours, and is given by grants that list it alone: an hour of such a grant is enough for it. */
+const WHOLE_OVERSHOOT_SECONDS = 2 * 3_600 + OVERSHOOT_SECONDS;
+
 /** What was made: how long it lives is the registry's choice. */
 type Made = EndingToken & {
   readonly credential: Credential;
@@ -41,7 +44,8 @@ export async function mintRegistryToken(deps: MintRegistryTokenDeps, request: Mi
   const { loginServer } = registry;
   const made = await (request.form === "registry-wide" ? wholeToken(deps, opened) : narrowToken(deps, opened, request));
   const { token, expiresAt } = made;
-  const warnings = refuseTooLong({ expiresAt, request, connector, now });
+  const overshootSeconds = request.form === "registry-wide" ? WHOLE_OVERSHOOT_SECONDS : OVERSHOOT_SECONDS;
+  const warnings = refuseTooLong({ expiresAt, request, connector, now, overshootSeconds });
   return {
     connector,
     resourceId,

@@ -111,9 +111,9 @@ describe("registry-wide", () => {
     expect((await mint(whole, found, 10_800).minted).warnings).toHaveLength(2);
   });
 
-  test("is not to be had by a grant of an hour", async () => {
-    await expect(mint({ ...whole, maxTtlSeconds: 3_600 }, {}, 10_800).minted).rejects.toMatchObject({
-      code: "SCOPE_TOO_WIDE",
-    });
+  test("is to be had by a grant of an hour, which tells that it lives longer, and not by one of less", async () => {
+    expect((await mint({ ...whole, maxTtlSeconds: 3_600 }, {}, 10_800).minted).warnings).toHaveLength(2);
+    const short = mint({ ...whole, maxTtlSeconds: 1_799 }, {}, 10_800);
+    await expect(short.minted).rejects.toMatchObject({ code: "SCOPE_TOO_WIDE" });
   });
 });
