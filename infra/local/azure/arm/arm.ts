@@ -159,7 +159,10 @@ export async function createArm(deps: {
       headers: { ...headersFor(request.headers, randomUUID()), "content-type": "application/json; charset=utf-8" },
       body: armErrorBody(error),
     }),
-    close: async () => app.close(),
+    close: async () => {
+      await app.close();
+      deps.registryTokenStore.close();
+    },
   };
 }
 
