@@ -124,6 +124,7 @@ const opening: FindObstacleDeps = {
   openCluster: (connector, resourceId) => openCluster(used, connector, resourceId),
   openSubscription: (connector, resourceId, asked) => openSubscription(used, connector, resourceId, asked),
   audienceUri: createAudienceUri(config.tokenAudiences, config.appIdentity),
+  refuseClusterToken: (signIn) => refuseAudience(signIn, AKS_SERVER_APP, config.appIdentity),
   now,
 };
 const planning = { ...access, findObstacle: (allowed: Allowed) => findObstacle(opening, allowed) };
@@ -200,7 +201,6 @@ const routes = appRoutes({
     issueToken: createTokenIssuer(identities),
     readClusterServer: createReadClusterServer(readClusterUser),
     readClusterAdmin: createReadClusterAdmin(identities),
-    refuseClusterToken: (signIn) => refuseAudience(signIn, AKS_SERVER_APP, config.appIdentity),
     ...registryTokens,
     issueBlobSas: createBlobSas({ identities, now, keys: delegationKeys }),
     ...ends,

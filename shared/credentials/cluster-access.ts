@@ -1,6 +1,7 @@
 /** The forms exec, entra-token and admin of clusters: kubeconfigs that leave nothing behind in the cluster. Used by mint.ts. */
 import { AKS_SERVER_APP, type CloudName } from "../cloud.ts";
 import type { OpenedCluster } from "../connectors/ports.ts";
+import { InputError } from "../errors.ts";
 import { utc } from "../time.ts";
 import type { ReadClusterAdmin, ReadClusterServer, RefuseClusterToken } from "./cluster-ports.ts";
 import { refuseTooLong } from "./fixed-life.ts";
@@ -23,7 +24,7 @@ type Make = (deps: MintClusterAccessDeps, opened: OpenedCluster, request: MintRe
 
 /**
  * @throws what its ports throw; InputError MODE_UNSUPPORTED UNSUPPORTED_BY_METHOD for a cluster or connector that cannot
- * give the form; DeniedError DENIED SCOPE_TOO_WIDE for a token that must not be lent, or not that long
+ * give the form, CROSS_TENANT for one of another tenant; DeniedError DENIED SCOPE_TOO_WIDE for a token that must not be lent, or not that long
  */
 export async function mintClusterAccess(deps: MintClusterAccessDeps, request: MintRequest, now: Date): Promise<Minted> {
   const make = FORMS.get(request.form);
@@ -77,7 +78,13 @@ async function mintExec(deps: MintClusterAccessDeps, opened: OpenedCluster, requ
 async function mintEntraToken(deps: MintClusterAccessDeps, opened: OpenedCluster, request: MintRequest, now: Date) {
   deps.refuseClusterToken(opened.signIn);
   const server = await deps.readClusterServer(opened);
-  const { token, expiresAt } = await deps.issueToken({ signIn: opened.signIn, audience: AKS_SERVER_APP });
+  const { token, expiresAt, tenantId } = await deps.issueToken({ signIn: opened.signIn, audience: AKS_SERVER_APP });
+  if (opened.cluster.tenantId !== null && tenantId !== opened.cluster.tenantId) {
+    throw new InputError(
+      "CROSS_TENANT",
+      "The people of this cluster are in another tenant than the one that the connector signs in to, so its token would not be taken. Use a connector for that tenant.",
+    );
+  }
   const tooLong = refuseTooLong({ expiresAt, request, connector: opened.connector, now });
   return {
     times: { issuedAt: utc(now), expiresAt: utc(expiresAt), refreshAfter: refreshTime(now, expiresAt) },

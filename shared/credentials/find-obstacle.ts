@@ -2,6 +2,7 @@
 import type { Allowed, Obstacle } from "../access/ports.ts";
 import type { Opened, ResourceType } from "../connectors/ports.ts";
 import { LatchkeyError, UpstreamError } from "../errors.ts";
+import type { RefuseClusterToken } from "./cluster-ports.ts";
 import { refuseRegistryForm } from "./docker-registry.ts";
 import { refuseClusterForm } from "./kubernetes-cluster.ts";
 import { longestLifeSeconds } from "./lease.ts";
@@ -22,6 +23,7 @@ export type FindObstacleDeps = {
   readonly openRegistry: OpenRegistry;
   readonly openCluster: OpenCluster;
   readonly audienceUri: AudienceUri;
+  readonly refuseClusterToken: RefuseClusterToken;
   readonly now: () => Date;
 };
 /** How each type is opened before its credential is made. */
@@ -37,6 +39,7 @@ const OPENS: Readonly<Record<ResourceType, (deps: FindObstacleDeps, allowed: All
   "kubernetes-cluster": async (deps, { connector, resourceId, form }) => {
     const opened = await deps.openCluster(connector, resourceId);
     refuseClusterForm(opened, form);
+    if (form === "entra-token") deps.refuseClusterToken(opened.signIn);
     return opened;
   },
 };

@@ -6,7 +6,7 @@ import { type Lease, longestLifeSeconds, stateOf } from "./lease.ts";
 import { findOwnLease } from "./look.ts";
 import { mint } from "./mint.ts";
 import { auditOf, record } from "./record.ts";
-import { isWholeForm, TYPE_RULES } from "./request.ts";
+import { isEndlessForm, isWholeForm, TYPE_RULES } from "./request.ts";
 
 /**
  * @param ttlSeconds null: as long as policy gives, at most an hour
@@ -23,7 +23,7 @@ export async function renewLease(
   const now = deps.now();
   const left = longestLifeSeconds([lease.maxUntil], now);
   if (stateOf(lease, now) !== "active" || left <= 0) throw closed();
-  if (ttlSeconds !== null && !TYPE_RULES[lease.resourceType].hasTtl) {
+  if (ttlSeconds !== null && (!TYPE_RULES[lease.resourceType].hasTtl || isEndlessForm(lease.form))) {
     throw new InputError("INVALID_REQUEST", "Nobody chooses the life of this credential. Leave ttlSeconds out.", {
       problems: [{ path: "/ttlSeconds", expected: "null" }],
     });

@@ -61,6 +61,10 @@ export function isWholeForm(form: string): boolean {
 }
 /** Of clusters: forms whose life nobody chooses. */
 const ENDLESS_FORMS: ReadonlySet<string> = new Set<Form>(["exec", "admin"]);
+/** Whether nobody chooses the life of a form, although its type's is chosen. */
+export function isEndlessForm(form: string): boolean {
+  return ENDLESS_FORMS.has(form);
+}
 
 /** Body of `POST /connectors/{c}/credentials`. */
 export const credentialRequestSchema = z
@@ -111,7 +115,7 @@ function refuseMisfit({ resourceType, form, access, scope, ttlSeconds }: Omit<Cr
       const expected = form === "admin" ? "admin, which is what this form gives" : "use; the form admin gives admin";
       problems.push({ path: "/access", expected });
     }
-    if (ttlSeconds !== null && ENDLESS_FORMS.has(form)) {
+    if (ttlSeconds !== null && isEndlessForm(form)) {
       problems.push({ path: "/ttlSeconds", expected: "null: nobody chooses the life of this form" });
     }
   }

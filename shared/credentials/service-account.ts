@@ -42,7 +42,7 @@ export type ServiceAccountDeps = {
 /** See UpstreamForm. */
 export function createServiceAccountForm(deps: ServiceAccountDeps): UpstreamForm {
   /** What a plan was made of, for making it: no second list of the clusters. */
-  const plans = new WeakMap<PlannedUpstream, { readonly opened: OpenedCluster; readonly leaseId: string }>();
+  const plans = new WeakMap<PlannedUpstream, OpenedCluster>();
   return {
     revocation: "immediate",
 
@@ -60,14 +60,12 @@ export function createServiceAccountForm(deps: ServiceAccountDeps): UpstreamForm
         scope: request.scope,
         expiresAt: utc(new Date(now.getTime() + seconds * 1000)),
       };
-      plans.set(planned, { opened, leaseId });
+      plans.set(planned, opened);
       return planned;
     },
 
-    async make(request, planned, now) {
-      const plan = plans.get(planned);
-      if (plan === undefined) throw new Error("Only what was planned here is made.");
-      const { opened, leaseId } = plan;
+    async make(request, planned, now, leaseId) {
+      const opened = plans.get(planned) ?? (await open(deps, request));
       const api = await deps.openClusterApi(opened);
       const { secret: name = "" } = planned.upstream;
       const namespace = namespaceOf(request);

@@ -59,6 +59,7 @@ export function productRoutes(
     openRegistry: (connector, resourceId, asked) => openRegistry(parts.deps, connector, resourceId, asked),
     openCluster: (connector, resourceId) => openCluster(parts.deps, connector, resourceId),
     audienceUri: (name) => name,
+    refuseClusterToken: () => undefined,
     now,
   };
   const planning = { ...access, findObstacle: (allowed: Allowed) => findObstacle(opening, allowed) };

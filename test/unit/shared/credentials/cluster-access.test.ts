@@ -2,10 +2,16 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { AKS_SERVER_APP } from "../../../../shared/cloud.ts";
 import { type MintClusterAccessDeps, mintClusterAccess } from "../../../../shared/credentials/cluster-access.ts";
+import { type IssueDeps, issueCredential } from "../../../../shared/credentials/issue.ts";
+import { clusterCredentialRequestSchema } from "../../../../shared/credentials/kubernetes-cluster.ts";
+import { leaseEnd, stateOf } from "../../../../shared/credentials/lease.ts";
 import type { MintRequest } from "../../../../shared/credentials/minted.ts";
+import { renewLease } from "../../../../shared/credentials/renew.ts";
+import { revokeLease } from "../../../../shared/credentials/revoke.ts";
 import { DeniedError } from "../../../../shared/errors.ts";
-import { NOW, NOW_TEXT, TENANT } from "../../../support/fakes.ts";
+import { NOW, NOW_TEXT, TENANT, USER } from "../../../support/fakes.ts";
 import { CLUSTER_ID, CLUSTER_SERVER, clusterRequest, openedCluster } from "../../../support/fakes-cluster.ts";
+import { issueParts } from "../../../support/fakes-issue.ts";
 
 const HOUR_MS = 3_600_000;
 const ADMIN = { certificateData: "Y2VydGlmaWNhdGU=", keyData: "a2V5" };
@@ -75,6 +81,22 @@ describe("exec", () => {
     });
   });
 
+  test("leaves a lease that is over at once, and ending it says that nothing was given out", async () => {
+    const allowed = { resourceId: CLUSTER_ID, maxTtlSeconds: 3_600 };
+    const deps: IssueDeps = { ...issueParts({ allowed }).deps, ...parts().deps };
+    const body = { resourceType: "kubernetes-cluster", resourceId: "training", access: ["use"], form: "exec" };
+    const request = { ...clusterCredentialRequestSchema.parse(body), connector: "azure" };
+    const { lease } = await issueCredential(deps, request, USER, "c-1");
+    expect(stateOf(lease, NOW)).toBe("expired");
+    expect(leaseEnd(lease)).toBe(NOW.getTime());
+    expect(await revokeLease(deps, lease.id, USER, { rule: "r", correlationId: "c-1" })).toEqual({
+      lease,
+      done: [],
+      notDone: [expect.any(String)],
+    });
+    await expect(renewLease(deps, lease.id, null, USER, "c-1")).rejects.toMatchObject({ code: "LEASE_CLOSED" });
+  });
+
   test("needs a cluster with Entra", async () => {
     const { deps } = parts(openedCluster({ hasEntra: false }));
     await expect(mint("exec", deps)).rejects.toMatchObject({ code: "MODE_UNSUPPORTED" });
@@ -95,6 +117,11 @@ describe("entra-token", () => {
     await expect(mint("entra-token", deps)).rejects.toMatchObject({ code: "SCOPE_TOO_WIDE" });
   });
 
+  test("of another tenant than the cluster's is refused", async () => {
+    const { deps } = parts(openedCluster({ tenantId: "7a6b5c4d-3e2f-4018-9a0b-1c2d3e4f5061" }));
+    await expect(mint("entra-token", deps)).rejects.toMatchObject({ code: "CROSS_TENANT" });
+  });
+
   test("is not asked for a sign-in whose tokens are not lent", async () => {
     const { deps, audiences } = parts();
     const refuseClusterToken = () => {
@@ -106,6 +133,19 @@ describe("entra-token", () => {
 });
 
 describe("admin", () => {
+  test("leaves a lease whose life nobody chooses, at renewal either", async () => {
+    const allowed = { resourceId: CLUSTER_ID, maxTtlSeconds: 3_600 };
+    const deps: IssueDeps = { ...issueParts({ allowed }).deps, ...parts().deps };
+    const body = { resourceType: "kubernetes-cluster", resourceId: "training", access: ["admin"], form: "admin" };
+    const request = { ...clusterCredentialRequestSchema.parse(body), connector: "azure" };
+    const { lease } = await issueCredential(deps, request, USER, "c-1");
+    expect(stateOf(lease, NOW)).toBe("active");
+    await expect(renewLease(deps, lease.id, 900, USER, "c-1")).rejects.toMatchObject({ code: "INVALID_REQUEST" });
+    expect((await renewLease(deps, lease.id, null, USER, "c-1")).lease.exposedUntil).toBeNull();
+    const { notDone } = await revokeLease(deps, lease.id, USER, { rule: "r", correlationId: "c-1" });
+    expect(notDone).toHaveLength(1);
+  });
+
   test("gives the certificate and its key, which work until they are rotated", async () => {
     const minted = await mint("admin", parts().deps, { access: ["admin"] });
     expect(minted).toMatchObject({ times: { expiresAt: null }, exposedUntil: null, marked: ADMIN.keyData });

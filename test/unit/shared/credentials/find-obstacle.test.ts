@@ -81,6 +81,9 @@ function parts(expiresAt: string | null = null, failure: Error | null = null) {
       if (name === "arm") return "https://management.azure.com";
       throw new InputError("INVALID_REQUEST", "not served");
     },
+    refuseClusterToken: () => {
+      throw new DeniedError("DENIED", "the app itself");
+    },
     now,
   };
   return { deps, opened };
@@ -129,4 +132,11 @@ test.each([
 
 test.each(["constructor", "__proto__", "other"])("a type that is not served is one: %s", async (resourceType) => {
   expect(await findObstacle(parts().deps, { ...CONTAINER, resourceType })).toMatchObject({ check: "resource" });
+});
+
+test("a sign-in whose tokens for clusters are not lent is one for that form alone", async () => {
+  const obstacleOf = (form: string) =>
+    findObstacle(parts().deps, { ...CONTAINER, resourceType: "kubernetes-cluster", form });
+  expect(await obstacleOf("entra-token")).toMatchObject({ detail: expect.stringContaining("DENIED") });
+  expect(await obstacleOf("service-account")).toBeNull();
 });

@@ -13,6 +13,7 @@ import {
   openedCluster,
   type TokenClaims,
 } from "../../../support/fakes-cluster.ts";
+import { lease } from "../../../support/fakes-leases.ts";
 
 const LEASE_ID = "0123456789ab-abcdefghijklmnopqrstuvwxyz";
 const SECRET = "latchkey-abcdefghijklmnopqrstuvwxyz";
@@ -42,35 +43,19 @@ const form = () =>
 const issue = async (changes: Partial<MintRequest> = {}) => {
   const made = form();
   const planned = await made.plan(clusterRequest(changes), LEASE_ID, NOW);
-  return { planned, minted: await made.make(clusterRequest(changes), planned, NOW) };
+  return { planned, minted: await made.make(clusterRequest(changes), planned, NOW, LEASE_ID) };
 };
-const leaseOf = (upstream: Record<string, string>, changes: Partial<Lease> = {}): Lease => ({
-  id: LEASE_ID,
-  principalHash: "0123456789ab",
-  state: "active",
-  connectorId: opened.connector.id,
-  resourceType: "kubernetes-cluster",
-  resourceId: CLUSTER_ID,
-  access: ["use"],
-  scope: { namespace: "vision" },
-  form: "service-account",
-  principal: { id: "p", issuer: "i" },
-  project: null,
-  domain: null,
-  reason: null,
-  rule: "grant:g",
-  issuedAt: NOW_TEXT,
-  mintedAt: NOW_TEXT,
-  expiresAt: at(3600),
-  refreshAfter: null,
-  maxUntil: at(86_400),
-  revocation: "immediate",
-  exposedUntil: at(3600),
-  upstream,
-  endedAt: null,
-  revokeAttempts: 0,
-  ...changes,
-});
+const leaseOf = (upstream: Record<string, string>, changes: Partial<Lease> = {}): Lease =>
+  lease({
+    id: LEASE_ID,
+    resourceType: "kubernetes-cluster",
+    resourceId: CLUSTER_ID,
+    access: ["use"],
+    scope: { namespace: "vision" },
+    form: "service-account",
+    upstream,
+    ...changes,
+  });
 
 describe("planning", () => {
   test("names the Secret by the lease and changes nothing", async () => {
@@ -190,18 +175,18 @@ describe("making", () => {
 describe("renewing", () => {
   test("gives another token under the same Secret, not beyond the lease", async () => {
     const { planned, minted } = await issue();
-    const lease = leaseOf({ ...planned.upstream, ...minted.upstream }, { maxUntil: at(1000) });
-    const renewed = await form().renew(clusterRequest(), lease, NOW);
+    const old = leaseOf({ ...planned.upstream, ...minted.upstream }, { maxUntil: at(1000) });
+    const renewed = await form().renew(clusterRequest(), old, NOW);
     expect(renewed.times.expiresAt).toBe(at(940));
     expect(server.tokens).toHaveLength(2);
     expect(server.secrets.size).toBe(1);
   });
 
   test("does not make anew what is gone or another's", async () => {
-    const lease = leaseOf({ secret: SECRET, secretUid: "uid-1" });
-    await expect(form().renew(clusterRequest(), lease, NOW)).rejects.toMatchObject({ code: "LEASE_CLOSED" });
+    const old = leaseOf({ secret: SECRET, secretUid: "uid-1" });
+    await expect(form().renew(clusterRequest(), old, NOW)).rejects.toMatchObject({ code: "LEASE_CLOSED" });
     server.secrets.set(`vision/${SECRET}`, { uid: "uid-2", leaseId: LEASE_ID });
-    await expect(form().renew(clusterRequest(), lease, NOW)).rejects.toMatchObject({ code: "LEASE_CLOSED" });
+    await expect(form().renew(clusterRequest(), old, NOW)).rejects.toMatchObject({ code: "LEASE_CLOSED" });
     expect(server.secrets.size).toBe(1);
   });
 });
