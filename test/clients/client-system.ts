@@ -19,6 +19,8 @@ const requestsSchema = z.object({
   items: z.array(z.object({ method: z.string(), host: z.string(), path: z.string(), status: z.number().nullable() })),
 });
 
+/** A request to the local Azure and its answer; status is null when there was none. */
+export type AnsweredRequest = z.infer<typeof requestsSchema>["items"][number];
 /** How a client ended and what it wrote. */
 export type ClientRun = { readonly code: number; readonly stdout: string; readonly stderr: string };
 /** What a client gets beside its arguments. */
@@ -40,6 +42,8 @@ export type ClientSystem = LocalSystem & {
   run(program: string, args: readonly string[], options?: ClientOptions): Promise<ClientRun>;
   /** Status of the newest answer of the local Azure to such a request; undefined when there was none. */
   lastStatus(method: string, path: string): Promise<number | null | undefined>;
+  /** All that the local Azure was asked, oldest first. */
+  requests(): Promise<readonly AnsweredRequest[]>;
   /** @throws Error when a client met an operation that the local Azure does not have, or a failure of it */
   stop(): Promise<void>;
 };
@@ -61,6 +65,7 @@ export async function startClientSystem(): Promise<ClientSystem> {
       const requests = await requestsOf(system);
       return requests.findLast((request) => request.method === method && request.path === path)?.status;
     },
+    requests: () => requestsOf(system),
     async stop() {
       const failed = (await requestsOf(system)).filter(({ status }) => (status ?? 0) >= 500);
       await system.stop();
