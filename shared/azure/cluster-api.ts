@@ -127,14 +127,14 @@ const tokenSchema = z.object({
 });
 
 function operations(call: Call): Omit<ClusterApi, "server"> {
-  const findSecret = (secret: Named) =>
+  const findSecret = async (secret: Named) =>
     call("read a Secret", { method: "GET", path: secretPath(secret) }, ({ status, body }) => {
       if (status === 404) return null;
       const { uid, annotations } = read(secretSchema, body).metadata;
       return { uid, leaseId: annotations?.[LEASE_ANNOTATION] ?? null };
     });
   return {
-    createSecret: ({ namespace, name, leaseId }) => {
+    async createSecret({ namespace, name, leaseId }) {
       const body = {
         apiVersion: "v1",
         kind: "Secret",
@@ -153,7 +153,7 @@ function operations(call: Call): Omit<ClusterApi, "server"> {
 
     findSecret,
 
-    requestToken: ({ account: { namespace, name }, seconds, secret }) => {
+    async requestToken({ account: { namespace, name }, seconds, secret }) {
       const body = {
         apiVersion: "authentication.k8s.io/v1",
         kind: "TokenRequest",
@@ -162,7 +162,7 @@ function operations(call: Call): Omit<ClusterApi, "server"> {
           boundObjectRef: { apiVersion: "v1", kind: "Secret", name: secret.name, uid: secret.uid },
         },
       };
-      const path = `${namespacePath(namespace)}/serviceaccounts/${encodeURIComponent(name)}/token`;
+      const path = `${namespacePath(namespace)}/serviceaccounts/${part(name)}/token`;
       return call("get a token of a ServiceAccount", { method: "POST", path, body }, (answer) => {
         // In the way is a Secret of the same name with another uid.
         if (answer.status === 409) return { kind: "no-secret" };
@@ -185,14 +185,21 @@ function operations(call: Call): Omit<ClusterApi, "server"> {
   };
 }
 
+/** A DNS label: what would climb, end or escape in a path is none. */
+const NAME = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+/** Whoever asks has checked it: another one is a defect. */
+function part(name: string): string {
+  if (!NAME.test(name)) throw new Error("Not a name of the cluster's.");
+  return name;
+}
 function namespacePath(namespace: string): string {
-  return `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
+  return `/api/v1/namespaces/${part(namespace)}`;
 }
 function secretsPath(namespace: string): string {
   return `${namespacePath(namespace)}/secrets`;
 }
 function secretPath({ namespace, name }: Named): string {
-  return `${secretsPath(namespace)}/${encodeURIComponent(name)}`;
+  return `${secretsPath(namespace)}/${part(name)}`;
 }
 
 function reasonOf(body: unknown): string | null {
