@@ -26,6 +26,7 @@ describe("a Reader", () => {
     expect(await reader.registries(SUBSCRIPTION, null)).toContainEqual({
       ...PLACE,
       registry: "demozenmlcontainerregistry",
+      tier: "Standard",
       loginServer: "demozenmlcontainerregistry.azurecr.io",
       mode: "legacy",
       adminUserEnabled: false,
