@@ -93,9 +93,16 @@ async function giveBack(
   await stage.step("DELETE /api/leases/{id}: the kubeconfig is dead", async (show) => {
     const { done, notDone } = read(await scientist.call("DELETE", `leases/${leaseId}`), 200, revokedSchema);
     for (const what of [...done, ...notDone]) show.fact("done", what);
+    const revokedAt = performance.now();
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       const { refused } = await cluster.list(kubeconfig, "pods", "vision");
-      if (refused === "Unauthorized") return show.fact("pods", "Unauthorized, by the cluster");
+      if (refused === "Unauthorized") {
+        const seconds = ((performance.now() - revokedAt) / 1000).toFixed(1);
+        return show.fact(
+          "pods",
+          `Unauthorized, by the cluster, which goes by what it has seen for 10 s: after ${seconds} s`,
+        );
+      }
       await wait(TRY_EVERY_MS);
     }
     throw new Surprise("the kubeconfig still works");

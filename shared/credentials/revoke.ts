@@ -83,7 +83,9 @@ async function removed(deps: RevokeDeps, found: ReadLease, correlationId: string
   const removal = await removeUpstream(deps, found, null, correlationId);
   if (removal.kind === "changed") return null;
   const { lease } = removal;
-  const what = Object.values(lease.upstream).join(", ");
+  const what = Object.entries(lease.upstream)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(", ");
   const closed = "the lease is closed and cannot be renewed";
   if (removal.kind === "removed") {
     const exposed = `whoever has signed in with it already may go on until ${lease.exposedUntil}`;
