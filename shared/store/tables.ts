@@ -1,6 +1,11 @@
 /** One table of the app's state: bounded calls, codes instead of SDK errors, made at the first write. */
 
-import type { GetTableEntityResponse, TableEntity, TransactionAction } from "@azure/data-tables";
+import type {
+  GetTableEntityResponse,
+  TableEntity,
+  TableTransactionResponse,
+  TransactionAction,
+} from "@azure/data-tables";
 import type { TokenCredential } from "@azure/identity";
 import { ownOptions } from "../azure/client-options.ts";
 import { callOwn, failureOf } from "../azure/upstream.ts";
@@ -124,13 +129,13 @@ export function openTable(options: {
       write(async (table, abortSignal) => {
         const actions = rows.map((row): TransactionAction => ["create", row]);
         const done = await orNull([409], table.submitTransaction(actions, { abortSignal }));
-        return done && rows.map(({ rowKey }) => done.getResponseForEntity(rowKey)?.etag ?? "");
+        return done && etagsOf(done, rows);
       }),
     change: (changes) =>
       write(async (table, abortSignal) => {
         const actions = changes.map(actionOf);
         const done = await orNull([409, ...STALE], table.submitTransaction(actions, { abortSignal }));
-        return done && changes.map(({ row }) => done.getResponseForEntity(row.rowKey)?.etag ?? "");
+        return done && etagsOf(done, changes);
       }),
     replace: (row, etag) =>
       call((table, abortSignal) =>
@@ -183,6 +188,11 @@ function actionOf(change: Change): TransactionAction {
     case "delete":
       return ["delete", { ...change.row }];
   }
+}
+
+/** By place: only the answer to an insert says which row it is about, so the SDK finds no other by its key. */
+function etagsOf({ subResponses }: TableTransactionResponse, changes: readonly unknown[]): readonly string[] {
+  return changes.map((_, index) => subResponses[index]?.etag ?? "");
 }
 
 /** A row that was changed (412) or deleted (404) since it was read. */
