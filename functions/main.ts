@@ -23,6 +23,7 @@ import { createCustomerSecrets } from "../shared/azure/customer-secrets.ts";
 import { createRevokeDelegationKeys } from "../shared/azure/delegation-keys.ts";
 import { createConnectorIdentities, ownIdentity } from "../shared/azure/identity.ts";
 import { createCredentialMac, createSecretStore, createVault } from "../shared/azure/key-vault.ts";
+import { createKnownServers } from "../shared/azure/known-servers.ts";
 import { createOpenProbes } from "../shared/azure/probes.ts";
 import { createRegistryTokenAdmin } from "../shared/azure/registry-token-admin.ts";
 import { createRegistryTokens } from "../shared/azure/registry-tokens.ts";
@@ -132,7 +133,7 @@ const planning = { ...access, findObstacle: (allowed: Allowed) => findObstacle(o
 const leaseTable = table("Leases", "STATE_UNAVAILABLE");
 const { maxActiveLeases: maxActive } = config.limits;
 const leases = createLeaseStore({ table: leaseTable, maxActive, now, wait, random: Math.random });
-const readClusterUser = createReadClusterUser(identities);
+const readClusterUser = createKnownServers(createReadClusterUser(identities), now);
 const serviceAccounts = createServiceAccountForm({
   openCluster: opening.openCluster,
   reopenCluster: (connectorId, resourceId) => reopenCluster(connectors, connectorId, resourceId),
