@@ -13,8 +13,9 @@ const armModule = lazy(() => import("@azure/arm-containerregistry"));
 
 /** For a piece of work as a whole: a token alone may take 20 s. Callers are told; a gateway before us waits 230 s. */
 export const REGISTRY_WORK_MS = 60_000;
-/** Between two looks at what Azure has not finished. */
-const POLL_MS = 1_000;
+/** Wait before the second look at what Azure has not finished; it doubles up to MAX_POLL_MS. */
+const FIRST_POLL_MS = 200;
+const MAX_POLL_MS = 1_600;
 const ROLE =
   "Grant the connector's identity the role Container Registry Contributor and Data Access Configuration Administrator at the registry.";
 
@@ -56,10 +57,10 @@ function openTokens(deps: RegistryTokenAdminDeps, { signIn, registry: place }: R
 
   /** Looks again until it is settled. @param look null = not yet */
   const until = async <T>(abortSignal: AbortSignal, look: () => Promise<{ readonly done: T } | null>): Promise<T> => {
-    for (;;) {
+    for (let pause = FIRST_POLL_MS; ; pause = Math.min(MAX_POLL_MS, pause * 2)) {
       const seen = await look();
       if (seen !== null) return seen.done;
-      await deps.wait(POLL_MS, abortSignal);
+      await deps.wait(pause, abortSignal);
     }
   };
   /** Until it is there as a whole. */
@@ -105,7 +106,9 @@ function openTokens(deps: RegistryTokenAdminDeps, { signIn, registry: place }: R
       call("make a scope map", async (arm, abortSignal) => {
         const get = () => arm.scopeMaps.get(...where, name, { abortSignal });
         const known = isNew ? 404 : await unless([404], readable(get()));
-        if (known === 404 || !isSame(known.actions ?? [], actions)) {
+        const isThere = known !== 404 && isSame(known.actions ?? [], actions);
+        if (isThere && known.provisioningState === "Succeeded") return;
+        if (!isThere) {
           const send = () =>
             arm.scopeMaps.create(...where, name, { description, actions: [...actions] }, { abortSignal });
           // In the way is another process that makes the same one.
