@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import fastify from "fastify";
 import { enterLocalAzure } from "../../infra/local/in-process-client.ts";
 import { createApi } from "./api.ts";
+import { grantContainers } from "./containers.ts";
 import { GRANTED } from "./granted.ts";
 import { grantToAutomation } from "./policy.ts";
 import { type System, startOwnSystem, WIDE_LIMITS } from "./system.ts";
@@ -58,7 +59,9 @@ export async function serveSharedSystems(): Promise<SharedSystems> {
 async function grant(running: System): Promise<void> {
   const leave = enterLocalAzure(running);
   try {
-    await grantToAutomation(running, createApi(running), GRANTED);
+    const api = createApi(running);
+    await grantToAutomation(running, api, GRANTED);
+    await grantContainers(api);
   } finally {
     leave();
   }
