@@ -70,7 +70,8 @@ export function createServiceAccountForm(deps: ServiceAccountDeps): UpstreamForm
       const { secret: name = "" } = planned.upstream;
       const namespace = namespaceOf(request);
       const uid = await makeSecret(api, { namespace, name, leaseId });
-      const seconds = Math.floor((Date.parse(planned.expiresAt) - now.getTime()) / 1000);
+      // As it was planned: both times have lost their milliseconds.
+      const seconds = (Date.parse(planned.expiresAt) - Date.parse(utc(now))) / 1000;
       return lend(api, opened, request, { secret: { name, uid }, seconds, now });
     },
 

@@ -101,6 +101,15 @@ describe("planning", () => {
 });
 
 describe("making", () => {
+  test("asks for all of the shortest life, whatever the milliseconds of the clock", async () => {
+    const now = new Date(NOW.getTime() + 999);
+    const made = form();
+    const request = clusterRequest({ ttlSeconds: 600 });
+    const planned = await made.plan(request, LEASE_ID, now);
+    await made.make(request, planned, now, LEASE_ID);
+    expect(server.tokens.map(({ seconds }) => seconds)).toEqual([600]);
+  });
+
   test("lends a kubeconfig whose token ends with the Secret, and lists the clusters once", async () => {
     const { minted } = await issue();
     expect(server.secrets.get(`vision/${SECRET}`)).toEqual({ uid: "uid-1", leaseId: LEASE_ID });
