@@ -85,11 +85,11 @@ export type Met = ClientRun & {
   statusesAt(path: string, method?: string): readonly (number | null)[];
 };
 
-/** Runs a client while no other does. */
-export async function meeting(system: ClientSystem, run: () => Promise<ClientRun>): Promise<Met> {
-  const before = (await system.requests()).length;
+/** Runs a client while no other does. @param server whose answers are told: the local Azure, or another registry */
+export async function meeting(server: Pick<ClientSystem, "requests">, run: () => Promise<ClientRun>): Promise<Met> {
+  const before = (await server.requests()).length;
   const ended = await run();
-  const requests = (await system.requests()).slice(before);
+  const requests = (await server.requests()).slice(before);
   return {
     ...ended,
     statusesAt(path, method) {

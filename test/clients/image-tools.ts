@@ -77,7 +77,8 @@ export function signIn(
   login: { readonly loginServer: string; readonly username: string; readonly password: string },
   env: LoginEnv,
 ): Promise<ClientRun> {
-  const who = [login.loginServer, "--username", login.username, "--password-stdin"];
+  // buildah takes no option behind the registry.
+  const who = ["--username", login.username, "--password-stdin", login.loginServer];
   const args = client === "crane" ? ["auth", "login", ...who] : ["login", ...who];
   return tools.run(client, args, { env, input: login.password });
 }
