@@ -1,5 +1,5 @@
 /** Answers that no service of Azure gives: empty, cut off, a page of something in between. Put into every client by client-options.ts. */
-import type { PipelinePolicy, PipelineResponse } from "@azure/core-rest-pipeline";
+import type { PipelinePolicy, PipelineRequest, PipelineResponse } from "@azure/core-rest-pipeline";
 
 /** An answer that is none is treated as this, whatever status it bears: a gateway in between. */
 const BAD_GATEWAY = 502;
@@ -24,7 +24,7 @@ export const refuseBrokenJson: PipelinePolicy = {
   name: "refuseBrokenJson",
   async sendRequest(request, next) {
     const refuse = (response: Answer): void => {
-      if (isBroken(request.method, response)) throw new BrokenAnswerError(response);
+      if (isBroken(request, response)) throw new BrokenAnswerError(response);
     };
     let response: PipelineResponse;
     try {
@@ -59,18 +59,23 @@ type Answer = {
   readonly bodyAsText?: string | null | undefined;
 };
 
-function isBroken(method: string, { status, headers, bodyAsText }: Answer): boolean {
+function isBroken({ method, url }: PipelineRequest, { status, headers, bodyAsText }: Answer): boolean {
   const text = bodyAsText ?? "";
   // 304 and the like are between the client and the service.
   if (status >= 300 && status < 400) return false;
   const isDone = status < 300;
   if (isDone && headers.get("content-type")?.startsWith("multipart/")) return false;
-  // What was made or deleted is not always sent back; ARM says 200 without a body to a POST and to a DELETE.
-  if (isDone && text === "") return status === 200 && method !== "POST" && method !== "DELETE";
+  // What was made or deleted is not always sent back; ARM says 200 without a body to a POST and to a DELETE, a vault does not.
+  if (isDone && text === "") return status === 200 && method !== "POST" && !(method === "DELETE" && isOfArm(url));
   const body = objectOf(text);
   if (body === null) return true;
   if (!isDone) return ERROR_MEMBERS.every((name) => !(name in body));
   return method !== "POST" && !isReadable(body);
+}
+
+/** Paths of ARM's resources begin like this, and no other service's. */
+function isOfArm(url: string): boolean {
+  return new URL(url).pathname.startsWith("/subscriptions/");
 }
 
 /** Where these services say what is wrong: ARM and Key Vault, older parts of ARM, tables, registries. */

@@ -1,5 +1,6 @@
 /** Answers that are none: every adapter turns them into a code of ours, and none into a defect. */
 import { randomBytes } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
 import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { FaultRule } from "../../infra/local/faults.ts";
@@ -11,6 +12,7 @@ import { createCustomerSecrets } from "../../shared/azure/customer-secrets.ts";
 import { createRevokeDelegationKeys } from "../../shared/azure/delegation-keys.ts";
 import { createConnectorIdentities } from "../../shared/azure/identity.ts";
 import { createCredentialMac, createSecretStore, createVault } from "../../shared/azure/key-vault.ts";
+import { createRegistryTokenAdmin } from "../../shared/azure/registry-token-admin.ts";
 import { LatchkeyError } from "../../shared/errors.ts";
 import { createAuditReader, createAuditStore } from "../../shared/store/audit-records.ts";
 import { openSeals } from "../../shared/store/audit-seals.ts";
@@ -53,6 +55,12 @@ function calls(): Record<string, Record<string, () => Promise<unknown>>> {
   const audit = stateTable(azure, "Audit", "AUDIT_UNAVAILABLE");
   const blobs = stateBlobs(azure);
   const seals = openSeals({ url: STATE_BLOBS, identity: credentialOf(azure, "latchkey-service") });
+  const tokens = () =>
+    createRegistryTokenAdmin({ identities, now, wait })({
+      signIn,
+      resourceId: "r",
+      registry: { subscriptionId: SUBSCRIPTION, resourceGroup: "g", registry: "registryone" },
+    });
   const sas = {
     signIn,
     account: CONTAINER.account,
@@ -79,6 +87,13 @@ function calls(): Record<string, Record<string, () => Promise<unknown>>> {
       accounts: () => view.storageAccounts(SUBSCRIPTION, null),
       containers: () => view.containers(CONTAINER),
       container: () => view.container(CONTAINER),
+      "registry usage": () => tokens().usage(),
+      "scope map": () => tokens().ensureScopeMap({ name: "map-1", description: "d", actions: [] }, false),
+      token: () => tokens().createToken("token-1", "map-1"),
+      password: () => tokens().generatePassword("token-1", "password1", new Date(Date.now() + 3_600_000)),
+      "password removal": () => tokens().removePassword("token-1", "password1"),
+      "token removal": () => tokens().removeToken("token-1"),
+      "scope map removal": () => tokens().removeScopeMap("map-1"),
       "key revocation": () =>
         createRevokeDelegationKeys({ identities, keys: { forget: () => {} } })({
           signIn,
