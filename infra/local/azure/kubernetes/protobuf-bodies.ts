@@ -59,6 +59,14 @@ const RESOURCE_ATTRIBUTES = schema({
 });
 const PATH_ATTRIBUTES = schema({ 1: ["path", "string"], 2: ["verb", "string"] });
 const METADATA_ONLY = schema({ 1: ["metadata", METADATA] });
+const CONTAINER = schema({
+  1: ["name", "string"],
+  2: ["image", "string"],
+  3: ["command", "string", "many"],
+  4: ["args", "string", "many"],
+});
+const POD_SPEC = schema({ 2: ["containers", CONTAINER, "many"], 3: ["restartPolicy", "string"] });
+const POD_TEMPLATE = schema({ 1: ["metadata", METADATA], 2: ["spec", POD_SPEC] });
 const SCHEMAS: Readonly<Record<string, Schema>> = {
   ClusterRole: ROLE,
   ClusterRoleBinding: BINDING,
@@ -68,6 +76,7 @@ const SCHEMAS: Readonly<Record<string, Schema>> = {
     4: ["propagationPolicy", "string"],
     5: ["dryRun", "string", "many"],
   }),
+  Job: schema({ 1: ["metadata", METADATA], 2: ["spec", schema({ 6: ["template", POD_TEMPLATE] })] }),
   Namespace: METADATA_ONLY,
   Role: ROLE,
   RoleBinding: BINDING,
