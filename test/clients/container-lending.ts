@@ -82,7 +82,7 @@ export type Met = ClientRun & {
    * Statuses of the answers below a path, each once and in order: a refusal is one of the service's, and not an accident.
    * @param method of those requests; all when absent
    */
-  statusesAt(path: string, method?: string): readonly (number | null)[];
+  statusesAt(path: string, method?: string): readonly number[];
 };
 
 /** Runs a client while no other does. @param server whose answers are told: the local Azure, or another registry */
@@ -94,7 +94,9 @@ export async function meeting(server: Pick<ClientSystem, "requests">, run: () =>
     ...ended,
     statusesAt(path, method) {
       const there = requests.filter((one) => one.path.startsWith(path) && (method ?? one.method) === one.method);
-      return [...new Set(there.map(({ status }) => status))].toSorted();
+      // A client that sends several at once leaves the others when one is refused.
+      const statuses = there.map(({ status }) => status).filter((status) => status !== null);
+      return [...new Set(statuses)].toSorted((a, b) => a - b);
     },
   };
 }

@@ -7,8 +7,11 @@ import { type ClientSystem, startClientSystem } from "./client-system.ts";
 import { armId, type Lender, meeting, openContainerLending, REGISTRY, TOKEN_USER } from "./container-lending.ts";
 import { type ContainerTools, containerTools } from "./container-tools.ts";
 import { type ForeignRegistry, startForeignRegistry } from "./foreign-registry.ts";
-import { type BuiltImage, buildImage, COPIERS, type LoginEnv, loginEnv, pull, push, signIn } from "./image-tools.ts";
+import { type BuiltImage, buildImage, type LoginEnv, loginEnv, pull, push, signIn } from "./image-tools.ts";
 import { curl, textAt } from "./lending.ts";
+
+/** One of each code: podman and buildah copy by that of skopeo. */
+const COPIERS = ["skopeo", "crane"] as const;
 
 let system: ClientSystem;
 let tools: ContainerTools;
@@ -69,7 +72,7 @@ test("docker-registry takes a lent docker login in its repository alone, until i
   const env = loginEnv(system.home);
   const login = { loginServer: foreign.host, username, password };
   expect(await signIn(tools, "docker", login, env)).toMatchObject({ code: 0 });
-  expect(await signIn(tools, "podman", login, env)).toMatchObject({ code: 0 });
+  expect(await signIn(tools, "skopeo", login, env)).toMatchObject({ code: 0 });
   for (const copier of COPIERS) {
     const image = `${foreign.host}/vision/train:${copier}`;
     expect(await push(tools, copier, built, image, env), copier).toMatchObject({ code: 0 });
@@ -79,7 +82,7 @@ test("docker-registry takes a lent docker login in its repository alone, until i
     expect(await statusesOf(other, env), other).toEqual({ push: [false, [401]], pull: [false, [401]] });
   }
   await lender.end(answer);
-  const ended = await meeting(system, () => pull(tools, "podman", `${foreign.host}/vision/train:podman`, env));
+  const ended = await meeting(system, () => pull(tools, "skopeo", `${foreign.host}/vision/train:skopeo`, env));
   expect(ended.code === 0).toBe(false);
   expect(ended.statusesAt("/oauth2/token")).toEqual([401]);
 });

@@ -138,6 +138,20 @@ describe("logins that are given back", () => {
     expect(await newLogin("docker", second.login)).toMatchObject({ isIn: false, statuses: [401] });
   });
 
+  test("a renewed login has a password of its own, and both die with the lease", async () => {
+    const { answer, login } = await lend({ access: ["read"], scope: TRAIN });
+    const renewed = await lender.renew(answer);
+    expect(renewed.status, renewed.text).toBe(200);
+    const of = (member: string) => textAt(renewed, "credential", member);
+    const next = { loginServer: of("loginServer"), username: of("username"), password: of("password") };
+    expect(next.password === login.password).toBe(false);
+    for (const one of [login, next]) expect(await newLogin("podman", one)).toMatchObject({ isIn: true });
+    await lender.end(answer);
+    for (const one of [login, next]) {
+      expect(await newLogin("podman", one)).toMatchObject({ isIn: false, statuses: [401] });
+    }
+  });
+
   test("what was exchanged for a login before works on, and no longer than exposedUntil says", async () => {
     const { answer, login } = await lend({ access: ["read"], scope: TRAIN });
     const { env } = await newLogin("skopeo", login);
