@@ -1,7 +1,7 @@
 /** Runs the sweep of a running local system now, and makes leases old enough for it. For e2e tests. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { TableClient } from "@azure/data-tables";
+import { RestError, TableClient } from "@azure/data-tables";
 import { ClientSecretCredential } from "@azure/identity";
 import { expect } from "vitest";
 import { applicationOf } from "./api.ts";
@@ -34,8 +34,8 @@ function sweepsIn({ hostLog }: System): number {
 }
 
 /**
- * As if time had passed: what is filed for the lease is due, and an active one is past its end. Call it after entering
- * the system.
+ * As if time had passed: what is filed for the lease is due, an active one is past its end, and nobody works on a
+ * registry's token any more. Call it after entering the system.
  * @param leaseId of one lease; left out: every lease that is filed
  */
 export async function makeDue(system: System, leaseId?: string): Promise<void> {
@@ -43,7 +43,12 @@ export async function makeDue(system: System, leaseId?: string): Promise<void> {
   const identity = new ClientSecretCredential(system.seed.tenant.id, clientId, secret);
   const due = new TableClient(TABLES, "LeaseDue", identity);
   const leases = new TableClient(TABLES, "Leases", identity);
-  for await (const { partitionKey = "", rowKey = "" } of due.listEntities()) {
+  const claims = new TableClient(TABLES, "RegistryTokens", identity);
+  for await (const { partitionKey = "", rowKey = "", lockedUntil } of listed(claims)) {
+    if (typeof lockedUntil !== "string") continue;
+    await claims.updateEntity({ partitionKey, rowKey, lockedUntil: LONG_AGO }, "Merge");
+  }
+  for await (const { partitionKey = "", rowKey = "" } of listed(due)) {
     if (!/^\d/.test(partitionKey) || (leaseId !== undefined && rowKey !== leaseId)) continue;
     await due.deleteEntity(partitionKey, rowKey);
     await due.upsertEntity({ partitionKey: LONG_AGO.slice(0, 13).replace(/[-T]/g, ""), rowKey, dueAt: LONG_AGO });
@@ -51,5 +56,14 @@ export async function makeDue(system: System, leaseId?: string): Promise<void> {
     const lease = await leases.getEntity<{ state: string }>(holder, rowKey).catch(() => null);
     if (lease?.state !== "active") continue;
     await leases.updateEntity({ partitionKey: holder, rowKey, expiresAt: LONG_AGO }, "Merge");
+  }
+}
+
+/** Rows of a table; none when it is not there. */
+async function* listed(table: TableClient) {
+  try {
+    yield* table.listEntities<{ lockedUntil?: string }>();
+  } catch (error) {
+    if (!(error instanceof RestError && error.statusCode === 404)) throw error;
   }
 }
