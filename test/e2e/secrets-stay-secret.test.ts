@@ -13,10 +13,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { FaultRule } from "../../infra/local/faults.ts";
 import { enterLocalAzure } from "../../infra/local/in-process-client.ts";
 import { applicationOf, createApi, registration } from "../support/api.ts";
+import { grantContainers } from "../support/containers.ts";
 import { createControl } from "../support/control.ts";
 import { OTHER_DATASETS } from "../support/granted.ts";
 import { createLeakSearch } from "../support/leak-search.ts";
 import { livesOf } from "../support/lease-calls.ts";
+import { lendContainers } from "../support/lend-containers.ts";
 import { ARTIFACTS, containerId, DATASETS, grantToAutomation, numbered } from "../support/policy.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { openStateAccount } from "../support/state-account.ts";
@@ -38,7 +40,8 @@ const FAULTS: readonly FaultRule[] = [
   { host: TABLES, method: "POST", path: "^/\\$batch", drop: true },
 ];
 /** The vault's own state, and the keys of the emulated Azure itself. */
-const isSafe = (path: string) => /^(state\/(key-vault-.*|entra)\.json|certificates\/.*|host\/keys\.json)$/.test(path);
+const isSafe = (path: string) =>
+  /^(state\/(key-vault-.*|entra|cluster-authorities)\.json|certificates\/.*|host\/keys\.json)$/.test(path);
 
 const search = createLeakSearch();
 /** Every answer that is not meant to hold a credential. */
@@ -74,6 +77,7 @@ async function callEverything() {
   keep(await api.register(CANARY));
   keep(await api.register(CANARY));
   await allowOtherKinds(api);
+  await grantContainers(api);
   await grantToAutomation(system, api, {
     [CANARY]: [ARTIFACTS, DATASETS, OTHER_DATASETS, containerId("demozenmlarchive", "cold-models")],
     "leaks-unverified": [ARTIFACTS],
@@ -109,6 +113,7 @@ async function callEverything() {
     await delegationKey(issued.body.credential.sasToken),
   );
   await lendOtherKinds(api);
+  for (const answer of await lendContainers(system, api, search)) keep(answer);
   for (const resourceId of ["az://none", "datasets", "az://cold-models"]) keep(await api.issue(CANARY, { resourceId }));
 
   const { renewed, said } = await livesOf(api, CANARY, issued.body.leaseId);

@@ -71,6 +71,10 @@ const GRANTS: Readonly<Record<string, readonly object[]>> = {
     { resourceId: CLUSTER_ID, ...USE, forms: ["exec", "entra-token"], maxTtlSeconds: 10_800 },
     { resourceId: CLUSTER_ID, access: ["admin"], forms: ["admin"] },
   ],
+  "clusters-attacked": [
+    { resourceId: CLUSTER_ID, ...USE, forms: ["exec"] },
+    { resourceId: CLUSTER_ID, access: ["admin"], forms: ["admin"] },
+  ],
   "clusters-denied": [
     { resourceId: CLUSTER_ID, ...USE, forms: ["entra-token"], maxTtlSeconds: 10_800 },
     { resourceId: CLUSTER_ID, ...USE, ...inNamespace("vision") },
