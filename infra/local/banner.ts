@@ -12,6 +12,9 @@ type Step = { readonly comment: string; readonly bash: string };
 const LABEL_WIDTH = 14;
 /** What the first credential is for. */
 const CONTAINER = "demo-zenmlartifactstore";
+/** The registry and the cluster of the same page. */
+const REGISTRY = "demozenmlcontainerregistry";
+const CLUSTER = "demo-zenml-terraform-cluster";
 const READ_TOKEN = "node -pe 'JSON.parse(fs.readFileSync(0)).access_token'";
 const READ_VALUE = "node -pe 'JSON.parse(fs.readFileSync(0)).value'";
 
@@ -68,6 +71,7 @@ function hostsOf(seed: Seed): string[] {
     "management.azure.com",
     `{${vaults.join(",")}}.vault.azure.net`,
     `{${accounts.join(",")}}.{blob,queue,table}.core.windows.net`,
+    "{registry}.azurecr.io, {cluster}.hcp.{region}.azmk8s.io",
     "token.actions.githubusercontent.com",
   ];
 }
@@ -136,7 +140,7 @@ function firstCalls(seed: Seed, apiUrl: string): Step[] {
     authMethod: "service-principal",
     configuration: { tenantId: seed.tenant.id, clientId: connector.clientId },
     secrets: { clientSecret: connector.secret ?? "" },
-    resourceTypes: ["blob-container"],
+    resourceTypes: ["blob-container", "docker-registry", "kubernetes-cluster"],
   });
   const place = { project: "demo", domain: "local" };
   const membership = {
@@ -158,6 +162,35 @@ function firstCalls(seed: Seed, apiUrl: string): Step[] {
     access: ["read", "write", "list"],
     ...place,
   };
+  const [subscription] = seed.subscriptions;
+  const group = `/subscriptions/${subscription?.id}/resourceGroups/demo-zenml-demos/providers`;
+  const images = {
+    connector: "azure-service-principal",
+    resourceId: `${group}/Microsoft.ContainerRegistry/registries/${REGISTRY}`,
+    scope: { repositories: ["vision/*"] },
+    access: ["read", "write"],
+    forms: ["access-token", "docker-login"],
+    ...place,
+  };
+  const namespace = {
+    connector: "azure-service-principal",
+    resourceId: `${group}/Microsoft.ContainerService/managedClusters/${CLUSTER}`,
+    scope: { namespace: "vision" },
+    access: ["use"],
+    ...place,
+  };
+  const login = post("connectors/azure-service-principal/credentials", {
+    resourceType: "docker-registry",
+    resourceId: `${REGISTRY}.azurecr.io`,
+    access: ["read", "write"],
+    form: "docker-login",
+  });
+  const kubeconfig = post("connectors/azure-service-principal/credentials", {
+    resourceType: "kubernetes-cluster",
+    resourceId: CLUSTER,
+    access: ["use"],
+  });
+  const member = (name: string) => `node -pe 'JSON.parse(process.argv[1]).credential.${name}'`;
   const issue = post("connectors/azure-service-principal/credentials", {
     resourceType: "blob-container",
     resourceId: `az://${CONTAINER}`,
@@ -168,7 +201,12 @@ function firstCalls(seed: Seed, apiUrl: string): Step[] {
     { comment: "Register a connector (once: it is kept).", bash: `${register}; echo` },
     {
       comment: "Say who works where, and what is reached from there: all three of the above (once, too).",
-      bash: [create("memberships/demo", membership), create("grants/demo", grant)].join("\n"),
+      bash: [
+        create("memberships/demo", membership),
+        create("grants/demo", grant),
+        create("grants/demo-images", images),
+        create("grants/demo-cluster", namespace),
+      ].join("\n"),
     },
     { comment: "Ask it for a credential for one container.", bash: `ISSUED=$(${issue}); echo "$ISSUED"` },
     {
@@ -178,6 +216,19 @@ function firstCalls(seed: Seed, apiUrl: string): Step[] {
         `curl -sS -X PUT -H 'x-ms-blob-type: BlockBlob' -d 'hello from Latchkey' "$URL"`,
         `curl -sS "$URL"; echo`,
       ].join("\n"),
+    },
+    {
+      comment:
+        "Ask for a docker login for repositories below vision/, and use it (docker takes the same name and password).",
+      bash: [
+        `LOGIN=$(${login})`,
+        `CREDS="$(${member("username")} "$LOGIN"):$(${member("password")} "$LOGIN")"`,
+        `skopeo inspect --creds "$CREDS" docker://${REGISTRY}.azurecr.io/vision/train:latest`,
+      ].join("\n"),
+    },
+    {
+      comment: "Ask for a kubeconfig for the namespace vision, and use it.",
+      bash: [`KUBE=$(${kubeconfig})`, `kubectl --kubeconfig <(${member("kubeconfig")} "$KUBE") get pods`].join("\n"),
     },
   ];
 }
