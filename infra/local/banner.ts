@@ -66,12 +66,17 @@ function hostsOf(seed: Seed): string[] {
   const groups = seed.subscriptions.flatMap(({ resourceGroups }) => resourceGroups);
   const vaults = groups.flatMap(({ keyVaults }) => keyVaults.map(({ name }) => name));
   const accounts = groups.flatMap(({ storageAccounts }) => storageAccounts.map(({ name }) => name));
+  const registries = groups.flatMap((group) =>
+    group.registries.map(({ name, domainNameLabel: label }) => (label === undefined ? name : `${name}-${label}`)),
+  );
   return [
     "login.microsoftonline.com",
     "management.azure.com",
     `{${vaults.join(",")}}.vault.azure.net`,
     `{${accounts.join(",")}}.{blob,queue,table}.core.windows.net`,
-    "{registry}.azurecr.io, {cluster}.hcp.{region}.azmk8s.io",
+    `{${registries.join(",")}}.azurecr.io`,
+    // Their names are made by the resource provider: ARM and the kubeconfigs tell them.
+    "*.hcp.{westeurope,northeurope}.azmk8s.io",
     "token.actions.githubusercontent.com",
   ];
 }
