@@ -25,10 +25,7 @@ beforeAll(async () => {
     ["clusters-attacked", "zenml-connector"],
     ["clusters-research", "research-connector"],
   ] as const) {
-    // Another file of this worker may have made it.
-    if ((await api.call("GET", `connectors/${name}`)).status === 404) {
-      await registerContainers(system, api, name, application);
-    }
+    await registerContainers(system, api, name, application);
   }
   const config = new KubeConfig();
   config.loadFromString(lent(await borrowCluster(api, "clusters-whole", { form: "exec" })).credential.kubeconfig);

@@ -16,13 +16,10 @@ let state: StateAccount;
 beforeAll(async () => {
   state = openStateAccount(system);
   for (const name of ["registries-vision", "registries-named"]) {
-    // Another file of this worker may have made it.
-    if ((await api.call("GET", `connectors/${name}`)).status === 404) await registerContainers(system, api, name);
+    await registerContainers(system, api, name);
   }
   for (const name of ["registries-both"]) {
-    if ((await api.call("GET", `connectors/${name}`)).status === 404) {
-      await registerContainers(system, api, name, "research-connector");
-    }
+    await registerContainers(system, api, name, "research-connector");
   }
 });
 

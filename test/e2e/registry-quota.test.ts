@@ -22,9 +22,7 @@ const borrow = (changes: object = {}) =>
   borrowRegistry(api, "logins-basic", { resourceId: BASIC_ID, scope: { repositories: ["app"] }, ...changes });
 
 beforeAll(async () => {
-  if ((await api.call("GET", "connectors/logins-basic")).status === 404) {
-    await registerContainers(system, api, "logins-basic", RESEARCH);
-  }
+  await registerContainers(system, api, "logins-basic", RESEARCH);
   // One short of where Latchkey stops.
   for (const name of names.slice(1)) expect((await change("PUT", name, body)).status).toBeLessThan(300);
 });

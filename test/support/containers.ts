@@ -1,5 +1,5 @@
 /** Registries and clusters of the seed, what the tests' caller is granted of them, and how it borrows. For e2e tests. */
-import { type Answer, type Api, applicationOf, type Problem, registration } from "./api.ts";
+import { type Answer, type Api, applicationOf, type ConnectorBody, type Problem, registration } from "./api.ts";
 import { PLACE } from "./policy.ts";
 import type { System } from "./system.ts";
 
@@ -151,7 +151,8 @@ export function lent(answer: Answer<LentBody>): LentBody {
 }
 
 /**
- * Registers a connector for both types that signs in as an application of the seed.
+ * Registers a connector for both types that signs in as an application of the seed. Files of one worker share it.
+ * @returns its id
  * @throws Error when it is refused
  */
 export async function registerContainers(
@@ -161,6 +162,8 @@ export async function registerContainers(
   application = "zenml-connector",
 ): Promise<string> {
   const { clientId, secret } = applicationOf(system, application);
+  const known = await api.call<ConnectorBody>("GET", `connectors/${name}`);
+  if (known.status === 200) return known.body.id;
   const answer = await api.register(name, {
     configuration: { ...registration(system, name).configuration, clientId },
     secrets: { clientSecret: secret },
