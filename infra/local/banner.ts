@@ -233,7 +233,11 @@ function firstCalls(seed: Seed, apiUrl: string): Step[] {
     },
     {
       comment: "Ask for a kubeconfig for the namespace vision, and use it.",
-      bash: [`KUBE=$(${kubeconfig})`, `kubectl --kubeconfig <(${member("kubeconfig")} "$KUBE") get pods`].join("\n"),
+      bash: [
+        `KUBE=$(${kubeconfig})`,
+        `FILE=$(mktemp); ${member("kubeconfig")} "$KUBE" > "$FILE"`,
+        `kubectl --kubeconfig "$FILE" get pods`,
+      ].join("\n"),
     },
   ];
 }
