@@ -32,6 +32,7 @@ beforeAll(async () => {
     application: "zenml-connector",
     resourceType,
     grants: {
+      namespace: { resourceId, ...USE, scope: { namespace: "vision" } },
       exec: { resourceId, ...USE, forms: ["exec"], scope: { namespace: "vision" } },
       entra: { resourceId, ...USE, forms: ["entra-token"], maxTtlSeconds: 10_800 },
       admin: { resourceId, access: ["admin"], forms: ["admin"] },
@@ -53,7 +54,6 @@ test.each(KUBECTLS)("%s lists pods of kube-system with the administrator's certi
   const pods = await kubectl("get", "pods", "--namespace", "kube-system");
   expect(pods).toMatchObject({ code: 0 });
   expect(pods.statusesAt("/api/v1/namespaces/kube-system/pods")).toEqual([200]);
-  // No form but this one reads Secrets here.
   expect(await kubectl("get", "secrets", "--namespace", "speech", "--output", "name")).toMatchObject({
     code: 0,
     stdout: "secret/speech-api\n",
@@ -74,6 +74,24 @@ test.each(KUBECTLS)("%s lists pods of every namespace with a token of Entra, as 
   const refused = await kubectl("get", "roles", "--namespace", "vision");
   expect(refused.code).toBe(1);
   expect(refused.statusesAt("/apis/rbac.authorization.k8s.io/v1/namespaces/vision/roles")).toEqual([403]);
+});
+
+test.each(KUBECTLS)("%s keeps all forms for one cluster apart when they stand side by side", async (version) => {
+  const lent = [
+    await clients.lend(lender, USE),
+    await clients.lend(lender, { ...USE, form: "entra-token" }),
+    await clients.lend(lender, { form: "admin", access: ["admin"] }),
+  ];
+  const config = lent.map(({ file }) => file).join(":");
+  const kubectl = (...args: readonly string[]) => clients.kubectl(version, config, args);
+  const listed = await kubectl("config", "get-contexts", "--output", "name");
+  expect(listed.stdout.trim().split("\n").toSorted()).toEqual(lent.map(({ context }) => context).toSorted());
+  const statuses: (readonly number[])[] = [];
+  for (const { context } of lent) {
+    const secrets = await kubectl("get", "secrets", "--namespace", "speech", "--context", context);
+    statuses.push(secrets.statusesAt("/api/v1/namespaces/speech/secrets"));
+  }
+  expect(statuses).toEqual([[403], [200], [200]]);
 });
 
 describe("a kubeconfig to sign in by exec", () => {
@@ -108,6 +126,7 @@ describe("a kubeconfig to sign in by exec", () => {
     const refused = await withKubelogin(version, lent.file, await scientistToken(scope));
     expect(refused.ran.code).toBe(1);
     expect(refused.ran.statusesAt(PODS)).toEqual([403]);
+    expect(await lender.end(lent.answer)).toMatchObject({ json: { notDone: [expect.any(String)] } });
     const nobody = await withKubelogin(version, lent.file, "not-a-token");
     expect(nobody.ran.code).toBe(1);
     expect(nobody.ran.statusesAt("/api")).toEqual([401]);
