@@ -56,8 +56,8 @@ const GRANTS: Readonly<Record<string, readonly object[]>> = {
   ],
   "registries-arm-token": [
     { resourceId: REGISTRY_ID, access: ["read"], ...named("zenml"), forms: ["access-token", "docker-login"] },
-    { resourceId: ABAC_ID, access: ["read"], ...named("vision/train") },
   ],
+  "abac-arm-token": [{ resourceId: ABAC_ID, access: ["read"], ...named("vision/train") }],
   "logins-main": [
     { resourceId: REGISTRY_ID, access: ["read", "write", "delete"], ...named("vision/*", "zenml"), ...LOGIN },
   ],
