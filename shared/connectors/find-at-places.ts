@@ -107,6 +107,8 @@ export async function resolveAtPlaces<F extends Found>(
       { candidates: matches.map(({ resourceId }) => resourceId) },
     );
   }
+  // An id means one place: why that could not be read is the whole answer.
+  if (name.id !== null && first === undefined && unread[0] !== undefined) throw unread[0].error;
   if (unread.length > 0 && !(first !== undefined && name.isUnique)) {
     // One of the same name could be where nobody looked: guessing could give the wrong one.
     throw new UpstreamError(

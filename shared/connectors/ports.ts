@@ -171,7 +171,14 @@ export type OpenAzure = (signIn: SignIn) => AzureView;
 
 /** A resource that a usable connector reaches, and how to sign in for it. */
 export type Opened = {
-  readonly connector: { readonly id: string; readonly name: string; readonly expiresAt: string | null };
+  readonly connector: {
+    readonly id: string;
+    readonly name: string;
+    /** When it ends: by what was set for it, or with its sign-in. */
+    readonly expiresAt: string | null;
+    /** What was set for it; left out: as `expiresAt`. */
+    readonly setToEndAt?: string | null;
+  };
   /** Canonical. */
   readonly resourceId: string;
   readonly displayName: string;

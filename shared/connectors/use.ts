@@ -164,7 +164,7 @@ async function openConnector(deps: UseDeps, nameOrId: string, type: ResourceType
   const { id, name, configuration, resourceId } = connector;
   const expiresAt = endOf(connector);
   return {
-    connector: { id, name, expiresAt },
+    connector: { id, name, expiresAt, setToEndAt: connector.expiresAt },
     limits: { configuration, resourceId, ownAccounts: deps.ownAccounts },
     opened: { signIn: signInOf(deps.secrets, connector) },
   };

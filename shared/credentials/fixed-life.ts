@@ -20,14 +20,14 @@ export type FixedLife = {
   /** Read from the token. */
   readonly expiresAt: Date;
   readonly request: Pick<MintRequest, "ttlSeconds" | "maxTtlSeconds" | "grantExpiresAt">;
-  readonly connector: Pick<Opened["connector"], "expiresAt">;
+  readonly connector: Pick<Opened["connector"], "expiresAt" | "setToEndAt">;
   readonly now: Date;
 };
 
 /**
  * Warnings for the answer: that it outlives what was asked for or granted.
- * @throws DeniedError SCOPE_TOO_WIDE for a token that outlives its connector or grant at all, or the life that is allowed
- * by more than the overshoot: nobody can shorten it
+ * @throws DeniedError SCOPE_TOO_WIDE for a token that outlives what was set for its connector or grant at all, or the life
+ * that is allowed by more than the overshoot: nobody can shorten it
  */
 export function refuseTooLong({
   expiresAt,
@@ -39,7 +39,9 @@ export function refuseTooLong({
   const lifeSeconds = Math.min(request.ttlSeconds ?? Number.POSITIVE_INFINITY, request.maxTtlSeconds);
   const allowed = new Date(now.getTime() + lifeSeconds * 1000);
   const longest = new Date(allowed.getTime() + overshootSeconds * 1000);
-  const ends = [connector.expiresAt, request.grantExpiresAt, utc(longest)];
+  // Not when its sign-in ends by itself: a given access token does within the hour, and what is made of it lives longer.
+  const { setToEndAt = connector.expiresAt } = connector;
+  const ends = [setToEndAt, request.grantExpiresAt, utc(longest)];
   const end = ends.find((time) => time !== null && Date.parse(time) < expiresAt.getTime());
   if (end !== undefined) {
     throw new DeniedError(

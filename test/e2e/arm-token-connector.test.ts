@@ -25,6 +25,8 @@ beforeAll(async () => {
 
 it.each<[string, string, object, number, string | undefined]>([
   ["a docker login", "registries-arm-token", { resourceId: REGISTRY_ID, form: "docker-login" }, 201, undefined],
+  // The registry's token outlives the one that it was got with.
+  ["a registry's token", "registries-arm-token", { resourceId: REGISTRY_ID }, 201, undefined],
   ["a registry without tokens for ARM", "abac-arm-token", { resourceId: ABAC_ID }, 422, "UNSUPPORTED_BY_METHOD"],
   ["a cluster with Entra", "clusters-arm-token", { resourceId: CLUSTER_ID }, 422, "UNSUPPORTED_BY_METHOD"],
   ["its exec", "clusters-arm-token", { resourceId: CLUSTER_ID, form: "exec" }, 201, undefined],

@@ -4,7 +4,7 @@ import { CLOCK_SECONDS, OVERSHOOT_SECONDS, refuseTooLong } from "../../../../sha
 import { utc } from "../../../../shared/time.ts";
 import { NOW } from "../../../support/fakes.ts";
 
-const after = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
+const inSeconds = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
 const check = (
   lifeSeconds: number,
   {
@@ -15,13 +15,13 @@ const check = (
   }: Partial<Record<"ttl" | "max" | "grant" | "connector", number | null>> = {},
 ) =>
   refuseTooLong({
-    expiresAt: after(lifeSeconds),
+    expiresAt: inSeconds(lifeSeconds),
     request: {
       ttlSeconds: ttl,
       maxTtlSeconds: max ?? 0,
-      grantExpiresAt: grant === null ? null : utc(after(grant)),
+      grantExpiresAt: grant === null ? null : utc(inSeconds(grant)),
     },
-    connector: { expiresAt: connector === null ? null : utc(after(connector)) },
+    connector: { expiresAt: connector === null ? null : utc(inSeconds(connector)) },
     now: NOW,
   });
 const refusal = expect.objectContaining({ code: "SCOPE_TOO_WIDE" });
@@ -47,6 +47,20 @@ describe("a token whose life nobody chooses", () => {
   test.each(["grant", "connector"] as const)("is not lent when it outlives the %s by a second", (whose) => {
     expect(check(4500, { max: 43_200, [whose]: 4500 })).toEqual([]);
     expect(() => check(4500, { max: 43_200, [whose]: 4499 })).toThrow(refusal);
+  });
+
+  test("may outlive a sign-in that ends by itself, and not what was set for the connector", () => {
+    const request = { ttlSeconds: null, maxTtlSeconds: 3600, grantExpiresAt: null };
+    const given = (setToEndAt: string | null) => () =>
+      refuseTooLong({
+        expiresAt: inSeconds(4500),
+        request,
+        connector: { expiresAt: utc(inSeconds(600)), setToEndAt },
+        now: NOW,
+      });
+    expect(given(null)()).toHaveLength(1);
+    expect(given(utc(inSeconds(4500)))()).toHaveLength(1);
+    expect(given(utc(inSeconds(4499)))).toThrow(refusal);
   });
 
   test("never outlives any end", () => {
