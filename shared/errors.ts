@@ -124,3 +124,10 @@ export class UpstreamError extends LatchkeyError {
     this.failure = options.failure ?? null;
   }
 }
+
+/** What was asked cannot be done while the thing is as it is, e.g. a cluster that is stopped: waiting is no failed attempt. */
+export class NotNowError extends UpstreamError {
+  constructor(detail: string) {
+    super("UPSTREAM_REFUSED", detail, { retryable: true });
+  }
+}

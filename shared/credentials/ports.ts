@@ -79,6 +79,11 @@ export type OpenCluster = (connector: string, resourceId: string) => Promise<Ope
 export type ReopenRegistry = (connectorId: string, resourceId: string) => Promise<ReopenedRegistry>;
 /** The same for a cluster. */
 export type ReopenCluster = (connectorId: string, resourceId: string) => Promise<ReopenedCluster>;
+/**
+ * Whether a connector, by its id, may be used at this moment, whatever was known of it a moment ago.
+ * @throws NotFoundError NOT_FOUND, ConflictError CONNECTOR_EXPIRED CONNECTOR_DISABLED, UpstreamError STATE_UNAVAILABLE
+ */
+export type RefuseUnusable = (connectorId: string) => Promise<void>;
 
 /** A token with its end, which is read from it. */
 export type EndingToken = { readonly token: string; readonly expiresAt: Date };
@@ -195,7 +200,10 @@ export type UpstreamForm = {
   make(request: MintRequest, planned: PlannedUpstream, now: Date, leaseId: string): Promise<Minted>;
   /** A new secret for what is there. @throws ConflictError LEASE_CLOSED when it is not: nothing is made anew here */
   renew(request: MintRequest, lease: Lease, now: Date): Promise<Minted>;
-  /** Removes what was made under these names; nothing there = done. Until when its secrets may still work after that. */
+  /**
+   * Removes what was made under these names; nothing there = done. Until when its secrets may still work after that.
+   * @throws NotNowError where nothing can be removed as things are, and nothing of the lease works meanwhile
+   */
   remove(lease: Lease): Promise<{ readonly exposedUntil: Date }>;
 };
 /** The forms that leave something in Azure, by name. */

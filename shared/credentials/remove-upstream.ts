@@ -1,5 +1,6 @@
 /** Ends a lease that left something in Azure, one attempt at a time. Used by issue-upstream.ts, revoke.ts and sweep.ts. */
 import type { AppendAudit, AuditEvent } from "../audit/ports.ts";
+import { NotNowError } from "../errors.ts";
 import { utc } from "../time.ts";
 import { type Lease, leaseEnd } from "./lease.ts";
 import type { DueLease, LeaseDueStore, LeaseStore, UpstreamForms } from "./ports.ts";
@@ -20,8 +21,8 @@ export type RemoveDeps = {
 /** A lease as it was read. */
 export type ReadLease = { readonly lease: Lease; readonly etag: string };
 /**
- * How an attempt ended: `removed`, nothing is left; `later`, it failed and is filed for another; `irrevocable`, it failed
- * for the last time; `changed`, somebody else changed the lease meanwhile, and nothing was done.
+ * How an attempt ended: `removed`, nothing is left; `later`, it failed or was not possible now, and is filed for another;
+ * `irrevocable`, it failed for the last time; `changed`, somebody else changed the lease meanwhile, and nothing was done.
  */
 export type Removal =
   | { readonly kind: "removed" | "later" | "irrevocable"; readonly lease: Lease; readonly error: unknown }
@@ -85,6 +86,7 @@ async function failed(
   error: unknown,
   correlationId: string,
 ): Promise<Removal> {
+  if (error instanceof NotNowError) return putOff(deps, lease, due, error);
   const revokeAttempts = lease.revokeAttempts + 1;
   const isLast = revokeAttempts >= MAX_REVOKE_ATTEMPTS;
   const next: Lease = { ...lease, state: isLast ? "irrevocable" : lease.state, revokeAttempts };
@@ -99,6 +101,19 @@ async function failed(
   if (isLast) await deps.leaseDue.drop(due);
   else await dropUnlessOverwritten(deps.leaseDue, due, again);
   return { kind: isLast ? "irrevocable" : "later", lease: next, error };
+}
+
+/**
+ * Not counted, however long it lasts: nobody could do it by hand either. While a secret of the lease could still work once
+ * the thing is back, it is tried as often as at first; then what is left harms nobody, and it is tried as seldom as at last.
+ */
+async function putOff(deps: RemoveDeps, lease: Lease, due: DueLease, error: NotNowError): Promise<Removal> {
+  const now = deps.now();
+  const mayWork = lease.exposedUntil === null || Date.parse(lease.exposedUntil) > now.getTime();
+  const again = { leaseId: lease.id, dueAt: utc(retryTime(now, mayWork ? 1 : MAX_REVOKE_ATTEMPTS - 1)) };
+  await deps.leaseDue.file(again);
+  await dropUnlessOverwritten(deps.leaseDue, due, again);
+  return { kind: "later", lease, error };
 }
 
 /** By the clock or by somebody: what came first. Nothing works for longer than it would have without ending it. */

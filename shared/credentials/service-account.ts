@@ -3,7 +3,7 @@
  * the lease. Removing the Secret ends the token.
  */
 import type { OpenedCluster } from "../connectors/ports.ts";
-import { ConflictError, DeniedError, InputError, UpstreamError } from "../errors.ts";
+import { ConflictError, DeniedError, InputError, NotNowError, UpstreamError } from "../errors.ts";
 import { namespaceSchema } from "../scope.ts";
 import { utc } from "../time.ts";
 import type { ClusterApi, OpenClusterApi, ReadCluster } from "./cluster-ports.ts";
@@ -87,6 +87,11 @@ export function createServiceAccountForm(deps: ServiceAccountDeps): UpstreamForm
     async remove(lease) {
       const reopened = await deps.reopenCluster(lease.connectorId, lease.resourceId);
       const cluster = await deps.readCluster(reopened);
+      if (cluster?.isRunning === false) {
+        throw new NotNowError(
+          "The cluster is stopped, so what the lease has there is removed when it has been started.",
+        );
+      }
       // With the cluster everything in it is gone.
       if (cluster !== null) await removeSecret(await deps.openClusterApi({ ...reopened, cluster }), lease);
       return { exposedUntil: new Date(deps.now().getTime() + EXPOSED_SECONDS * 1000) };

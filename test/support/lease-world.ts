@@ -7,7 +7,7 @@ import type { UpstreamForm } from "../../shared/credentials/ports.ts";
 import { renewLease } from "../../shared/credentials/renew.ts";
 import { revokeLease } from "../../shared/credentials/revoke.ts";
 import { sweepLeases } from "../../shared/credentials/sweep.ts";
-import { ConflictError, LatchkeyError, UpstreamError } from "../../shared/errors.ts";
+import { ConflictError, LatchkeyError, NotNowError, UpstreamError } from "../../shared/errors.ts";
 import { NOW, USER } from "./fakes.ts";
 import { containerId } from "./fakes-access.ts";
 import { CREDENTIAL_REQUEST, issueParts } from "./fakes-issue.ts";
@@ -15,11 +15,11 @@ import { leaseDueStore, leaseStore } from "./fakes-leases.ts";
 
 /**
  * `lost`: done, and the caller hears that it failed. `late`: the caller hears that nobody answered, and it is done only
- * when time has passed. `dies…`: the process ends before or after the call was done.
+ * when time has passed. `notNow`: a removal that has to wait; of other calls the same as refused. `dies…`: the process ends before or after the call was done.
  */
-export type Fate = "done" | "refused" | "lost" | "late" | "diesBefore" | "diesAfter";
+export type Fate = "done" | "refused" | "notNow" | "lost" | "late" | "diesBefore" | "diesAfter";
 /** All but `done`. */
-export const FATES: readonly Fate[] = ["refused", "lost", "late", "diesBefore", "diesAfter"];
+export const FATES: readonly Fate[] = ["refused", "notNow", "lost", "late", "diesBefore", "diesAfter"];
 /** Life of every credential here, in seconds. */
 export const HOUR = 3600;
 
@@ -130,7 +130,9 @@ export function createProcess(
       await before(name);
       if (what === "diesBefore") die();
       if (isDead) return forever;
-      if (what === "refused") throw new UpstreamError("STATE_UNAVAILABLE", name, { retryable: true });
+      if (what === "notNow" && name === "remove") throw new NotNowError(name);
+      if (what === "refused" || what === "notNow")
+        throw new UpstreamError("STATE_UNAVAILABLE", name, { retryable: true });
       if (what === "late") {
         // A call to a table is over when its reply is: only what Azure makes may take longer.
         if (name === "make") world.late.push(() => call(...args));
@@ -149,6 +151,7 @@ export function createProcess(
     ...issueParts().deps,
     now: world.now,
     randomBytes: world.randomBytes,
+    refuseUnusable: guard("connector", async () => {}),
     appendAudit: guard("audit", async (event) => void world.events.push(event)),
     leases: {
       ...leases,

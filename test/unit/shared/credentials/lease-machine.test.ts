@@ -49,7 +49,7 @@ test("undisturbed: pending before it is made, active when it is answered, remove
     return "done";
   });
   await watched.issue();
-  expect(journal).toEqual(["file", "insert", "make", "audit", "replace"]);
+  expect(journal).toEqual(["file", "insert", "connector", "make", "audit", "replace"]);
   const [lease] = leasesOf(world);
   expect([lease?.state, lease?.revocation, world.upstream.size]).toEqual(["active", "delayed", 1]);
   journal.length = 0;

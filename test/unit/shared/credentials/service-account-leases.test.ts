@@ -51,10 +51,11 @@ function world(failing: (typeof CALLS)[number] | null = null, fate: (typeof FATE
     deleteSecret: guard("deleteSecret"),
   };
   const opened = openedCluster();
+  const state = { isRunning: true };
   const form = createServiceAccountForm({
     openCluster: async () => opened,
     reopenCluster: async () => ({ signIn: opened.signIn, resourceId: CLUSTER_ID, cluster: opened.cluster }),
-    readCluster: async () => cluster(),
+    readCluster: async () => cluster(state),
     openClusterApi: async () => api,
     now,
   });
@@ -62,12 +63,13 @@ function world(failing: (typeof CALLS)[number] | null = null, fate: (typeof FATE
   return {
     ...server,
     leases: deps.leases,
+    state,
     issue: () => issueCredential(parts, REQUEST, USER, "c-1"),
     renew: (id: string) => renewLease(parts, id, null, USER, "c-1"),
     revoke: (id: string) => revokeLease(parts, id, USER, { rule: "r", correlationId: "c-1" }),
-    /** Lets the times of a day pass, with a sweep every ten minutes. */
-    async sweepForADay() {
-      for (let passed = 0; passed < 86_400; passed += 600) {
+    /** Lets the times of a day pass, or as many seconds, with a sweep every ten minutes. */
+    async sweepForADay(seconds = 86_400) {
+      for (let passed = 0; passed < seconds; passed += 600) {
         at += 600_000;
         await sweepLeases(parts, "c-1");
       }
@@ -91,6 +93,18 @@ test("a token that nobody gives back is removed when it has ended", async () => 
   const { issue, sweepForADay, secrets, leases } = world();
   const { lease } = await issue();
   await sweepForADay();
+  expect(secrets.size).toBe(0);
+  expect((await leases.find(lease.id))?.lease.state).toBe("expired");
+});
+
+test("a lease that ends while its cluster is stopped is ended when the cluster is back, and no failure is counted", async () => {
+  const { issue, sweepForADay, secrets, leases, state } = world();
+  const { lease } = await issue();
+  state.isRunning = false;
+  await sweepForADay();
+  expect((await leases.find(lease.id))?.lease).toMatchObject({ state: "revoking", revokeAttempts: 0 });
+  state.isRunning = true;
+  await sweepForADay(2 * 3_600);
   expect(secrets.size).toBe(0);
   expect((await leases.find(lease.id))?.lease.state).toBe("expired");
 });
