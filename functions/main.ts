@@ -42,6 +42,7 @@ import {
   openStorageAccount,
   openSubscription,
   openVaultSecret,
+  refuseUnusableNow,
   reopenCluster,
   reopenRegistry,
 } from "../shared/connectors/use.ts";
@@ -205,6 +206,8 @@ const routes = appRoutes({
     ...registryTokens,
     issueBlobSas: createBlobSas({ identities, now, keys: delegationKeys }),
     ...ends,
+    // Not of what is known of connectors, but of the table.
+    refuseUnusable: (connectorId) => refuseUnusableNow(connectors, connectorId),
     computeMac,
     randomBytes,
   },

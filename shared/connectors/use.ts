@@ -66,6 +66,16 @@ export async function connectorName(store: Pick<ConnectorStore, "find">, nameOrI
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
+ * Whether a connector may be used at this moment. For what would be left in Azure without it: the caller must have put on
+ * record what it is about to leave, so that whoever deletes the connector sees the one or the other.
+ * @param deps.store the table itself: what is kept of it is too old to say
+ * @throws NotFoundError NOT_FOUND, ConflictError CONNECTOR_EXPIRED CONNECTOR_DISABLED, UpstreamError STATE_UNAVAILABLE
+ */
+export async function refuseUnusableNow(deps: Pick<UseDeps, "store" | "now">, connectorId: string): Promise<void> {
+  refuseUnusable((await findConnector(deps.store, connectorId)).connector, deps.now());
+}
+
+/**
  * The named container, resolved inside the named connector and nowhere else.
  * @throws NotFoundError NOT_FOUND RESOURCE_NOT_FOUND, ConflictError CONNECTOR_EXPIRED CONNECTOR_DISABLED
  * AMBIGUOUS_RESOURCE, DeniedError DENIED, InputError INVALID_REQUEST SIGN_IN_FAILED, UpstreamError

@@ -8,7 +8,7 @@ import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
 import { type Lease, leaseEnd } from "./lease.ts";
 import type { Minted } from "./minted.ts";
-import type { DueLease, LeaseStore } from "./ports.ts";
+import type { DueLease, LeaseStore, RefuseUnusable } from "./ports.ts";
 import { auditOf, type RecordDeps } from "./record.ts";
 import { type RemoveDeps, removeUpstream } from "./remove-upstream.ts";
 
@@ -18,12 +18,13 @@ export const PENDING_SECONDS = 600;
 const MAX_START_SECONDS = 120;
 
 /** What this needs. */
-export type IssueUpstreamDeps = RecordDeps & RemoveDeps & { readonly leases: LeaseStore };
+export type IssueUpstreamDeps = RecordDeps &
+  RemoveDeps & { readonly leases: LeaseStore; readonly refuseUnusable: RefuseUnusable };
 
 /**
  * @param pending the lease as planned; it is still on record nowhere
  * @param make makes what the lease names
- * @throws LimitError LEASE_LIMIT; what making throws; UpstreamError STATE_UNAVAILABLE AUDIT_UNAVAILABLE VAULT_UNAVAILABLE
+ * @throws LimitError LEASE_LIMIT; what making and RefuseUnusable throw; UpstreamError STATE_UNAVAILABLE AUDIT_UNAVAILABLE VAULT_UNAVAILABLE
  */
 export async function issueUpstream(
   deps: IssueUpstreamDeps,
@@ -39,6 +40,8 @@ export async function issueUpstream(
   let event: AuditEvent | null = null;
   let isMade: "no" | "unknown" | "yes" = "no";
   try {
+    // Whoever deletes the connector disables it and then looks for leases: it sees this one, or this sees it disabled.
+    await deps.refuseUnusable(pending.connectorId);
     if (deps.now().getTime() - startedAt > MAX_START_SECONDS * 1000) throw tooLate();
     isMade = "unknown";
     const minted = await make();
@@ -61,9 +64,10 @@ export async function issueUpstream(
     return { ...minted, lease };
   } catch (error) {
     const mayArrive = isMade === "unknown" && !isRefusal(error);
-    await ignoringFailure(() =>
-      mayArrive ? removeAhead(deps, pending) : withdraw(deps, pending, due, event, correlationId),
-    );
+    await ignoringFailure(() => {
+      if (isMade === "no") return takeBack(deps, pending, due);
+      return mayArrive ? removeAhead(deps, pending) : withdraw(deps, pending, due, event, correlationId);
+    });
     throw error;
   }
 }
@@ -74,12 +78,15 @@ async function inserted(deps: IssueUpstreamDeps, pending: Lease, due: DueLease):
     return await deps.leases.insert(pending);
   } catch (error) {
     // After a lost reply the lease may be there; nothing is made yet, so taking it back is enough.
-    await ignoringFailure(async () => {
-      await deps.leases.remove(pending);
-      await deps.leaseDue.drop(due);
-    });
+    await ignoringFailure(() => takeBack(deps, pending, due));
     throw error;
   }
+}
+
+/** Of what was never begun only the record goes: its connector, without which nothing is removed, may be gone. */
+async function takeBack(deps: IssueUpstreamDeps, pending: Lease, due: DueLease): Promise<void> {
+  await deps.leases.remove(pending);
+  await deps.leaseDue.drop(due);
 }
 
 /** Removes what was made, as far as it can be done now; the sweep does the rest. */

@@ -62,6 +62,10 @@ const GRANTS: Readonly<Record<string, readonly object[]>> = {
     { resourceId: REGISTRY_ID, access: ["read", "write", "delete"], ...named("vision/*", "zenml"), ...LOGIN },
   ],
   "logins-basic": [{ resourceId: BASIC_ID, ...READ_WRITE, ...named("*"), ...LOGIN }],
+  "containers-deleted": [
+    { resourceId: REGISTRY_ID, access: ["read"], ...named("vision/train"), ...LOGIN },
+    { resourceId: CLUSTER_ID, ...USE, ...inNamespace("vision") },
+  ],
   "clusters-vision": [{ resourceId: CLUSTER_ID, ...USE, ...inNamespace("vision") }],
   "clusters-bare": [
     { resourceId: CLUSTER_ID, ...USE, ...inNamespace("speech") },

@@ -70,6 +70,7 @@ export function issueParts(options: { connectorExpiresAt?: string | null; allowe
     leases,
     leaseDue: leaseDueStore(),
     upstreamForms: new Map(),
+    refuseUnusable: async () => {},
     async appendAudit(event) {
       journal.push(`audit ${event.outcome}`);
       events.push(event);

@@ -15,6 +15,7 @@ import {
   openStorageAccount,
   openSubscription,
   openVaultSecret,
+  refuseUnusableNow,
 } from "../../shared/connectors/use.ts";
 import { type FindObstacleDeps, findObstacle } from "../../shared/credentials/find-obstacle.ts";
 import { grantProblems } from "../../shared/credentials/grant-rules.ts";
@@ -95,6 +96,7 @@ export function productRoutes(
       leases: leaseRecords,
       leaseDue,
       upstreamForms: new Map(),
+      refuseUnusable: (connectorId) => refuseUnusableNow(parts.deps, connectorId),
       appendAudit,
       computeMac: async () => "v1:00",
       now,
