@@ -81,6 +81,18 @@ export const ACCESS_NEEDS = {
   },
 } as const satisfies Readonly<Record<string, Partial<Record<CheckedAccess, AccessNeed>>>>;
 
+/**
+ * What the form service-account does in a cluster where Azure roles decide. A subresource is not looked at there, so its
+ * TokenRequest is a write. No built-in role gives these alone: RBAC Writer, the least that has them, also reads every Secret.
+ * Source: kubeguard/guard, authz/providers/azure/rbac/checkaccessreqhelper.go.
+ */
+export const CLUSTER_LENDING_ACTIONS: readonly string[] = [
+  `${CLUSTER}/serviceaccounts/write`,
+  `${CLUSTER}/secrets/read`,
+  `${CLUSTER}/secrets/write`,
+  `${CLUSTER}/secrets/delete`,
+];
+
 /** Owning the resource in ARM's eyes, which says nothing of what is inside. */
 export const OWNING_ACTION = {
   account: "Microsoft.Storage/storageAccounts/write",

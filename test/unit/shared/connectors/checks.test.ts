@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Check } from "../../../../shared/connectors/check.ts";
-import type { Cluster, Permission, Registry, Vault } from "../../../../shared/connectors/ports.ts";
+import type { Permission, Registry, Vault } from "../../../../shared/connectors/ports.ts";
 import type { Probes } from "../../../../shared/connectors/probe.ts";
 import { type VerifyAsk, verifyConnector } from "../../../../shared/connectors/verify.ts";
 import { UpstreamError } from "../../../../shared/errors.ts";
@@ -176,62 +176,6 @@ describe("container registry", () => {
     const changes = { adminUserEnabled: true, takesArmTokens: false };
     expect((await registry(changes, {})).findings).toEqual(["ADMIN_USER_ENABLED"]);
     expect((await registry(changes, { method: "access-token" })).findings).toContain("ARM_TOKENS_REFUSED");
-  });
-});
-
-describe("AKS cluster", () => {
-  const cluster = (changes: Partial<Cluster>, given: Given = {}) => {
-    const details: Cluster = {
-      ...PLACE,
-      cluster: "demo-cluster",
-      hasEntra: true,
-      hasAzureRbac: true,
-      hasLocalAccounts: true,
-      isPrivate: false,
-      isRunning: true,
-      fqdn: null,
-      privateFqdn: null,
-      tenantId: null,
-      ...changes,
-    };
-    return check("kubernetes-cluster", { ...given, view: { clusters: async () => [details] } });
-  };
-  const USER = permission({ actions: ["Microsoft.ContainerService/managedClusters/listClusterUserCredential/action"] });
-
-  test("a user's role serves for use and not for administration", async () => {
-    const found = await cluster({}, { permissions: [USER] });
-    expect(found.state).toBe("ok");
-    expect(summary(found)).toEqual({
-      use: "true",
-      admin: "false ROLE_MISSING Azure Kubernetes Service Cluster Admin Role",
-    });
-    expect(found.access[1]?.remedy?.optional).toBe(true);
-  });
-
-  test("Reader may list it and not use it", async () => {
-    expect(summary(await cluster({}, { permissions: [READER] }))).toMatchObject({
-      use: "false ROLE_MISSING Azure Kubernetes Service Cluster User Role",
-    });
-  });
-
-  test("without local accounts nobody administrates, Owner neither", async () => {
-    const found = await cluster({ hasLocalAccounts: false }, { permissions: [OWNER] });
-    expect(summary(found)).toEqual({ use: "true", admin: "false LOCAL_ACCOUNTS_DISABLED" });
-  });
-
-  test("where its own role bindings decide, the command for them is there", async () => {
-    const found = await cluster({ hasAzureRbac: false }, { permissions: [USER] });
-    expect(found.access[0]?.message).toContain(`--user=${OBJECT}`);
-  });
-
-  test.each([
-    [{}, ["AZURE_RBAC"]],
-    [{ hasAzureRbac: false }, ["KUBERNETES_RBAC"]],
-    [{ hasEntra: false, hasAzureRbac: false }, ["NO_ENTRA"]],
-    [{ hasLocalAccounts: false }, ["AZURE_RBAC", "LOCAL_ACCOUNTS_DISABLED"]],
-    [{ isRunning: false, isPrivate: true }, ["AZURE_RBAC", "STOPPED", "PRIVATE"]],
-  ])("%j: findings %j", async (changes, findings) => {
-    expect((await cluster(changes)).findings).toEqual(findings);
   });
 });
 
