@@ -31,6 +31,8 @@ export function createKnown(deps: {
   readonly store: Pick<ConnectorStore, "find">;
   readonly secrets: SecretStore;
   readonly openAzure: OpenAzure;
+  /** Keeps nothing: for what is missing in what is kept. */
+  readonly openAzureAnew: OpenAzure;
   readonly resolveSubscription: ResolveSubscription;
 } {
   const { store, secrets, openAzure, now } = deps;
@@ -60,6 +62,7 @@ export function createKnown(deps: {
       return (await subscriptions(JSON.stringify([signIn.key, limits, text]), resolve)) ?? resolve();
     },
     store: { find: (nameOrId) => records(nameOrId, () => store.find(nameOrId)) },
+    openAzureAnew: openAzure,
     openAzure(signIn) {
       const view = openAzure(signIn);
       if (signIn.key === null) return view;

@@ -6,6 +6,7 @@ import { endOf, refuseUnusable } from "./connector-life.ts";
 import { resolveCluster, resolveRegistry } from "./find-resources.ts";
 import { type Limits, readStorageAccounts, resolveBlobContainer } from "./inventory.ts";
 import type {
+  AzureView,
   ConnectorStore,
   OpenAzure,
   Opened,
@@ -38,6 +39,8 @@ export type UseDeps = {
   readonly store: Pick<ConnectorStore, "find">;
   readonly secrets: SecretStore;
   readonly openAzure: OpenAzure;
+  /** The same without what it may have kept; left out: it keeps nothing. */
+  readonly openAzureAnew?: OpenAzure;
   readonly now: () => Date;
   /** The service's own storage accounts, which no connector may reach. */
   readonly ownAccounts: readonly string[];
@@ -136,7 +139,7 @@ export async function openRegistry(
 ): Promise<OpenedRegistry> {
   const { connector, limits, opened } = await openConnector(deps, nameOrId, "docker-registry");
   const reach = { ...limits, cloud: opened.signIn.cloud, ownVaults: deps.ownVaults };
-  const found = await resolveRegistry(deps.openAzure(opened.signIn), reach, resourceId);
+  const found = await resolved(deps, opened.signIn, (view) => resolveRegistry(view, reach, resourceId));
   const { displayName, details: registry } = found;
   if (!isRegistryNamed(registry, parseRegistryName(asked))) {
     throw new NotFoundError(
@@ -151,8 +154,22 @@ export async function openRegistry(
 export async function openCluster(deps: UseDeps, nameOrId: string, resourceId: string): Promise<OpenedCluster> {
   const { connector, limits, opened } = await openConnector(deps, nameOrId, "kubernetes-cluster");
   const reach = { ...limits, cloud: opened.signIn.cloud, ownVaults: deps.ownVaults };
-  const found = await resolveCluster(deps.openAzure(opened.signIn), reach, resourceId);
+  const found = await resolved(deps, opened.signIn, (view) => resolveCluster(view, reach, resourceId));
   return { ...opened, connector, resourceId: found.resourceId, displayName: found.displayName, cluster: found.details };
+}
+
+/** What is missing in a list that was kept may have been made since: it is looked for once more. */
+async function resolved<F>(
+  { openAzure, openAzureAnew }: Pick<UseDeps, "openAzure" | "openAzureAnew">,
+  signIn: SignIn,
+  resolve: (view: AzureView) => Promise<F>,
+): Promise<F> {
+  try {
+    return await resolve(openAzure(signIn));
+  } catch (error) {
+    if (openAzureAnew === undefined || !(error instanceof NotFoundError)) throw error;
+    return resolve(openAzureAnew(signIn));
+  }
 }
 
 type OpenedConnector = {

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { Connector } from "../../../../shared/connectors/connector.ts";
 import type { Limits } from "../../../../shared/connectors/inventory.ts";
 import { createKnown } from "../../../../shared/connectors/known.ts";
-import { openContainer } from "../../../../shared/connectors/use.ts";
+import type { Cluster, Registry } from "../../../../shared/connectors/ports.ts";
+import { openCluster, openContainer, openRegistry } from "../../../../shared/connectors/use.ts";
 import {
   azureView,
   connector,
@@ -12,6 +13,7 @@ import {
   SUBSCRIPTION,
   signIn,
 } from "../../../support/fakes.ts";
+import { cluster } from "../../../support/fakes-cluster.ts";
 
 const ACCOUNT = `/subscriptions/${SUBSCRIPTION}/resourceGroups/group/providers/Microsoft.Storage/storageAccounts/accountone`;
 const DATA = `${ACCOUNT}/blobServices/default/containers/data`;
@@ -156,5 +158,55 @@ describe("for tokens", () => {
     pass(1);
     await known.secrets.get("a", "1");
     expect(journal).toHaveLength(3);
+  });
+});
+
+describe("for registries and clusters", () => {
+  const group = `/subscriptions/${SUBSCRIPTION}/resourceGroups/ml/providers`;
+  const registryId = (name: string) => `${group}/Microsoft.ContainerRegistry/registries/${name}`;
+  const clusterId = (name: string) => `${group}/Microsoft.ContainerService/managedClusters/${name}`;
+  const registry = (name: string): Registry => ({
+    ...{ subscriptionId: SUBSCRIPTION, resourceGroup: "ml", registry: name, tier: "Standard" as const },
+    ...{ loginServer: `${name}.azurecr.io`, mode: "legacy" as const, adminUserEnabled: false, takesArmTokens: true },
+  });
+  function placeParts() {
+    let lists = 0;
+    const registries: Registry[] = [registry("first1")];
+    const clusters: Cluster[] = [cluster({ cluster: "first1" })];
+    const listed = async <T>(all: readonly T[]) => {
+      lists++;
+      return [...all];
+    };
+    const view = { ...azureView({}), registries: () => listed(registries), clusters: () => listed(clusters) };
+    const made = registerParts(() => view);
+    const deps = { ...made.deps, ...createKnown(made.deps), ownAccounts: OWN_ACCOUNTS };
+    const stored = connector({ resourceTypes: ["docker-registry", "kubernetes-cluster"] });
+    made.store.rows.set(stored.name, stored);
+    return {
+      registries,
+      clusters,
+      openRegistry: (name: string) => openRegistry(deps, stored.name, registryId(name), registryId(name)),
+      openCluster: (name: string) => openCluster(deps, stored.name, clusterId(name)),
+      lists: () => lists,
+    };
+  }
+
+  test("what is made beside what is known already is seen at once", async () => {
+    const made = placeParts();
+    await made.openRegistry("first1");
+    await made.openCluster("first1");
+    made.registries.push(registry("second1"));
+    made.clusters.push(cluster({ cluster: "second1" }));
+    expect(await made.openRegistry("second1")).toMatchObject({ resourceId: registryId("second1") });
+    expect(await made.openCluster("second1")).toMatchObject({ resourceId: clusterId("second1") });
+    expect(made.lists()).toBe(4);
+  });
+
+  test("what is known is not listed again; what is not there is looked for once more, and no oftener", async () => {
+    const made = placeParts();
+    for (let times = 0; times < 3; times++) await made.openRegistry("first1");
+    expect(made.lists()).toBe(1);
+    await expect(made.openRegistry("third1")).rejects.toMatchObject({ code: "RESOURCE_NOT_FOUND" });
+    expect(made.lists()).toBe(2);
   });
 });
