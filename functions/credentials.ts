@@ -4,7 +4,7 @@ import { type PlanDeps, plan } from "../shared/access/plan.ts";
 import { RESOURCE_TYPES } from "../shared/connectors/resource-type.ts";
 import { type IssueDeps, type Issued, issueCredential } from "../shared/credentials/issue.ts";
 import { askOf, credentialRequestSchema } from "../shared/credentials/request.ts";
-import { scopeSchema } from "../shared/scope.ts";
+import { scopeSchema, writtenScope } from "../shared/scope.ts";
 import { planAnswer } from "./access.ts";
 import { connectorParamsSchema } from "./connectors.ts";
 import { type Answer, type Route, route } from "./route.ts";
@@ -113,7 +113,7 @@ function toAnswer({ lease, connector, displayName, credential, warnings, env }: 
     resourceId: lease.resourceId,
     displayName,
     access: [...lease.access],
-    scope: lease.scope,
+    scope: writtenScope(lease.scope),
     form: lease.form,
     issuedAt: lease.issuedAt,
     expiresAt: lease.expiresAt,

@@ -1,16 +1,16 @@
 /** HTTP routes of leases: list, look, renew, revoke. */
 import { z } from "zod";
 import { RESOURCE_TYPES } from "../shared/connectors/resource-type.ts";
-import { MAX_TTL_SECONDS, MIN_TTL_SECONDS } from "../shared/credentials/blob-container.ts";
 import type { IssueDeps } from "../shared/credentials/issue.ts";
 import { LEASE_STATES, type Lease, stateOf } from "../shared/credentials/lease.ts";
 import { findVisibleLease, listIrrevocable, listLeases, seesAll } from "../shared/credentials/look.ts";
 import type { DamagedLease, LeaseStore } from "../shared/credentials/ports.ts";
 import { renewLease } from "../shared/credentials/renew.ts";
+import { renewRequestSchema } from "../shared/credentials/request.ts";
 import { revokeLease } from "../shared/credentials/revoke.ts";
 import { ConflictError } from "../shared/errors.ts";
 import type { Principal } from "../shared/principal.ts";
-import { scopeSchema } from "../shared/scope.ts";
+import { scopeSchema, writtenScope } from "../shared/scope.ts";
 import { issuedAnswer, issuedSchema } from "./credentials.ts";
 import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
 import { nothing, type Route, route } from "./route.ts";
@@ -62,6 +62,7 @@ export function leaseRoutes(deps: LeaseRoutesDeps): Route[] {
   const viewOf = ({ principalHash: _, principal, ...lease }: Lease): z.input<typeof leaseSchema> => ({
     ...lease,
     access: [...lease.access],
+    scope: writtenScope(lease.scope),
     state: stateOf(lease, deps.now()),
     principal: principal.id,
   });
@@ -127,17 +128,7 @@ export function leaseRoutes(deps: LeaseRoutesDeps): Route[] {
       summary: "Renew one's own lease: same id, new secret, policy asked anew",
       params: paramsSchema,
       query: nothing,
-      body: z
-        .strictObject({
-          ttlSeconds: z
-            .int()
-            .min(MIN_TTL_SECONDS)
-            .max(MAX_TTL_SECONDS)
-            .nullable()
-            .default(null)
-            .describe("null: as at issuing; the only one where nobody chooses the life"),
-        })
-        .meta({ id: "RenewRequest" }),
+      body: renewRequestSchema,
       answer: { status: 200, description: "The lease with its new credential", schema: issuedSchema },
       handle: async ({ params, body, caller, correlationId }) =>
         issuedAnswer(200, await renewLease(deps, params.leaseId, body.ttlSeconds, caller, correlationId)),
@@ -161,9 +152,9 @@ export function leaseRoutes(deps: LeaseRoutesDeps): Route[] {
           .meta({ id: "RevokedLease" }),
       },
       handle: async ({ params, preconditions: { ifMatch }, caller, rule, correlationId }) => {
-        const leases =
-          ifMatch === null || ifMatch === "*" ? deps.leases : await seenAs(ifMatch, params.leaseId, caller);
-        const context = { rule, correlationId };
+        const isAnyVersion = ifMatch === null || ifMatch === "*";
+        const leases = isAnyVersion ? deps.leases : await seenAs(ifMatch, params.leaseId, caller);
+        const context = { rule, correlationId, isAnyVersion };
         const { lease, done, notDone } = await revokeLease({ ...deps, leases }, params.leaseId, caller, context);
         return { status: 200, body: { ...viewOf(lease), done, notDone }, facts: { leaseId: lease.id } };
       },

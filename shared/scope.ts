@@ -33,12 +33,20 @@ export const scopeSchema = z.strictObject({
   /** key-vault-secret: the only version. */
   version: z.string().min(1).max(127).optional(),
   /** docker-registry: names, in a grant also `prefix/*` or `*`. */
-  repositories: repositoryPatternsSchema.readonly().optional(),
+  repositories: repositoryPatternsSchema.optional(),
   /** kubernetes-cluster: the only namespace. */
   namespace: namespaceSchema.optional(),
 });
+type Written = z.output<typeof scopeSchema>;
 /** See scopeSchema. */
-export type Scope = z.output<typeof scopeSchema>;
+export type Scope = Readonly<Omit<Written, "repositories">> & {
+  readonly repositories?: readonly string[] | undefined;
+};
+
+/** A scope for an answer, whose schema is not about what may be changed. */
+export function writtenScope({ repositories, ...others }: Scope): Written {
+  return repositories === undefined ? others : { ...others, repositories: [...repositories] };
+}
 
 /** Whether a name, `prefix/*` or `*` means this repository. Names are compared as they stand: they are lower case. */
 export function matchesRepository(pattern: string, name: string): boolean {

@@ -35,7 +35,8 @@ export async function authorize(
   const { code, candidates } = decision;
   const why = decision.checks.find(({ ok }) => !ok)?.detail ?? "no rule allows it";
   if (code === "AMBIGUOUS_RESOURCE") {
-    throw new ConflictError(code, `${upperFirst(why)}. Give one of the candidates as resourceId.`, { candidates });
+    const what = candidates.length === 0 ? "" : " Give one of the candidates as resourceId.";
+    throw new ConflictError(code, `${upperFirst(why)}.${what}`, { candidates });
   }
   throw new DeniedError(
     code,

@@ -1,4 +1,5 @@
 /** May this caller have this credential, and by which rule? Pure: a decision with every check, for answers and explanations. */
+import { isDeepStrictEqual } from "node:util";
 import type { Principal } from "../principal.ts";
 import type { Scope } from "../scope.ts";
 import { coversPlace, needsGroups, placesOf, placeText } from "./places.ts";
@@ -152,17 +153,26 @@ export function decide(
     const maxTtlSeconds = longestLifeSeconds(grant, now);
     return { name, grant, maxTtlSeconds, checks: checksOf(name, grant, maxTtlSeconds, request) };
   });
-  const found = attempts.find((attempt) => attempt.checks.every(({ ok }) => ok));
+  const sufficing = attempts.filter((attempt) => attempt.checks.every(({ ok }) => ok));
+  const [found] = sufficing;
   if (found === undefined) {
-    const best = attempts.reduce((left, right) => (passed(right.checks) > passed(left.checks) ? right : left));
+    const best = attempts.reduce((left, right) => (isCloser(right.checks, left.checks) ? right : left));
     return { allowed: false, rule: null, code: "SCOPE_TOO_WIDE", checks: [...checks, ...best.checks], candidates: [] };
+  }
+  const scopes = sufficing.map(({ grant }) => scopeWithin(request.scope, grant.scope, request.isWhole).scope);
+  const [scope = {}] = scopes;
+  if (scopes.some((other) => !isDeepStrictEqual(other, scope))) {
+    // Taking the first would give something else as soon as somebody adds a grant.
+    const names = sufficing.map(({ name }) => `grant:${name}`).join(", ");
+    const check = { id: "scope", ok: false, detail: `${names} give different limits: name yours in scope` } as const;
+    return refuse("AMBIGUOUS_RESOURCE", check);
   }
   return {
     allowed: true,
     rule: `grant:${found.name}`,
     checks: [...checks, ...found.checks],
     resourceId,
-    scope: scopeWithin(request.scope, found.grant.scope, request.isWhole).scope,
+    scope,
     maxTtlSeconds: found.maxTtlSeconds,
     grantExpiresAt: found.grant.expiresAt,
   };
@@ -170,6 +180,7 @@ export function decide(
 
 /** Why a denial elsewhere refuses. */
 const REACHED = "that this credential could be used on, and it cannot be narrowed";
+
 function fits(pattern: string, connector: string): boolean {
   return pattern === "*" || pattern === connector;
 }
@@ -225,6 +236,9 @@ function checksOf(name: string, grant: Grant, maxTtlSeconds: number, request: Ac
   ];
 }
 
-function passed(checks: readonly Check[]): number {
-  return checks.filter(({ ok }) => ok).length;
+/** More is right; of as much, what fails last: the form says less of what is missing than the scope. */
+function isCloser(left: readonly Check[], right: readonly Check[]): boolean {
+  const passed = (checks: readonly Check[]) => checks.filter(({ ok }) => ok).length;
+  const firstWrong = (checks: readonly Check[]) => checks.findIndex(({ ok }) => !ok);
+  return passed(left) === passed(right) ? firstWrong(left) > firstWrong(right) : passed(left) > passed(right);
 }

@@ -5,7 +5,7 @@ import { utc } from "../time.ts";
 import { leaseTimes, longestLifeSeconds } from "./lease.ts";
 import type { Minted, MintRequest } from "./minted.ts";
 import type { IssueBlobSas, OpenContainer } from "./ports.ts";
-import { accessSchema, requestFields } from "./request-fields.ts";
+import { accessSchema, requestFields, ttlSchema } from "./request-fields.ts";
 
 /**
  * Shortest life that can be asked for: below this a client spends its time renewing. Who asks for none gets what is left,
@@ -14,6 +14,8 @@ import { accessSchema, requestFields } from "./request-fields.ts";
 export const MIN_TTL_SECONDS = 60;
 /** Longest life: 24 hours; a SAS cannot be revoked alone. */
 export const MAX_TTL_SECONDS = 86_400;
+/** Lives that can be asked for. */
+export const BLOB_TTL = { min: MIN_TTL_SECONDS, max: MAX_TTL_SECONDS };
 /** When the caller asks for no life, and the grant gives as much. */
 export const DEFAULT_TTL_SECONDS = 3600;
 /** Rights that are granted one by one. */
@@ -42,15 +44,9 @@ export const blobCredentialRequestSchema = z.strictObject({
   access: accessSchema(BLOB_ACCESS),
   scope: blobScopeSchema.default({}),
   form: z.enum(BLOB_FORMS).default("sas"),
-  ttlSeconds: z
-    .int()
-    .min(MIN_TTL_SECONDS)
-    .max(MAX_TTL_SECONDS)
-    .nullable()
-    .default(null)
-    .describe(
-      `null: an hour, or what the grant, the connector or the lease still give if that is less; that may be below ${MIN_TTL_SECONDS} seconds`,
-    ),
+  ttlSeconds: ttlSchema(BLOB_TTL).describe(
+    `null: an hour, or what the grant, the connector or the lease still give if that is less; that may be below ${MIN_TTL_SECONDS} seconds`,
+  ),
   ...requestFields,
 });
 

@@ -3,11 +3,10 @@ import { z } from "zod";
 import type { OpenedRegistry } from "../connectors/ports.ts";
 import { InputError } from "../errors.ts";
 import { repositoriesSchema, repositoryPatternsSchema } from "../scope.ts";
-import { accessSchema, requestFields } from "./request-fields.ts";
+import { accessSchema, requestFields, ttlSchema } from "./request-fields.ts";
 
-/** Shortest and longest life that can be asked for: 5 minutes to 12 hours. */
-const MIN_TTL_SECONDS = 300;
-const MAX_TTL_SECONDS = 43_200;
+/** Lives that can be asked for: 5 minutes to 12 hours. */
+export const REGISTRY_TTL = { min: 300, max: 43_200 };
 
 /** Rights on a repository. */
 export const REGISTRY_ACCESS = ["read", "write", "delete"] as const;
@@ -17,10 +16,10 @@ export type RegistryAccess = (typeof REGISTRY_ACCESS)[number];
 export const REGISTRY_FORMS = ["access-token", "docker-login", "registry-wide"] as const;
 /** Of a request: exact names. Left out: what the grant names. */
 export const registryScopeSchema = z.strictObject({
-  repositories: repositoriesSchema.readonly().optional().describe("exact names; left out: those that the grant names"),
+  repositories: repositoriesSchema.optional().describe("exact names; left out: those that the grant names"),
 });
 /** Of a grant, which must name them: it gives no repository that it does not name. */
-export const registryGrantScopeSchema = z.strictObject({ repositories: repositoryPatternsSchema.readonly() });
+export const registryGrantScopeSchema = z.strictObject({ repositories: repositoryPatternsSchema });
 
 /** Body of a credential request for a registry. */
 export const registryCredentialRequestSchema = z.strictObject({
@@ -31,13 +30,9 @@ export const registryCredentialRequestSchema = z.strictObject({
   ),
   scope: registryScopeSchema.default({}),
   form: z.enum(REGISTRY_FORMS).default("access-token"),
-  ttlSeconds: z
-    .int()
-    .min(MIN_TTL_SECONDS)
-    .max(MAX_TTL_SECONDS)
-    .nullable()
-    .default(null)
-    .describe("of docker-login; the registry itself decides how long the tokens of the other forms live"),
+  ttlSeconds: ttlSchema(REGISTRY_TTL).describe(
+    "of docker-login; the registry itself decides how long the tokens of the other forms live",
+  ),
   ...requestFields,
 });
 

@@ -2,6 +2,7 @@
 import type { ResourceType } from "../connectors/ports.ts";
 import type { InputProblem } from "../errors.ts";
 import { TOKEN_ACCESS } from "./arm-token.ts";
+import { CLUSTER_TTL } from "./kubernetes-cluster.ts";
 import { FORMS, isWholeForm, RIGHTS, TYPE_RULES } from "./request.ts";
 
 /** A grant, as far as its type has a say in it. */
@@ -11,6 +12,7 @@ export type GrantToCheck = {
   readonly access: readonly string[];
   readonly forms: readonly string[];
   readonly scope: Readonly<Record<string, unknown>>;
+  readonly maxTtlSeconds: number;
 };
 /** Type and canonical id of a full id; null for anything else. */
 export type ExactResource = (text: string) => { resourceType: ResourceType; resourceId: string } | null;
@@ -78,22 +80,46 @@ function allowProblems(grant: GrantToCheck, type: ResourceType): InputProblem[] 
     ...listed("/forms", forms, rules.forms),
     // As in a request: what that must name, the grant must name. One that left out the audience would give them all.
     ...(rules.scope.safeParse(scope).success ? [] : [{ path: "/scope", expected: scopeText(type) }]),
-    ...namespaceProblems(grant, type),
+    ...wholeProblems(grant, type),
+    ...clusterProblems(grant, type),
   ];
 }
 
-/** As with repositories: a grant gives no namespace that it does not name, and what cannot be limited is not lent by one that limits. */
-function namespaceProblems({ forms, scope }: GrantToCheck, type: ResourceType): InputProblem[] {
+/** What cannot be limited is not lent by a grant that limits: one with such forms alone would never give anything. */
+function wholeProblems({ forms, scope }: GrantToCheck, type: ResourceType): InputProblem[] {
+  if (forms.length === 0 || !forms.every(isWholeForm)) return [];
+  const { repositories, namespace } = scope;
+  const list = forms.join(", ");
+  if (type === "docker-registry" && Array.isArray(repositories) && !repositories.includes("*")) {
+    return [{ path: "/scope/repositories", expected: `*: ${list} cannot be limited to repositories` }];
+  }
+  return namespace === undefined
+    ? []
+    : [{ path: "/scope/namespace", expected: `nothing: ${list} cannot be limited to a namespace` }];
+}
+
+/**
+ * As with repositories: a grant gives no namespace that it does not name. The right `admin` and the form of that name
+ * belong together, and a token of a cluster lives ten minutes at least.
+ */
+function clusterProblems({ access, forms, scope, maxTtlSeconds }: GrantToCheck, type: ResourceType): InputProblem[] {
   if (type !== "kubernetes-cluster") return [];
   const given = forms.length === 0 ? [TYPE_RULES[type].forms[0]] : forms;
-  const needsIt = given.some((form) => form === "service-account");
-  if (needsIt && scope.namespace === undefined) {
-    return [{ path: "/scope/namespace", expected: "the namespace, for the form service-account" }];
+  const problems: InputProblem[] = [];
+  const needsNamespace = given.some((form) => form === "service-account");
+  if (needsNamespace && scope.namespace === undefined) {
+    problems.push({ path: "/scope/namespace", expected: "the namespace, for the form service-account" });
   }
-  if (scope.namespace !== undefined && given.every(isWholeForm)) {
-    return [{ path: "/scope/namespace", expected: `nothing: ${given.join(", ")} cannot be limited to a namespace` }];
+  if (given.every((form) => form === "admin") && !access.includes("admin")) {
+    problems.push({ path: "/access", expected: "admin, for the form admin" });
   }
-  return [];
+  if (access.every((right) => right === "admin") && !given.includes("admin")) {
+    problems.push({ path: "/forms", expected: "admin, for the right admin" });
+  }
+  if (given.every((form) => form === "service-account") && maxTtlSeconds < CLUSTER_TTL.min) {
+    problems.push({ path: "/maxTtlSeconds", expected: `at least ${CLUSTER_TTL.min}, for the form service-account` });
+  }
+  return problems;
 }
 
 function denyProblems({ access, forms, scope }: GrantToCheck, type: ResourceType): InputProblem[] {

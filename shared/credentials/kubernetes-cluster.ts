@@ -3,12 +3,12 @@ import { z } from "zod";
 import type { OpenedCluster } from "../connectors/ports.ts";
 import { InputError } from "../errors.ts";
 import { namespaceSchema } from "../scope.ts";
-import { accessSchema, requestFields } from "./request-fields.ts";
+import { accessSchema, requestFields, ttlSchema } from "./request-fields.ts";
 
 /** Shortest life: what TokenRequest takes. Source: Kubernetes API reference, TokenRequestSpec. */
 export const MIN_TTL_SECONDS = 600;
-/** Longest life: 12 hours. */
-const MAX_TTL_SECONDS = 43_200;
+/** Lives that can be asked for: up to 12 hours. */
+export const CLUSTER_TTL = { min: MIN_TTL_SECONDS, max: 43_200 };
 
 /** `admin` is the cluster administrator's, which the form `admin` alone gives. */
 export const CLUSTER_ACCESS = ["use", "admin"] as const;
@@ -28,13 +28,7 @@ export const clusterCredentialRequestSchema = z.strictObject({
       "the namespace of service-account; for exec the one that kubectl begins in. entra-token and admin are for the whole cluster",
     ),
   form: z.enum(CLUSTER_FORMS).default("service-account"),
-  ttlSeconds: z
-    .int()
-    .min(MIN_TTL_SECONDS)
-    .max(MAX_TTL_SECONDS)
-    .nullable()
-    .default(null)
-    .describe("of service-account; nobody chooses the life of the other forms"),
+  ttlSeconds: ttlSchema(CLUSTER_TTL).describe("of service-account; nobody chooses the life of the other forms"),
   ...requestFields,
 });
 

@@ -10,8 +10,8 @@ type Lent = Parameters<Reaches>[0];
 const REACHES: Readonly<Record<ResourceType, (lent: Lent, denied: string) => boolean>> = {
   "blob-container": () => false,
   "key-vault-secret": () => false,
-  "docker-registry": () => false,
-  "kubernetes-cluster": clusterTokenReaches,
+  "docker-registry": (lent, denied) => lent.form === "registry-wide" && isAtOrBelow(lent.resourceId, denied),
+  "kubernetes-cluster": clusterReaches,
   "azure-generic": tokenReaches,
 };
 
@@ -35,11 +35,21 @@ function tokenReaches({ scope }: Lent, denied: string): boolean {
   return BEYOND.get(scope.audience ?? "")?.(denied) !== true;
 }
 
-/** An Entra token for clusters is good at every cluster where the identity has a role; the other forms at their own alone. */
-function clusterTokenReaches({ form }: Lent, denied: string): boolean {
+/**
+ * An Entra token for clusters is good at every cluster where the identity has a role. The administrator's certificate is
+ * so at its own, whichever rights a denial is about; the other forms are held to theirs by the cluster.
+ */
+function clusterReaches({ form, resourceId }: Lent, denied: string): boolean {
+  if (form === "admin") return isAtOrBelow(resourceId, denied);
   if (form !== "entra-token" || isVaultUrl(denied)) return false;
   const provider = providerOf(denied);
   return provider === null || provider === "microsoft.containerservice";
+}
+
+/** Whether a resource is what a denial stands on, or below it. */
+function isAtOrBelow(id: string, denied: string): boolean {
+  const top = denied.toLowerCase().replace(/\/$/, "");
+  return denied === "*" || id.toLowerCase() === top || id.toLowerCase().startsWith(`${top}/`);
 }
 
 /** In lower case; null for what stands above providers. */

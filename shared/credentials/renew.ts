@@ -6,7 +6,8 @@ import { type Lease, longestLifeSeconds, stateOf } from "./lease.ts";
 import { findOwnLease } from "./look.ts";
 import { mint } from "./mint.ts";
 import { auditOf, record } from "./record.ts";
-import { isEndlessForm, isWholeForm, TYPE_RULES } from "./request.ts";
+import { isWholeForm, TYPE_RULES, ttlOf } from "./request.ts";
+import type { TtlRange } from "./request-fields.ts";
 
 /**
  * @param ttlSeconds null: as long as policy gives, at most an hour
@@ -23,11 +24,7 @@ export async function renewLease(
   const now = deps.now();
   const left = longestLifeSeconds([lease.maxUntil], now);
   if (stateOf(lease, now) !== "active" || left <= 0) throw closed();
-  if (ttlSeconds !== null && (!TYPE_RULES[lease.resourceType].hasTtl || isEndlessForm(lease.form))) {
-    throw new InputError("INVALID_REQUEST", "Nobody chooses the life of this credential. Leave ttlSeconds out.", {
-      problems: [{ path: "/ttlSeconds", expected: "null" }],
-    });
-  }
+  refuseLife(ttlSeconds, ttlOf(lease.resourceType, lease.form));
   const ask = {
     connector: await deps.connectorName(lease.connectorId),
     resourceType: lease.resourceType,
@@ -66,6 +63,15 @@ export async function renewLease(
   };
   await record(deps, event, replace, async () => undefined);
   return { ...minted, lease: renewed };
+}
+
+/** As at issuing. @throws InputError INVALID_REQUEST */
+function refuseLife(ttlSeconds: number | null, range: TtlRange | null): void {
+  if (ttlSeconds === null || (range !== null && ttlSeconds >= range.min && ttlSeconds <= range.max)) return;
+  const expected = range === null ? "null: nobody chooses the life of this form" : `${range.min} to ${range.max}`;
+  throw new InputError("INVALID_REQUEST", `This credential cannot have that life. Correct /ttlSeconds: ${expected}.`, {
+    problems: [{ path: "/ttlSeconds", expected }],
+  });
 }
 
 /** A secret that was given out earlier may outlive the one of now. Null = no end. */

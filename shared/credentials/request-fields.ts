@@ -22,6 +22,13 @@ export const requestFields = {
 /** Life of forms that nobody can choose one for. */
 export const noTtlSchema = z.null().default(null).describe("nobody chooses the life of this form");
 
+/** Seconds of a life that somebody may choose, from `min` to `max`. */
+export type TtlRange = { readonly min: number; readonly max: number };
+/** Life of a credential; null: as long as is usual, or as is allowed if that is less. */
+export function ttlSchema({ min, max }: TtlRange) {
+  return z.int().min(min).max(max).nullable().default(null);
+}
+
 /** Rights of a type: each at most once. */
 export function accessSchema<const T extends readonly [string, ...string[]]>(rights: T) {
   return z

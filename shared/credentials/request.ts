@@ -3,10 +3,11 @@ import { z } from "zod";
 import type { ResourceType } from "../connectors/ports.ts";
 import { InputError, type InputProblem } from "../errors.ts";
 import { TOKEN_ACCESS, TOKEN_FORMS, tokenCredentialRequestSchema, tokenScopeSchema } from "./arm-token.ts";
-import { BLOB_ACCESS, BLOB_FORMS, blobCredentialRequestSchema, blobScopeSchema } from "./blob-container.ts";
+import { BLOB_ACCESS, BLOB_FORMS, BLOB_TTL, blobCredentialRequestSchema, blobScopeSchema } from "./blob-container.ts";
 import {
   REGISTRY_ACCESS,
   REGISTRY_FORMS,
+  REGISTRY_TTL,
   registryCredentialRequestSchema,
   registryGrantScopeSchema,
 } from "./docker-registry.ts";
@@ -14,18 +15,25 @@ import { SECRET_ACCESS, SECRET_FORMS, secretCredentialRequestSchema, secretScope
 import {
   CLUSTER_ACCESS,
   CLUSTER_FORMS,
+  CLUSTER_TTL,
   clusterCredentialRequestSchema,
   clusterScopeSchema,
 } from "./kubernetes-cluster.ts";
 import type { Ask, Scope } from "./ports.ts";
+import { type TtlRange, ttlSchema } from "./request-fields.ts";
 
-/** What each type takes; the first form is the default. `scope`: of a grant. `hasTtl`: the caller may choose the life. */
+/** What each type takes; the first form is the default. `scope`: of a grant. `ttl`: lives that may be chosen; null: none. */
 export const TYPE_RULES = {
-  "blob-container": { access: BLOB_ACCESS, forms: BLOB_FORMS, scope: blobScopeSchema, hasTtl: true },
-  "key-vault-secret": { access: SECRET_ACCESS, forms: SECRET_FORMS, scope: secretScopeSchema, hasTtl: false },
-  "azure-generic": { access: TOKEN_ACCESS, forms: TOKEN_FORMS, scope: tokenScopeSchema, hasTtl: false },
-  "docker-registry": { access: REGISTRY_ACCESS, forms: REGISTRY_FORMS, scope: registryGrantScopeSchema, hasTtl: true },
-  "kubernetes-cluster": { access: CLUSTER_ACCESS, forms: CLUSTER_FORMS, scope: clusterScopeSchema, hasTtl: true },
+  "blob-container": { access: BLOB_ACCESS, forms: BLOB_FORMS, scope: blobScopeSchema, ttl: BLOB_TTL },
+  "key-vault-secret": { access: SECRET_ACCESS, forms: SECRET_FORMS, scope: secretScopeSchema, ttl: null },
+  "azure-generic": { access: TOKEN_ACCESS, forms: TOKEN_FORMS, scope: tokenScopeSchema, ttl: null },
+  "docker-registry": {
+    access: REGISTRY_ACCESS,
+    forms: REGISTRY_FORMS,
+    scope: registryGrantScopeSchema,
+    ttl: REGISTRY_TTL,
+  },
+  "kubernetes-cluster": { access: CLUSTER_ACCESS, forms: CLUSTER_FORMS, scope: clusterScopeSchema, ttl: CLUSTER_TTL },
 } as const satisfies Readonly<
   Record<
     ResourceType,
@@ -33,7 +41,7 @@ export const TYPE_RULES = {
       access: readonly [string, ...string[]];
       forms: readonly [string, ...string[]];
       scope: z.ZodType<Scope>;
-      hasTtl: boolean;
+      ttl: TtlRange | null;
     }
   >
 >;
@@ -59,11 +67,24 @@ const WHOLE_FORMS: ReadonlyMap<Form, "repositories" | "namespace"> = new Map([
 export function isWholeForm(form: string): boolean {
   return [...WHOLE_FORMS.keys()].some((whole) => whole === form);
 }
+/** Body of a renewal; which lives a type has is checked where the lease is known. */
+export const renewRequestSchema = z
+  .strictObject({
+    ttlSeconds: ttlSchema(anyTtl()).describe("null: as at issuing; the only one where nobody chooses the life"),
+  })
+  .meta({ id: "RenewRequest" });
+
+/** From the shortest to the longest of all types. */
+function anyTtl(): TtlRange {
+  const ranges = Object.values(TYPE_RULES).flatMap(({ ttl }) => (ttl === null ? [] : [ttl]));
+  return { min: Math.min(...ranges.map(({ min }) => min)), max: Math.max(...ranges.map(({ max }) => max)) };
+}
+
 /** Of clusters: forms whose life nobody chooses. */
 const ENDLESS_FORMS: ReadonlySet<string> = new Set<Form>(["exec", "admin"]);
-/** Whether nobody chooses the life of a form, although its type's is chosen. */
-export function isEndlessForm(form: string): boolean {
-  return ENDLESS_FORMS.has(form);
+/** Lives that may be chosen for a form; null: none. */
+export function ttlOf(resourceType: ResourceType, form: string): TtlRange | null {
+  return ENDLESS_FORMS.has(form) ? null : TYPE_RULES[resourceType].ttl;
 }
 
 /** Body of `POST /connectors/{c}/credentials`. */
@@ -115,7 +136,7 @@ function refuseMisfit({ resourceType, form, access, scope, ttlSeconds }: Omit<Cr
       const expected = form === "admin" ? "admin, which is what this form gives" : "use; the form admin gives admin";
       problems.push({ path: "/access", expected });
     }
-    if (ttlSeconds !== null && isEndlessForm(form)) {
+    if (ttlSeconds !== null && ttlOf(resourceType, form) === null) {
       problems.push({ path: "/ttlSeconds", expected: "null: nobody chooses the life of this form" });
     }
   }

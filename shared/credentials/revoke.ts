@@ -20,7 +20,18 @@ export type Revoked = {
 };
 
 /** States in which something may be left in Azure that ending it again would remove. */
-const LEFT_OVER: ReadonlySet<Lease["state"]> = new Set(["revoking", "irrevocable"]);
+const LEFT_OVER: ReadonlySet<Lease["state"]> = new Set(["active", "revoking", "irrevocable"]);
+
+/** Tries against whoever changes the lease at the same time: a holder that renews in a loop must not keep it alive. */
+const MAX_TRIES = 10;
+
+/** Who ends it, and how. */
+type RevokeContext = {
+  readonly rule: string;
+  readonly correlationId: string;
+  /** Whether it is ended however it is by now; else only as it is read first. */
+  readonly isAnyVersion: boolean;
+};
 
 /**
  * Ending an ended lease changes nothing and is no error; where something is left in Azure, it is tried again.
@@ -31,8 +42,31 @@ export async function revokeLease(
   deps: RevokeDeps,
   leaseId: string,
   by: Principal,
-  context: { rule: string; correlationId: string },
+  context: RevokeContext,
 ): Promise<Revoked> {
+  const first = await findEndable(deps, leaseId, by);
+  const over = lookAtEnded(deps, first.lease);
+  if (over !== null) return over;
+  const event = eventOf(first.lease, by, context);
+  await deps.appendAudit(event);
+  try {
+    let found = first;
+    for (let tries = 1; ; tries++) {
+      const ended = await end(deps, found, context.correlationId);
+      if (ended !== null) return ended;
+      if (!context.isAnyVersion || tries === MAX_TRIES) throw changed();
+      found = await findEndable(deps, leaseId, by);
+      const meanwhile = lookAtEnded(deps, found.lease);
+      if (meanwhile !== null) return meanwhile;
+    }
+  } catch (error) {
+    // What failed for another reason may have been done: then the record stands.
+    if (error instanceof ConflictError) await deps.appendAudit({ ...event, outcome: "withdrawn" });
+    throw error;
+  }
+}
+
+async function findEndable(deps: RevokeDeps, leaseId: string, by: Principal): Promise<ReadLease> {
   const { lease, etag } = await findVisibleLease(deps.leases, leaseId, by);
   if (!isHolder(lease, by) && !by.roles.includes("Latchkey.Admin")) {
     throw new DeniedError("DENIED", "Only its holder or an administrator can end a lease.");
@@ -43,16 +77,27 @@ export async function revokeLease(
       "The lease is being made and nobody has its credential. Repeat in a minute.",
     );
   }
-  const leaves = deps.upstreamForms.has(lease.form);
-  const isLeftOver = leaves && LEFT_OVER.has(lease.state);
-  const now = deps.now();
-  if (stateOf(lease, now) !== "active" && !isLeftOver) {
-    if (isRecordAlone(lease)) return { lease, done: [], notDone: [NOTHING_OUT] };
-    const isExposed = lease.exposedUntil === null || Date.parse(lease.exposedUntil) > now.getTime();
-    return { lease, done: [], notDone: isExposed ? [notDone(lease)] : [] };
-  }
-  const revoked: Lease = { ...lease, state: "revoked", endedAt: utc(now) };
-  const event: AuditEvent = {
+  return { lease, etag };
+}
+
+/** What is to be said of a lease that is over; null when it can still be ended. */
+function lookAtEnded(deps: RevokeDeps, lease: Lease): Revoked | null {
+  if (stateOf(lease, deps.now()) === "active" || isLeftOver(deps, lease)) return null;
+  if (isRecordAlone(lease)) return { lease, done: [], notDone: [NOTHING_OUT] };
+  return { lease, done: [], notDone: (leaves(deps, lease) ? exposure : stillOut)(lease, deps.now()) };
+}
+
+function leaves({ upstreamForms }: RevokeDeps, { form }: Lease): boolean {
+  return upstreamForms.has(form);
+}
+
+function isLeftOver(deps: RevokeDeps, lease: Lease): boolean {
+  return leaves(deps, lease) && LEFT_OVER.has(lease.state);
+}
+
+function eventOf(lease: Lease, by: Principal, { rule, correlationId }: RevokeContext): AuditEvent {
+  const isAgain = lease.state !== "active";
+  return {
     event: "lease.revoked",
     outcome: "ok",
     principalId: by.id,
@@ -60,23 +105,22 @@ export async function revokeLease(
     tenantId: by.tenantId,
     resourceId: lease.resourceId,
     leaseId: lease.id,
-    rule: context.rule,
-    correlationId: context.correlationId,
-    detail: { holder: lease.principal.id, exposedUntil: lease.exposedUntil, ...(isLeftOver ? { again: true } : {}) },
+    rule,
+    correlationId,
+    detail: { holder: lease.principal.id, exposedUntil: lease.exposedUntil, ...(isAgain ? { again: true } : {}) },
     credentialMac: null,
   };
-  await deps.appendAudit(event);
-  const ended = leaves
-    ? await removed(deps, { lease, etag }, context.correlationId)
-    : (await deps.leases.replace(revoked, etag)) !== null && {
-        lease: revoked,
-        done: ["the lease is closed and cannot be renewed"],
-        notDone: [notDone(lease)],
-      };
-  if (ended) return ended;
-  await deps.appendAudit({ ...event, outcome: "withdrawn" });
-  throw changed();
 }
+
+/** Null when it was changed meanwhile. */
+async function end(deps: RevokeDeps, { lease, etag }: ReadLease, correlationId: string): Promise<Revoked | null> {
+  if (leaves(deps, lease)) return removed(deps, { lease, etag }, correlationId);
+  const revoked: Lease = { ...lease, state: "revoked", endedAt: utc(deps.now()) };
+  if ((await deps.leases.replace(revoked, etag)) === null) return null;
+  return { lease: revoked, done: [CLOSED], notDone: [notDone(lease)] };
+}
+
+const CLOSED = "the lease is closed and cannot be renewed";
 
 /** For a lease that left something: it ends when that is removed. Null when it was changed meanwhile. */
 async function removed(deps: RevokeDeps, found: ReadLease, correlationId: string): Promise<Revoked | null> {
@@ -86,16 +130,30 @@ async function removed(deps: RevokeDeps, found: ReadLease, correlationId: string
   const what = Object.entries(lease.upstream)
     .map(([name, value]) => `${name} ${value}`)
     .join(", ");
-  const closed = "the lease is closed and cannot be renewed";
   if (removal.kind === "removed") {
-    const exposed = `whoever has signed in with it already may go on until ${lease.exposedUntil}`;
-    return { lease, done: [closed, `removed: ${what}`], notDone: lease.revocation === "delayed" ? [exposed] : [] };
+    return { lease, done: [CLOSED, `removed: ${what}`], notDone: exposure(lease, deps.now()) };
   }
   const next =
     removal.kind === "later"
       ? "it is tried again every few minutes"
       : "nobody tries any more: remove it by hand, then end the lease again";
-  return { lease, done: [closed], notDone: [`could not be removed: ${what}; ${next}`] };
+  return { lease, done: [CLOSED], notDone: [`could not be removed: ${what}; ${next}`] };
+}
+
+/** What outlives the removal, by the lease's own `exposedUntil`. */
+function exposure(lease: Lease, now: Date): string[] {
+  const { exposedUntil, revocation } = lease;
+  if (exposedUntil === null || Date.parse(exposedUntil) <= now.getTime()) return [];
+  return [
+    revocation === "immediate"
+      ? `whoever checks it may go by what it has seen until ${exposedUntil}`
+      : `whoever has signed in with it already may go on until ${exposedUntil}`,
+  ];
+}
+
+function stillOut(lease: Lease, now: Date): string[] {
+  const isExposed = lease.exposedUntil === null || Date.parse(lease.exposedUntil) > now.getTime();
+  return isExposed ? [notDone(lease)] : [];
 }
 
 function changed(): ConflictError {
@@ -105,6 +163,7 @@ function changed(): ConflictError {
 const NOTHING_OUT =
   "nothing was given out that could be ended: whoever has the kubeconfig signs in as himself, with the rights that he has there";
 
+/** Of what cannot be ended before its own end. */
 function notDone({ resourceType, exposedUntil }: Lease): string {
   switch (resourceType) {
     case "blob-container":

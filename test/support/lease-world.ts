@@ -179,7 +179,7 @@ export function createProcess(
       ],
     ]),
   };
-  const context = { rule: "role:Latchkey.User", correlationId: "c-1" };
+  const context = { rule: "role:Latchkey.User", correlationId: "c-1", isAnyVersion: true };
   /** What it did, or that it died, or the code of what it met. */
   const run = (work: Promise<unknown>) =>
     Promise.race([

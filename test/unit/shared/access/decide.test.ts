@@ -249,3 +249,30 @@ describe("a name that fits several granted resources", () => {
     expect(outcome({ grants: same, request: { means: () => true } })).toBe(true);
   });
 });
+
+describe("limits that the caller leaves to the grant", () => {
+  const a = grant({ scope: { namespace: "a" } });
+  const b = grant({ scope: { namespace: "b" } });
+
+  test("of one grant, or of several that agree, are given", () => {
+    for (const grants of [{ a }, { a, again: a }]) {
+      expect(decideIn({ grants })).toMatchObject({ allowed: true, scope: { namespace: "a" } });
+    }
+  });
+  test("that differ are for the caller to name: the next grant must not change what is given", () => {
+    expect(outcome({ grants: { a, b } })).toBe("AMBIGUOUS_RESOURCE");
+    expect(decideIn({ grants: { a, b }, request: { scope: { namespace: "b" } } })).toMatchObject({
+      rule: "grant:b",
+      scope: { namespace: "b" },
+    });
+  });
+  test("of a grant that does not suffice do not count", () => {
+    expect(decideIn({ grants: { a, short: grant({ ...b, maxTtlSeconds: 60 }) } })).toMatchObject({ rule: "grant:a" });
+  });
+});
+
+test("of grants that lack as much, the one that fails last explains why", () => {
+  const grants = { exec: grant({ forms: ["exec"] }), sas: grant({ scope: { namespace: "a" } }) };
+  const { checks } = decideIn({ grants, request: { scope: { namespace: "b" } } });
+  expect(checks.find(({ ok }) => !ok)).toMatchObject({ id: "scope", detail: expect.stringContaining("grant:sas") });
+});

@@ -89,7 +89,7 @@ describe("exec", () => {
     const { lease } = await issueCredential(deps, request, USER, "c-1");
     expect(stateOf(lease, NOW)).toBe("expired");
     expect(leaseEnd(lease)).toBe(NOW.getTime());
-    expect(await revokeLease(deps, lease.id, USER, { rule: "r", correlationId: "c-1" })).toEqual({
+    expect(await revokeLease(deps, lease.id, USER, { rule: "r", correlationId: "c-1", isAnyVersion: true })).toEqual({
       lease,
       done: [],
       notDone: [expect.any(String)],
@@ -142,7 +142,11 @@ describe("admin", () => {
     expect(stateOf(lease, NOW)).toBe("active");
     await expect(renewLease(deps, lease.id, 900, USER, "c-1")).rejects.toMatchObject({ code: "INVALID_REQUEST" });
     expect((await renewLease(deps, lease.id, null, USER, "c-1")).lease.exposedUntil).toBeNull();
-    const { notDone } = await revokeLease(deps, lease.id, USER, { rule: "r", correlationId: "c-1" });
+    const { notDone } = await revokeLease(deps, lease.id, USER, {
+      rule: "r",
+      correlationId: "c-1",
+      isAnyVersion: true,
+    });
     expect(notDone).toHaveLength(1);
   });
 

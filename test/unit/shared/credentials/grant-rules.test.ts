@@ -16,7 +16,7 @@ const cluster = { resourceId: CLUSTER, access: ["use"], scope: { namespace: "vis
 
 const paths = (changes: Partial<GrantToCheck>) =>
   grantProblems(
-    { effect: "allow", resourceId: CONTAINER, access: ["read"], forms: [], scope: {}, ...changes },
+    { effect: "allow", resourceId: CONTAINER, access: ["read"], forms: [], scope: {}, maxTtlSeconds: 3600, ...changes },
     exactResource,
   ).map(({ path }) => path);
 
@@ -31,6 +31,9 @@ test.each<[string, Partial<GrantToCheck>]>([
   ["all of a registry", { ...images, scope: { repositories: ["*"] }, forms: ["registry-wide"] }],
   ["a namespace", cluster],
   ["a namespace, and a kubeconfig without a secret", { ...cluster, forms: ["service-account", "exec"] }],
+  ["a whole registry beside some repositories", { ...images, forms: ["docker-login", "registry-wide"] }],
+  ["an administrator", { ...cluster, scope: {}, access: ["use", "admin"], forms: ["admin", "entra-token"] }],
+  ["the least that a cluster's token lives", { ...cluster, maxTtlSeconds: 600 }],
   ["a whole cluster", { ...cluster, scope: {}, forms: ["entra-token"] }],
   ["a whole cluster for those who sign in themselves", { ...cluster, scope: {}, forms: ["exec"] }],
   ["a deny of a registry", { effect: "deny", resourceId: REGISTRY, access: ["write", "use"] }],
@@ -79,6 +82,10 @@ describe("refused", () => {
     ],
     ["a registry without repositories", { ...images, scope: {} }, "/scope"],
     ["a pattern in the middle", { ...images, scope: { repositories: ["*/a"] } }, "/scope"],
+    ["a whole registry, limited", { ...images, forms: ["registry-wide"] }, "/scope/repositories"],
+    ["an administrator's form without the right", { ...cluster, scope: {}, forms: ["admin"] }, "/access"],
+    ["an administrator's right without the form", { ...cluster, access: ["admin"] }, "/forms"],
+    ["less than a cluster's token lives", { ...cluster, maxTtlSeconds: 599 }, "/maxTtlSeconds"],
     ["a registry's host", { ...images, resourceId: "images1.azurecr.io" }, "/resourceId"],
     ["a namespace of a registry", { ...images, scope: { repositories: ["a"], namespace: "a" } }, "/scope"],
     ["a cluster without a namespace", { ...cluster, scope: {} }, "/scope/namespace"],

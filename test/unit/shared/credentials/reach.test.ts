@@ -86,3 +86,31 @@ describe("a token for clusters", () => {
     (denied) => expect(entra(denied)).toBe(false),
   );
 });
+
+describe("what cannot be limited inside its resource", () => {
+  const PROVIDERS = `${GROUP}/providers`;
+  const REGISTRY = `${PROVIDERS}/Microsoft.ContainerRegistry/registries/images1`;
+  const CLUSTER = `${PROVIDERS}/Microsoft.ContainerService/managedClusters/train`;
+  const whole = [
+    { resourceType: "docker-registry", resourceId: REGISTRY, form: "registry-wide", scope: {} },
+    { resourceType: "kubernetes-cluster", resourceId: CLUSTER, form: "admin", scope: {} },
+  ];
+  const narrow = [
+    { ...whole[0], form: "access-token" },
+    { ...whole[0], form: "docker-login" },
+    { ...whole[1], form: "service-account" },
+    { ...whole[1], form: "exec" },
+  ] as typeof whole;
+
+  test.each(whole)("$form is refused by a denial of any right at or above it", (lent) => {
+    for (const denied of ["*", OWN, `${OWN}/`, GROUP.toUpperCase(), lent.resourceId, lent.resourceId.toLowerCase()]) {
+      expect([denied, credentialReaches(lent, denied)]).toEqual([denied, true]);
+    }
+    for (const denied of [OTHER, `${lent.resourceId}2`, ACCOUNT, VAULT]) {
+      expect([denied, credentialReaches(lent, denied)]).toEqual([denied, false]);
+    }
+  });
+  test.each(narrow)("$form is not: its rights are compared", (lent) => {
+    expect(credentialReaches(lent, lent.resourceId)).toBe(false);
+  });
+});

@@ -114,7 +114,11 @@ describe("meanwhile", () => {
       ...deps,
       async issueBlobSas(wanted) {
         const sas = await deps.issueBlobSas(wanted);
-        await revokeLease(deps, held.id, USER, { rule: "role:Latchkey.User", correlationId: "c-3" });
+        await revokeLease(deps, held.id, USER, {
+          rule: "role:Latchkey.User",
+          correlationId: "c-3",
+          isAnyVersion: true,
+        });
         return sas;
       },
     };
@@ -127,6 +131,23 @@ describe("meanwhile", () => {
       "credential.renewed ok",
       "credential.renewed withdrawn",
     ]);
+  });
+
+  test.each<[Partial<Lease>, number, boolean]>([
+    [{}, 60, true],
+    [{}, 59, false],
+    [{ resourceType: "docker-registry", form: "docker-login" }, 299, false],
+    [{ resourceType: "docker-registry", form: "docker-login" }, 43_201, false],
+    [{ resourceType: "kubernetes-cluster", form: "service-account" }, 599, false],
+    [{ resourceType: "kubernetes-cluster", form: "service-account" }, 43_201, false],
+    [{ resourceType: "kubernetes-cluster", form: "admin" }, 600, false],
+    [{ resourceType: "key-vault-secret", form: "secret" }, 600, false],
+  ])("%j for %i seconds is a life that can be asked for: %s", async (changes, ttlSeconds, isTaken) => {
+    const { deps, held, journal } = parts(changes);
+    const answer = renew(deps, held.id, ttlSeconds);
+    if (isTaken) await expect(answer).resolves.toBeDefined();
+    else await expect(answer).rejects.toMatchObject({ code: "INVALID_REQUEST", problems: [{ path: "/ttlSeconds" }] });
+    expect(journal.some((call) => call.startsWith("authorize"))).toBe(isTaken);
   });
 
   test("renewed twice at once: one new secret is answered", async () => {

@@ -12,8 +12,8 @@ function parts(changes: Partial<Lease> = {}) {
   made.leases.set(held);
   return { ...made, held, stored: () => made.leases.rows.get(held.id)?.lease };
 }
-const revoke = (deps: RevokeDeps, id: string, by = USER) =>
-  revokeLease(deps, id, by, { rule: "role:x", correlationId: "c-1" });
+const revoke = (deps: RevokeDeps, id: string, by = USER, isAnyVersion = true) =>
+  revokeLease(deps, id, by, { rule: "role:x", correlationId: "c-1", isAnyVersion });
 
 describe("revokeLease", () => {
   test("closes the lease, on the trail first, and says until when the credential still works", async () => {
@@ -76,13 +76,29 @@ describe("revokeLease", () => {
     expect(stored()).toEqual(held);
   });
 
-  test("changed meanwhile: LEASE_CLOSED, and the record is withdrawn", async () => {
-    const { deps, held, leases, events } = parts();
-    const appendAudit: RevokeDeps["appendAudit"] = async (event) => {
-      if (event.outcome === "ok") leases.set(held);
-      await deps.appendAudit(event);
+  /** Somebody else changes the lease before it is replaced, so many times. */
+  const changing = (count: number) => {
+    const made = parts();
+    let left = count;
+    const replace: RevokeDeps["leases"]["replace"] = async (next, etag) => {
+      if (left-- > 0) made.leases.set({ ...made.held, mintedAt: "2026-11-21T10:00:00Z" });
+      return made.deps.leases.replace(next, etag);
     };
-    await expect(revoke({ ...deps, appendAudit }, held.id)).rejects.toMatchObject({ code: "LEASE_CLOSED" });
-    expect(events.map(({ outcome }) => outcome)).toEqual(["ok", "withdrawn"]);
+    return { ...made, deps: { ...made.deps, leases: { ...made.deps.leases, replace } } };
+  };
+
+  test("a holder who renews in a loop does not keep it alive, and it is on the trail once", async () => {
+    const { deps, held, stored, events } = changing(9);
+    expect((await revoke(deps, held.id)).lease.state).toBe("revoked");
+    expect([stored()?.state, events.map(({ outcome }) => outcome)]).toEqual(["revoked", ["ok"]]);
+  });
+
+  test.each([
+    ["every time", 10, true],
+    ["once, where the caller ends it as it was seen", 1, false],
+  ])("changed meanwhile, %s: LEASE_CLOSED, and the record is withdrawn", async (_, count, isAnyVersion) => {
+    const { deps, held, stored, events } = changing(count);
+    await expect(revoke(deps, held.id, USER, isAnyVersion)).rejects.toMatchObject({ code: "LEASE_CLOSED" });
+    expect([stored()?.state, events.map(({ outcome }) => outcome)]).toEqual(["active", ["ok", "withdrawn"]]);
   });
 });
