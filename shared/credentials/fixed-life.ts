@@ -46,10 +46,18 @@ export function refuseTooLong({
   if (end !== undefined) {
     throw new DeniedError(
       "SCOPE_TOO_WIDE",
-      `The token would work until ${utc(expiresAt)}, but it may work until ${end} at the latest, and nobody can shorten it. Ask for no ttlSeconds, have the connector or the grant extended (Entra gives tokens of 60 to 90 minutes, some of a day, a registry of 75 minutes and of 3 hours), or ask for a form whose life can be chosen.`,
+      `The token would work until ${utc(expiresAt)}, but it may work until ${end} at the latest, and nobody can shorten it. Leave ttlSeconds out, or ask for a form whose life can be chosen (docker-login, service-account); or have the connector or the grant extended: Entra gives tokens of 60 to 90 minutes, some of a day, a registry of 75 minutes and of 3 hours.`,
     );
   }
-  if (expiresAt.getTime() <= allowed.getTime() + CLOCK_SECONDS * 1000) return [];
+  if (expiresAt.getTime() <= allowed.getTime() + CLOCK_SECONDS * 1000) {
+    const { ttlSeconds } = request;
+    const isShorter = ttlSeconds !== null && expiresAt.getTime() < now.getTime() + (ttlSeconds - CLOCK_SECONDS) * 1000;
+    return isShorter
+      ? [
+          `This token ends at ${utc(expiresAt)}, before the ${ttlSeconds} seconds that were asked for: its life is Azure's choice.`,
+        ]
+      : [];
+  }
   return [
     `This token works until ${utc(expiresAt)}, longer than the ${lifeSeconds} seconds that were allowed: its life is Azure's choice.`,
   ];

@@ -56,7 +56,7 @@ export async function mintRegistryToken(deps: MintRegistryTokenDeps, request: Mi
     credential: made.credential,
     marked: token,
     upstream: { loginServer },
-    warnings: [...made.warnings, ...warnings],
+    warnings: [...made.warnings, ...adminWarnings(opened), ...warnings],
     env: dockerAuthEnv({ loginServer, username: TOKEN_USER, password: token }),
   };
 }
@@ -71,16 +71,18 @@ async function narrowToken(deps: MintRegistryTokenDeps, opened: OpenedRegistry, 
 }
 
 async function wholeToken(deps: MintRegistryTokenDeps, opened: OpenedRegistry): Promise<Made> {
-  const { loginServer, adminUserEnabled } = opened.registry;
+  const { loginServer } = opened.registry;
   const { token, expiresAt } = await deps.issueRefreshToken(opened);
   const credential = { kind: "docker-login", loginServer, username: TOKEN_USER, password: token } as const;
   const warnings = [
-    "This login cannot be narrowed: it does all that the connector's identity may do in the registry, in every repository.",
+    "This login cannot be narrowed: it does all that the connector's identity may do in the registry, in every repository, whatever rights were asked for.",
   ];
-  if (adminUserEnabled) {
-    warnings.push(
-      "The registry's administrator account is enabled: a password for everything that never ends. Disable it.",
-    );
-  }
   return { token, expiresAt, credential, scope: {}, warnings };
+}
+
+/** The account is never used here; whoever is lent something should know of the other way in. */
+function adminWarnings({ registry }: Pick<OpenedRegistry, "registry">): readonly string[] {
+  return registry.adminUserEnabled
+    ? ["The registry's administrator account is enabled: a password for everything that never ends. Disable it."]
+    : [];
 }

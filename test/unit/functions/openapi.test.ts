@@ -74,6 +74,10 @@ describe("describeApi", () => {
     expect(text).not.toContain('"nullable"');
   });
 
+  test("nothing that a caller sends is described as sent by the service alone", () => {
+    expect(JSON.stringify(document)).not.toContain('"readOnly"');
+  });
+
   test("unknown fields are refused in the description as in the code", () => {
     const request = Object(document.components).schemas.CredentialRequest;
     expect(request.oneOf).toHaveLength(5);

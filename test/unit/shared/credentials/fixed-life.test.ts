@@ -49,6 +49,11 @@ describe("a token whose life nobody chooses", () => {
     expect(() => check(4500, { max: 43_200, [whose]: 4499 })).toThrow(refusal);
   });
 
+  test("says so when it ends before what was asked for", () => {
+    expect(check(4500, { ttl: 43_200, max: 43_200 })).toHaveLength(1);
+    expect(check(4500, { ttl: 4500 + CLOCK_SECONDS, max: 43_200 })).toEqual([]);
+  });
+
   test("may outlive a sign-in that ends by itself, and not what was set for the connector", () => {
     const request = { ttlSeconds: null, maxTtlSeconds: 3600, grantExpiresAt: null };
     const given = (setToEndAt: string | null) => () =>
@@ -70,7 +75,8 @@ describe("a token whose life nobody chooses", () => {
       const allowed = Math.min(ttl ?? max, max);
       const fits = lives <= Math.min(allowed + OVERSHOOT_SECONDS, grant ?? lives, connector ?? lives);
       const run = () => check(lives, { ttl, max, grant, connector });
-      if (fits) expect(run()).toHaveLength(lives > allowed + CLOCK_SECONDS ? 1 : 0);
+      const isShorter = ttl !== null && lives < ttl - CLOCK_SECONDS;
+      if (fits) expect(run()).toHaveLength(lives > allowed + CLOCK_SECONDS || isShorter ? 1 : 0);
       else expect(run).toThrow(refusal);
     });
     fc.assert(property);
