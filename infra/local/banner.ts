@@ -224,19 +224,19 @@ function firstCalls(seed: Seed, apiUrl: string): Step[] {
     },
     {
       comment:
-        "Ask for a docker login for repositories below vision/, and use it (docker takes the same name and password).",
+        "Ask for a docker login for repositories below vision/, and use it with skopeo where that is installed (docker login takes the same).",
       bash: [
         `LOGIN=$(${login})`,
-        `CREDS="$(${member("username")} "$LOGIN"):$(${member("password")} "$LOGIN")"`,
-        `skopeo inspect --creds "$CREDS" docker://${REGISTRY}.azurecr.io/vision/train:latest`,
+        `${member("password")} "$LOGIN" | skopeo login --username "$(${member("username")} "$LOGIN")" --password-stdin ${REGISTRY}.azurecr.io`,
+        `skopeo inspect docker://${REGISTRY}.azurecr.io/vision/train:latest`,
       ].join("\n"),
     },
     {
-      comment: "Ask for a kubeconfig for the namespace vision, and use it.",
+      comment: "Ask for a kubeconfig for the namespace vision, and use it with kubectl where that is installed.",
       bash: [
         `KUBE=$(${kubeconfig})`,
         `FILE=$(mktemp); ${member("kubeconfig")} "$KUBE" > "$FILE"`,
-        `kubectl --kubeconfig "$FILE" get pods`,
+        `kubectl --kubeconfig "$FILE" get pods; rm "$FILE"`,
       ].join("\n"),
     },
   ];
