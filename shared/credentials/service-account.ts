@@ -203,6 +203,6 @@ function notOnboarded(namespace: string): InputError {
   const binding = `kubectl create rolebinding ${SERVICE_ACCOUNT} --clusterrole view --serviceaccount ${namespace}:${SERVICE_ACCOUNT} --namespace ${namespace}`;
   return new InputError(
     "MODE_UNSUPPORTED",
-    `The namespace ${namespace} is not prepared for lending, or does not exist. Somebody who administers it runs: ${account} && ${binding}. The role says what every credential of this namespace may do; one that may make tokens or pods, as edit does, lets its holder go on after the lease.`,
+    `The namespace ${namespace} is not prepared for lending, or does not exist. Somebody who administers it runs: ${account} && ${binding}. The role says what every credential of this namespace may do; one that may make tokens or run pods, as edit does by Jobs, Deployments or exec, lets its holder go on after the lease.`,
   );
 }

@@ -60,6 +60,16 @@ test.each(KUBECTLS)("%s lists pods of kube-system with the administrator's certi
   });
 });
 
+test.each(KUBECTLS)("%s makes and deletes a job with the administrator's certificate", async (version) => {
+  const lent = await clients.lend(lender, { form: "admin", access: ["admin"] });
+  const kubectl = (...args: readonly string[]) =>
+    clients.kubectl(version, lent.file, [...args, "--namespace", "vision"]);
+  const name = `job-${version.replace(".", "-")}`;
+  expect(await kubectl("create", "job", name, "--image", "demo/train")).toMatchObject({ code: 0 });
+  expect(await kubectl("get", "job", name, "--output", "jsonpath={..image}")).toMatchObject({ stdout: "demo/train" });
+  expect(await kubectl("delete", "job", name, "--wait=false")).toMatchObject({ code: 0 });
+});
+
 test.each(KUBECTLS)("%s lists pods of every namespace with a token of Entra, as the connector may", async (version) => {
   const lent = await clients.lend(lender, { ...USE, form: "entra-token" });
   expect(lent.answer.json).toMatchObject({ warnings: expect.arrayContaining([expect.any(String)]) });

@@ -67,6 +67,8 @@ describe("a token for one namespace", () => {
       [["get", "nodes"], "/api/v1/nodes"],
       [["delete", "pod", "vision-serve-0"], `${PODS}/vision-serve-0`],
       [["create", "serviceaccount", "mine"], "/api/v1/namespaces/vision/serviceaccounts"],
+      // What runs pods could take any token or Secret of the namespace along.
+      [["create", "job", "mine", "--image", "demo/train"], "/apis/batch/v1/namespaces/vision/jobs"],
       // Refused before it asks for pods.
       [["get", "pods", "--as", "system:admin", "--as-group", "system:masters"], "/api"],
     ] as const;
@@ -75,14 +77,6 @@ describe("a token for one namespace", () => {
       expect(refused.code, args.join(" ")).toBe(1);
       expect(refused.statusesAt(path), `${args.join(" ")}: ${refused.stderr}`).toEqual([403]);
     }
-  });
-
-  test.each(KUBECTLS)("%s makes and deletes a job, which the namespace's role allows", async (version) => {
-    const kubectl = (...args: readonly string[]) => clients.kubectl(version, lent.file, args);
-    const name = `job-${version.replace(".", "-")}`;
-    expect(await kubectl("create", "job", name, "--image", "demo/train")).toMatchObject({ code: 0 });
-    expect(await kubectl("get", "job", name, "--output", "jsonpath={..image}")).toMatchObject({ stdout: "demo/train" });
-    expect(await kubectl("delete", "job", name, "--wait=false")).toMatchObject({ code: 0 });
   });
 
   test.each(KUBECTLS)("%s says what it may do: pods and jobs, and no Secrets", async (version) => {
@@ -157,7 +151,7 @@ test("a kubeconfig that was given back is dead for every client, and another one
   const dead = async () => (await clients.kubectl("kubectl-1.35", first.file, ["get", "pods"])).statusesAt(PODS);
   expect(await dead()).toEqual([200]);
   const ended = await lender.end(first.answer);
-  expect(ended.json).toMatchObject({ state: "revoked", notDone: [] });
+  expect(ended.json).toMatchObject({ state: "revoked", notDone: [expect.any(String)] });
   const until = Date.now() + DEAD_WITHIN_MS;
   while ((await dead())[0] === 200 && Date.now() < until) await wait(TRY_EVERY_MS);
   expect(Date.parse(textAt(ended, "exposedUntil"))).toBeGreaterThan(Date.parse(textAt(ended, "endedAt")));
