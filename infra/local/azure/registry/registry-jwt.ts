@@ -22,6 +22,8 @@ const refreshSchema = z.object({
   permissions: permissions.optional(),
   /** Who it is, in a registry in ABAC mode: roles are read when an access token is asked for. */
   aad_identity: z.string().optional(),
+  /** Its groups beside it, if it has any: roles may be assigned to them. */
+  groups: z.array(z.string()).readonly().optional(),
 });
 const accessSchema = z.object({
   ...common,
@@ -39,7 +41,7 @@ export type RegistryJwt = {
   refreshToken(
     registry: string,
     sub: string,
-    claims: Pick<RefreshClaims, "tenant" | "permissions" | "aad_identity">,
+    claims: Pick<RefreshClaims, "tenant" | "permissions" | "aad_identity" | "groups">,
   ): Promise<string>;
   /** @param notAfter seconds since 1970: the end of what the token is made from, if that is sooner */
   accessToken(registry: string, sub: string, access: readonly Access[], notAfter?: number): Promise<string>;

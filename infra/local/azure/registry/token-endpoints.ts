@@ -55,8 +55,9 @@ export async function exchange(form: Form, registry: RegistryPlace, deps: TokenE
   const tenant = claims.tid;
   if (registry.mode === "abac") {
     if (!hasAnyRight(repositoryRights(principal, registry, deps.authorization))) throw signInRefused(randomUUID());
-    const refresh = await deps.jwt.refreshToken(registry.loginServer, sub, { tenant, aad_identity: claims.oid });
-    return { refresh_token: refresh };
+    const { objectId: aad_identity, groups } = principal;
+    const identity = { tenant, aad_identity, ...(groups.length === 0 ? {} : { groups }) };
+    return { refresh_token: await deps.jwt.refreshToken(registry.loginServer, sub, identity) };
   }
   const actions = [...legacyActions(principal, registry, deps.authorization)];
   if (actions.length === 0) throw signInRefused(randomUUID());
@@ -148,7 +149,7 @@ async function byRefreshToken(token: string, registry: RegistryPlace, deps: Toke
   if (claims.aad_identity === undefined) {
     return { sub: claims.sub, rights: legacyRights(claims.permissions?.actions ?? []) };
   }
-  const principal = { objectId: claims.aad_identity, groups: [] };
+  const principal = { objectId: claims.aad_identity, groups: claims.groups ?? [] };
   return { sub: claims.sub, rights: repositoryRights(principal, registry, deps.authorization) };
 }
 

@@ -9,7 +9,9 @@ import type { RegistryPlace } from "../../../../../infra/local/azure/registry/re
 import { createRegistryJwt } from "../../../../../infra/local/azure/registry/registry-jwt.ts";
 import { createRegistryControl } from "../../../../../infra/local/azure/registry/registry-settings.ts";
 import {
+  exchange,
   readBasic,
+  TOKEN_USER,
   type TokenEndpointDeps,
   tokenByBasic,
   tokenByForm,
@@ -95,6 +97,26 @@ test("a refresh token is good until its end and not after", async () => {
   });
   time = START + 10_800_000;
   await expect(tokenByForm(asked, REGISTRY, deps)).rejects.toEqual(REFUSED);
+});
+
+test("in ABAC mode the roles of a caller's groups count in every token", async () => {
+  const abac: RegistryPlace = { ...REGISTRY, mode: "abac" };
+  const claims = { iss: "entra", aud: "arm", tid: "t", oid: "member", groups: ["team"], exp: 0 };
+  const grouped: TokenEndpointDeps = {
+    ...deps,
+    tokens: {
+      verify: async () => ({ ok: true, claims }),
+    },
+    authorization: { allows: ({ groups }) => groups.includes("team") },
+  };
+  const asked = form({ grant_type: "access_token", access_token: "of Entra" });
+  const { refresh_token } = await exchange(asked, abac, grouped);
+  const posted = form({ scope: "repository:a:pull", grant_type: "refresh_token", refresh_token });
+  const header = basic(`${TOKEN_USER}:${refresh_token}`);
+  const basicAnswer = await tokenByBasic(header, form({ scope: "repository:a:pull" }), abac, grouped);
+  for (const { access_token } of [await tokenByForm(posted, abac, grouped), basicAnswer]) {
+    expect(decodeJwt(access_token)).toMatchObject({ access: [{ name: "a", actions: ["pull"] }] });
+  }
 });
 
 test("a form without a service or with an unknown grant is refused as such", async () => {
