@@ -119,12 +119,14 @@ const access = {
   ownResources: [accountUrl(config.keyVault, cloud.keyVaultSuffix)],
   now,
 };
+const registryTokens = createRegistryTokens({ identities, now });
 const opening: FindObstacleDeps = {
   openContainer: (connector, resourceId) => openContainer(used, connector, resourceId),
   openVaultSecret: (connector, resourceId) => openVaultSecret(used, connector, resourceId),
   openRegistry: (connector, resourceId, asked) => openRegistry(used, connector, resourceId, asked),
   openCluster: (connector, resourceId) => openCluster(used, connector, resourceId),
   openSubscription: (connector, resourceId, asked) => openSubscription(used, connector, resourceId, asked),
+  listRepositories: registryTokens.listRepositories,
   audienceUri: createAudienceUri(config.tokenAudiences, config.appIdentity),
   refuseClusterToken: (signIn) => refuseAudience(signIn, AKS_SERVER_APP, config.appIdentity),
   now,
@@ -142,7 +144,6 @@ const serviceAccounts = createServiceAccountForm({
   openClusterApi: createOpenClusterApi({ identities, readUser: readClusterUser }),
   now,
 });
-const registryTokens = createRegistryTokens({ identities, now });
 const dockerLogins = createDockerLogin({
   openRegistry: opening.openRegistry,
   reopenRegistry: (connectorId, resourceId) => reopenRegistry(connectors, connectorId, resourceId),

@@ -18,8 +18,9 @@ export async function plan(deps: PlanDeps, principal: Principal, ask: Ask): Prom
   const { allowed, rule, checks } = decision;
   if (!decision.allowed) return { allowed, rule, checks };
   const { connector, resourceType, resourceId: asked, form, ttlSeconds } = ask;
-  const { resourceId, scope } = decision;
-  const obstacle = await deps.findObstacle({ connector, resourceType, resourceId, asked, form, scope, ttlSeconds });
+  const { resourceId, scope, maxTtlSeconds, grantExpiresAt } = decision;
+  const means = { connector, resourceType, resourceId, asked, form, scope };
+  const obstacle = await deps.findObstacle({ ...means, ttlSeconds, maxTtlSeconds, grantExpiresAt });
   return obstacle === null
     ? { allowed, rule, checks }
     : { allowed: false, rule: null, checks: withObstacle(checks, obstacle) };

@@ -53,6 +53,9 @@ export type Reaches = (lent: Pick<Ask, "resourceType" | "resourceId" | "form" | 
 /** What policy allows. `resourceId` is canonical, `asked` as the caller wrote it. */
 export type Allowed = Pick<Ask, "connector" | "resourceType" | "resourceId" | "form" | "scope" | "ttlSeconds"> & {
   readonly asked: string;
+  /** Longest life now: the grant's bound, and its end. */
+  readonly maxTtlSeconds: number;
+  readonly grantExpiresAt: string | null;
 };
 /** What would make issuing refuse although policy allows, found as issuing finds it. `detail` is for a person. */
 export type Obstacle = { readonly check: "resource" | "form" | "scope" | "ttl"; readonly detail: string };

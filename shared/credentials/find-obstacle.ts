@@ -4,16 +4,20 @@ import type { Opened, ResourceType } from "../connectors/ports.ts";
 import { LatchkeyError, UpstreamError } from "../errors.ts";
 import type { RefuseClusterToken } from "./cluster-ports.ts";
 import { refuseRegistryForm } from "./docker-registry.ts";
+import { refuseTooLong } from "./fixed-life.ts";
 import { refuseClusterForm } from "./kubernetes-cluster.ts";
 import { longestLifeSeconds } from "./lease.ts";
 import type {
   AudienceUri,
+  ListRepositories,
   OpenCluster,
   OpenContainer,
   OpenRegistry,
   OpenSubscription,
   OpenVaultSecret,
 } from "./ports.ts";
+import { FIXED_LIVES } from "./registry-token.ts";
+import { resolveRepositories } from "./resolve-repositories.ts";
 
 /** What looking needs. */
 export type FindObstacleDeps = {
@@ -22,19 +26,29 @@ export type FindObstacleDeps = {
   readonly openSubscription: OpenSubscription;
   readonly openRegistry: OpenRegistry;
   readonly openCluster: OpenCluster;
+  readonly listRepositories: ListRepositories;
   readonly audienceUri: AudienceUri;
   readonly refuseClusterToken: RefuseClusterToken;
   readonly now: () => Date;
 };
+/** What was opened. */
+type Looked = Opened & {
+  /** Resolves the scope as issuing does. */
+  readonly resolveScope?: () => Promise<unknown>;
+  /** See FIXED_LIVES; left out: it is chosen, or nobody knows it before. */
+  readonly life?: { readonly lifeSeconds: number; readonly overshootSeconds: number };
+};
 /** How each type is opened before its credential is made. */
-const OPENS: Readonly<Record<ResourceType, (deps: FindObstacleDeps, allowed: Allowed) => Promise<Opened>>> = {
+const OPENS: Readonly<Record<ResourceType, (deps: FindObstacleDeps, allowed: Allowed) => Promise<Looked>>> = {
   "blob-container": (deps, { connector, resourceId }) => deps.openContainer(connector, resourceId),
   "key-vault-secret": (deps, { connector, resourceId }) => deps.openVaultSecret(connector, resourceId),
   "azure-generic": (deps, { connector, resourceId, asked }) => deps.openSubscription(connector, resourceId, asked),
-  "docker-registry": async (deps, { connector, resourceId, asked, form }) => {
+  "docker-registry": async (deps, { connector, resourceId, asked, form, scope }) => {
     const opened = await deps.openRegistry(connector, resourceId, asked);
     refuseRegistryForm(opened, form);
-    return opened;
+    if (form === "registry-wide") return { ...opened, life: FIXED_LIVES[form] };
+    const resolved = { ...opened, resolveScope: () => resolveRepositories(deps, opened, scope) };
+    return form === "access-token" ? { ...resolved, life: FIXED_LIVES[form] } : resolved;
   },
   "kubernetes-cluster": async (deps, { connector, resourceId, form }) => {
     const opened = await deps.openCluster(connector, resourceId);
@@ -53,12 +67,23 @@ export async function findObstacle(deps: FindObstacleDeps, allowed: Allowed): Pr
   if (open === undefined) return { check: "resource", detail: "this resource type is not served" };
   const opened = await refusalOf("resource", () => open(deps, allowed));
   if ("check" in opened) return opened;
+  const { connector, signIn, life, resolveScope } = opened.done;
   const { audience } = allowed.scope;
-  if (audience !== undefined) {
-    const served = await refusalOf("scope", async () => deps.audienceUri(audience, opened.done.signIn));
-    if ("check" in served) return served;
+  const scope = await refusalOf("scope", async () => {
+    if (audience !== undefined) deps.audienceUri(audience, signIn);
+    await resolveScope?.();
+  });
+  if ("check" in scope) return scope;
+  const now = deps.now();
+  if (life !== undefined) {
+    const { lifeSeconds, overshootSeconds } = life;
+    const expiresAt = new Date(now.getTime() + lifeSeconds * 1000);
+    const inTime = await refusalOf("ttl", async () =>
+      refuseTooLong({ expiresAt, request: allowed, connector, now, overshootSeconds }),
+    );
+    return "check" in inTime ? inTime : null;
   }
-  const longest = longestLifeSeconds([opened.done.connector.expiresAt], deps.now());
+  const longest = longestLifeSeconds([connector.expiresAt], now);
   return (allowed.ttlSeconds ?? 0) > longest
     ? { check: "ttl", detail: `the connector expires in ${longest} seconds` }
     : null;

@@ -2,6 +2,7 @@
 import type { OpenedRegistry } from "../connectors/ports.ts";
 import { utc } from "../time.ts";
 import { dockerAuthEnv, TOKEN_USER } from "./docker-auth.ts";
+import { REGISTRY_TOKEN_LIFE_SECONDS } from "./docker-login.ts";
 import { REGISTRY_ACCESS, refuseRegistryForm } from "./docker-registry.ts";
 import { OVERSHOOT_SECONDS, refuseTooLong } from "./fixed-life.ts";
 import { refreshTime } from "./lease.ts";
@@ -24,8 +25,16 @@ export type MintRegistryTokenDeps = {
   readonly listRepositories: ListRepositories;
 };
 
+/** How long a whole login lives. Source: the ACR documentation, authentication, of `az acr login`. */
+const WHOLE_LIFE_SECONDS = 10_800;
 /** A whole login lives for three hours, and is given by grants that list it alone: an hour of such a grant is enough for it. */
 const WHOLE_OVERSHOOT_SECONDS = 2 * 3_600 + OVERSHOOT_SECONDS;
+
+/** How long tokens of these forms live, as far as it is known before one is made, and how much longer than allowed they may. */
+export const FIXED_LIVES = {
+  "access-token": { lifeSeconds: REGISTRY_TOKEN_LIFE_SECONDS, overshootSeconds: OVERSHOOT_SECONDS },
+  "registry-wide": { lifeSeconds: WHOLE_LIFE_SECONDS, overshootSeconds: WHOLE_OVERSHOOT_SECONDS },
+} as const;
 
 /** What was made: how long it lives is the registry's choice. */
 type Made = EndingToken & {
@@ -44,7 +53,7 @@ export async function mintRegistryToken(deps: MintRegistryTokenDeps, request: Mi
   const { loginServer } = registry;
   const made = await (request.form === "registry-wide" ? wholeToken(deps, opened) : narrowToken(deps, opened, request));
   const { token, expiresAt } = made;
-  const overshootSeconds = request.form === "registry-wide" ? WHOLE_OVERSHOOT_SECONDS : OVERSHOOT_SECONDS;
+  const { overshootSeconds } = FIXED_LIVES[request.form === "registry-wide" ? "registry-wide" : "access-token"];
   const warnings = refuseTooLong({ expiresAt, request, connector, now, overshootSeconds });
   return {
     connector,

@@ -59,6 +59,7 @@ export function productRoutes(
       openSubscription({ ...parts.deps, ...createKnown(parts.deps) }, connector, resourceId, asked),
     openRegistry: (connector, resourceId, asked) => openRegistry(parts.deps, connector, resourceId, asked),
     openCluster: (connector, resourceId) => openCluster(parts.deps, connector, resourceId),
+    listRepositories: async () => [],
     audienceUri: (name) => name,
     refuseClusterToken: () => undefined,
     now,

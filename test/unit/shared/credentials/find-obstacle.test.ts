@@ -1,8 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Allowed } from "../../../../shared/access/ports.ts";
 import type { Cluster, Registry } from "../../../../shared/connectors/ports.ts";
 import { type FindObstacleDeps, findObstacle } from "../../../../shared/credentials/find-obstacle.ts";
 import { ConflictError, DeniedError, InputError, NotFoundError, UpstreamError } from "../../../../shared/errors.ts";
+import { MAX_REPOSITORIES } from "../../../../shared/scope.ts";
 import { now, SUBSCRIPTION, signIn } from "../../../support/fakes.ts";
 import { containerId } from "../../../support/fakes-access.ts";
 
@@ -14,6 +15,8 @@ const CONTAINER: Allowed = {
   form: "sas",
   scope: {},
   ttlSeconds: 600,
+  maxTtlSeconds: 3_600,
+  grantExpiresAt: null,
 };
 const TOKEN: Allowed = {
   ...CONTAINER,
@@ -54,7 +57,7 @@ const CLUSTER: Cluster = {
   tenantId: null,
 };
 
-function parts(expiresAt: string | null = null, failure: Error | null = null) {
+function parts(expiresAt: string | null = null, failure: Error | null = null, listed: readonly string[] = []) {
   const opened: unknown[] = [];
   const unread = () => Promise.reject(new Error("nothing is made"));
   const unused = signIn({ secret: { kind: "clientSecret", read: unread } });
@@ -77,6 +80,10 @@ function parts(expiresAt: string | null = null, failure: Error | null = null) {
       open({ subscription: { subscriptionId: SUBSCRIPTION, displayName: "ZenML Subscription" } }, ...asked),
     openRegistry: (...asked) => open({ registry: REGISTRY }, ...asked),
     openCluster: (...asked) => open({ cluster: CLUSTER }, ...asked),
+    async listRepositories(_opened, limit) {
+      opened.push("list");
+      return listed.slice(0, limit);
+    },
     audienceUri(name) {
       if (name === "arm") return "https://management.azure.com";
       throw new InputError("INVALID_REQUEST", "not served");
@@ -139,4 +146,49 @@ test("a sign-in whose tokens for clusters are not lent is one for that form alon
     findObstacle(parts().deps, { ...CONTAINER, resourceType: "kubernetes-cluster", form });
   expect(await obstacleOf("entra-token")).toMatchObject({ detail: expect.stringContaining("DENIED") });
   expect(await obstacleOf("service-account")).toBeNull();
+});
+
+describe("of a registry", () => {
+  const many = (count: number) => Array.from({ length: count }, (_, index) => `team/r${index}`);
+  const look = (
+    changes: Partial<Allowed>,
+    { listed = [], connectorEnd = null }: { listed?: readonly string[]; connectorEnd?: string | null } = {},
+  ) => {
+    const { deps, opened } = parts(connectorEnd, null, listed);
+    const scope = { repositories: ["team/*"] };
+    const asked = { ...CONTAINER, resourceType: "docker-registry", form: "access-token", ttlSeconds: null, scope };
+    return { obstacle: findObstacle(deps, { ...asked, ...changes }), opened };
+  };
+
+  test.each(["access-token", "docker-login"])("%s: patterns are resolved as issuing does", async (form) => {
+    const none = await look({ form }, { listed: ["other/a"] }).obstacle;
+    expect(none).toMatchObject({ check: "scope", detail: expect.stringContaining("RESOURCE_NOT_FOUND") });
+    const tooMany = await look({ form }, { listed: many(MAX_REPOSITORIES + 1) }).obstacle;
+    expect(tooMany).toMatchObject({ check: "scope", detail: expect.stringContaining("SCOPE_TOO_WIDE") });
+    expect(await look({ form }, { listed: many(MAX_REPOSITORIES) }).obstacle).toBeNull();
+  });
+
+  test.each<Partial<Allowed>>([{ scope: { repositories: ["team/new"] } }, { form: "registry-wide", scope: {} }])(
+    "nothing is listed where nothing is a pattern: %j",
+    async (changes) => {
+      const { obstacle, opened } = look(changes);
+      expect(await obstacle).toBeNull();
+      expect(opened).not.toContain("list");
+    },
+  );
+
+  // 75 minutes and three hours, of which a grant must give all but the overshoot.
+  test.each<[string, Partial<Allowed>, string | null, string | undefined]>([
+    ["access-token", { maxTtlSeconds: 2_700 }, null, undefined],
+    ["access-token", { maxTtlSeconds: 2_699 }, null, "ttl"],
+    ["access-token", { grantExpiresAt: "2026-11-21T11:14:59Z" }, null, "ttl"],
+    ["access-token", { grantExpiresAt: "2026-11-21T11:15:00Z" }, null, undefined],
+    ["access-token", {}, "2026-11-21T11:14:59Z", "ttl"],
+    ["registry-wide", { maxTtlSeconds: 1_800 }, null, undefined],
+    ["registry-wide", { maxTtlSeconds: 1_799 }, null, "ttl"],
+    ["docker-login", { maxTtlSeconds: 300 }, null, undefined],
+  ])("%s within %j and a connector until %s: %s", async (form, changes, connectorEnd, check) => {
+    const obstacle = await look({ form, ...changes }, { listed: ["team/a"], connectorEnd }).obstacle;
+    expect(obstacle?.check).toBe(check);
+  });
 });
