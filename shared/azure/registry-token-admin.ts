@@ -37,6 +37,7 @@ function openTokens(deps: RegistryTokenAdminDeps, { signIn, registry: place }: R
   const { resourceGroup, registry, subscriptionId } = place;
   const where = [resourceGroup, registry] as const;
   const registryId = registryArmId(place);
+  const scopeMapId = (scopeMap: string) => `${registryId}/scopeMaps/${scopeMap}`;
   const endsAt = deps.now().getTime() + (deps.limitMs ?? REGISTRY_WORK_MS);
   const client = lazy(async () => {
     const { ContainerRegistryManagementClient: Client } = await armModule();
@@ -64,12 +65,16 @@ function openTokens(deps: RegistryTokenAdminDeps, { signIn, registry: place }: R
     }
   };
   /** Until it is there as a whole. */
-  const finished = (abortSignal: AbortSignal, get: () => Promise<{ readonly provisioningState?: string }>) =>
+  const finished = <T extends { readonly provisioningState?: string }>(
+    abortSignal: AbortSignal,
+    get: () => Promise<T>,
+  ) =>
     until(abortSignal, async () => {
-      const { provisioningState } = await readable(get());
+      const found = await readable(get());
+      const { provisioningState } = found;
       // What Azure has given up does not come by waiting.
       if (provisioningState === "Failed" || provisioningState === "Canceled") throw broken();
-      return provisioningState === "Succeeded" ? { done: undefined } : null;
+      return provisioningState === "Succeeded" ? { done: found } : null;
     });
   /** Sent again for as long as something else is under way there. Whether Azure has finished it; null = not there. */
   const submitted = (abortSignal: AbortSignal, send: () => Submitted) =>
@@ -85,7 +90,7 @@ function openTokens(deps: RegistryTokenAdminDeps, { signIn, registry: place }: R
   ): Promise<void> => {
     if ((await submitted(abortSignal, send)) === null) return;
     // Accepted is not done, and an empty answer may be anybody's.
-    await until(abortSignal, async () => ((await unless([404], get())) === 404 ? { done: undefined } : null));
+    await until(abortSignal, async () => ((await unless([404], readable(get()))) === 404 ? { done: undefined } : null));
   };
 
   return {
@@ -96,8 +101,8 @@ function openTokens(deps: RegistryTokenAdminDeps, { signIn, registry: place }: R
           const found = value.find((usage) => usage.name?.toLowerCase() === name);
           const { currentValue, limit } = found ?? {};
           // Nobody may make more where it is not known how many there are.
-          if (currentValue === undefined) throw broken();
-          return { used: currentValue, limit: limit !== undefined && limit > 0 ? limit : null };
+          if (typeof currentValue !== "number") throw broken();
+          return { used: currentValue, limit: typeof limit === "number" && limit > 0 ? limit : null };
         };
         return { tokens: usageOf("tokens"), scopeMaps: usageOf("scopemaps") };
       }),
@@ -106,24 +111,36 @@ function openTokens(deps: RegistryTokenAdminDeps, { signIn, registry: place }: R
       call("make a scope map", async (arm, abortSignal) => {
         const get = () => arm.scopeMaps.get(...where, name, { abortSignal });
         const known = isNew ? 404 : await unless([404], readable(get()));
-        const isThere = known !== 404 && isSame(known.actions ?? [], actions);
-        if (isThere && known.provisioningState === "Succeeded") return;
-        if (!isThere) {
+        const isRight = known !== 404 && isSame(known.actions ?? [], actions);
+        if (isRight && known.provisioningState === "Succeeded") return;
+        if (!isRight) {
           const send = () =>
             arm.scopeMaps.create(...where, name, { description, actions: [...actions] }, { abortSignal });
           // In the way is another process that makes the same one.
           if ((await unless([409], submit(send()))) === "done") return;
         }
-        await finished(abortSignal, get);
+        // Whatever was in the way: nothing is lent that gives other rights.
+        if (!isSame((await finished(abortSignal, get)).actions ?? [], actions)) throw broken();
+      }),
+
+    isIntact: (token, { name, actions }) =>
+      call("read a token", async (arm, abortSignal) => {
+        const [known, map] = await Promise.all([
+          unless([404], readable(arm.tokens.get(...where, token, { abortSignal }))),
+          unless([404], readable(arm.scopeMaps.get(...where, name, { abortSignal }))),
+        ]);
+        if (known === 404 || map === 404) return false;
+        return isFor(known, scopeMapId(name)) && isSame(map.actions ?? [], actions);
       }),
 
     createToken: (token, scopeMap) =>
       call("make a token", async (arm, abortSignal) => {
-        const wanted = { scopeMapId: `${registryId}/scopeMaps/${scopeMap}`, status: "enabled" };
+        const wanted = { scopeMapId: scopeMapId(scopeMap), status: "enabled" };
         const send = () => arm.tokens.create(...where, token, wanted, { abortSignal });
         // In the way is only our own request, whose answer was lost.
         if ((await unless([409], submit(send()))) === "done") return;
-        await finished(abortSignal, () => arm.tokens.get(...where, token, { abortSignal }));
+        const made = await finished(abortSignal, () => arm.tokens.get(...where, token, { abortSignal }));
+        if (!isFor(made, wanted.scopeMapId)) throw broken();
       }),
 
     generatePassword: (token, password, expiresAt) =>
@@ -211,6 +228,12 @@ async function unless<T, S extends number>(statuses: readonly S[], work: Promise
 function isSame(left: readonly string[], right: readonly string[]): boolean {
   const key = (actions: readonly string[]) => JSON.stringify(actions.map((action) => action.toLowerCase()).toSorted());
   return key(left) === key(right);
+}
+
+/** Whether a token signs in, and gets the rights of this scope map. Ids of ARM differ in case. */
+function isFor(token: { readonly status?: string; readonly scopeMapId?: string }, scopeMapId: string): boolean {
+  const isEnabled = token.status?.toLowerCase() === "enabled";
+  return isEnabled && token.scopeMapId?.toLowerCase() === scopeMapId.toLowerCase();
 }
 
 function broken(): BrokenAnswerError {

@@ -23,11 +23,13 @@ const TIER_LIMITS: Readonly<Record<OpenedRegistry["registry"]["tier"], number>> 
 };
 /** Room comes when leases end; most live for an hour. */
 const QUOTA_RETRY_SECONDS = 300;
-/** A token that was removed by hand is met once; the next one has just been made. */
+/** A token that was removed or changed by hand, or that a neighbour's end takes along, is met once; the next one is made anew. */
 const MAX_TOKENS = 2;
 /** Another process gives a password to its lease, or takes one: seconds. */
 const LOCK_WAIT_MS = 500;
 const MAX_LOCK_WAITS = 20;
+/** A login that may have leaked does not wait any longer for a neighbour's, which can be made again. */
+const NEIGHBOUR_WAITS = 6;
 
 /** What this needs. */
 export type PasswordDeps = {
@@ -63,20 +65,32 @@ export async function givePassword(deps: PasswordDeps, tokens: RegistryTokens, w
     access,
   });
   for (let step = 0; step < MAX_TOKENS; step++) {
-    const claimed = await claim(deps, tokens, wanted, content);
+    const claimed = await claim(deps, tokens, wanted, content, step > 0);
     const value = await settling(deps.slots, owner, claimed, () => make(tokens, claimed, wanted));
-    // What is not given back now is left alone for a while, and no more.
-    await deps.slots.settle(owner, claimed, value === null ? "broken" : "ready").catch(() => undefined);
-    if (value !== null) return { token: claimed.token, password: claimed.password, value };
+    if (value === null) {
+      // What is not given back now is left alone for a while, and no more.
+      await deps.slots.settle(owner, claimed, "broken").catch(() => false);
+      continue;
+    }
+    // Not given out before it is certain that nobody takes it over any more.
+    if (await deps.slots.settle(owner, claimed, "ready")) {
+      return { token: claimed.token, password: claimed.password, value };
+    }
   }
   throw new UpstreamError("UPSTREAM_REFUSED", "The registry loses the tokens that are made there. Try again.", {
     retryable: true,
   });
 }
 
-async function claim(deps: PasswordDeps, tokens: RegistryTokens, wanted: Wanted, content: string) {
+async function claim(
+  deps: PasswordDeps,
+  tokens: RegistryTokens,
+  wanted: Wanted,
+  content: string,
+  isNew: boolean,
+): Promise<ClaimedToken> {
   const { owner, isRenewal, opened } = wanted;
-  const free = await deps.slots.claimFree(owner, content, isRenewal);
+  const free = isNew ? null : await deps.slots.claimFree(owner, content, isRenewal);
   if (free !== null) return free;
   const [usage, hasScopeMap] = await Promise.all([tokens.usage(), deps.slots.hasScopeMap(owner.registryId, content)]);
   refuseFull(usage.tokens, opened, "tokens");
@@ -84,12 +98,16 @@ async function claim(deps: PasswordDeps, tokens: RegistryTokens, wanted: Wanted,
   return deps.slots.claimNew(owner, content, isRenewal);
 }
 
-/** The password; null when there is no such token. */
+/** The password; null when the token is not there any more, or not as it was made. */
 async function make(tokens: RegistryTokens, claimed: ClaimedToken, wanted: Wanted): Promise<string | null> {
   const { token, password, scopeMap, state, isNewScopeMap } = claimed;
+  const map = scopeMapOf(scopeMap, wanted);
   if (state === "making") {
-    await tokens.ensureScopeMap(scopeMapOf(scopeMap, wanted), isNewScopeMap);
+    await tokens.ensureScopeMap(map, isNewScopeMap);
     await tokens.createToken(token, scopeMap);
+  } else if (!(await tokens.isIntact(token, map))) {
+    // Changed by hand: what is lent has these rights and no others. The token that is made instead puts the map right.
+    return null;
   }
   return tokens.generatePassword(token, password, wanted.expiresAt);
 }
@@ -121,7 +139,8 @@ export async function takePassword(
   const locked = await lockToken(deps, owner, slot, isPatient ? MAX_LOCK_WAITS : 0);
   if (locked === null) return;
   const { token, password } = slot;
-  const isShared = PASSWORDS.some((name) => name !== password && locked.holders[name] !== null);
+  const isShared =
+    locked.state !== "ending" && PASSWORDS.some((name) => name !== password && locked.holders[name] !== null);
   await settling(slots, owner, locked, () =>
     isShared ? tokens.removePassword(token, password) : tokens.removeToken(token),
   );
@@ -137,7 +156,7 @@ async function lockToken(
   waits: number,
 ): Promise<LockedToken | null> {
   for (let step = 0; ; step++) {
-    const locked = await slots.lock(owner, slot);
+    const locked = await slots.lock(owner, slot, waits > 0 && step >= NEIGHBOUR_WAITS);
     if (locked !== "busy") return locked;
     if (step >= waits) {
       throw new UpstreamError(
@@ -160,12 +179,16 @@ async function settling<T>(
   try {
     return await work();
   } catch (error) {
-    if (isOver(error)) await slots.settle(owner, locked, locked.state).catch(() => undefined);
+    if (isOver(error)) await slots.settle(owner, locked, locked.state).catch(() => false);
     throw error;
   }
 }
 
-/** A refusal. Not one for too many requests: an earlier try, whose answer was lost, may have been taken. */
+/**
+ * A refusal. Not one for too many requests: an earlier try of the same request, whose answer was lost, may have been
+ * taken, and what it makes must not come once somebody else has the token. Stricter than issuing, which only decides
+ * whether to look for its own remains at once.
+ */
 function isOver(error: unknown): boolean {
   if (!(error instanceof UpstreamError)) return error instanceof LatchkeyError;
   const status = error.failure?.status ?? null;

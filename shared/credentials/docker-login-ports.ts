@@ -25,6 +25,8 @@ export type RegistryTokens = {
   usage(): Promise<{ readonly tokens: Usage; readonly scopeMaps: Usage }>;
   /** Makes sure that it is there with these actions. @param isNew nobody has made one of this name before */
   ensureScopeMap(map: ScopeMap, isNew: boolean): Promise<void>;
+  /** Whether a token is there, enabled, and of this scope map, which has these actions. Changes nothing. */
+  isIntact(token: string, map: ScopeMap): Promise<boolean>;
   /** @param token a name that nobody has used: making one anew would end the passwords of the one that is there */
   createToken(token: string, scopeMap: string): Promise<void>;
   /** The new password; whatever it was before ends. Null = there is no such token. */
@@ -41,8 +43,11 @@ export type OpenRegistryTokens = (target: ReopenedRegistry) => RegistryTokens;
 export type SlotOwner = { readonly registryId: string /** Canonical. */; readonly leaseId: string };
 /** A password of a token. */
 export type Slot = { readonly token: string; readonly password: PasswordName };
-/** How far a token is: `broken` is only there to be removed. */
-export type TokenState = "making" | "ready" | "broken";
+/**
+ * How far a token is: nobody gets a password of a `broken` one any more, and an `ending` one is removed as a whole by
+ * whoever comes, whoever holds its passwords.
+ */
+export type TokenState = "making" | "ready" | "broken" | "ending";
 /**
  * A token on record that nobody else may touch, here or in Azure, until it is given back, or for LOCK_SECONDS if it never
  * is: by then nothing is under way in Azure any more.
@@ -77,8 +82,8 @@ export type RegistrySlotStore = {
   claimNew(owner: SlotOwner, content: string, mustHold: boolean): Promise<ClaimedToken>;
   /** Whether a scope map is in use, so that a new token needs none. */
   hasScopeMap(registryId: string, content: string): Promise<boolean>;
-  /** Gives a token back. */
-  settle(owner: SlotOwner, locked: LockedToken, state: TokenState): Promise<void>;
+  /** Gives a token back. Whether it still was the owner's to give: not when somebody took it over. */
+  settle(owner: SlotOwner, locked: LockedToken, state: TokenState): Promise<boolean>;
   /** What the owner holds, oldest first. */
   held(owner: SlotOwner): Promise<readonly Slot[]>;
   /** What the owner holds, which will never be more from now on. */
@@ -86,8 +91,10 @@ export type RegistrySlotStore = {
   /**
    * Before a password of the owner's is removed. `busy`: somebody works on the token; null: the owner does not hold it any
    * more. Without another holder the token becomes `broken`, so that nobody claims what is about to be removed.
+   * @param isOverdue whoever works on the token's other password has had time enough: nobody was given it yet, or it is
+   * being removed, so the token is taken over, and is `ending`. Not where the owner's own login is the other one.
    */
-  lock(owner: SlotOwner, slot: Slot): Promise<LockedToken | "busy" | null>;
+  lock(owner: SlotOwner, slot: Slot, isOverdue: boolean): Promise<LockedToken | "busy" | null>;
   /** The password is removed: others may have it; the token is given back. */
   free(owner: SlotOwner, locked: LockedToken, password: PasswordName): Promise<void>;
   /** The token is removed, with all its passwords. @param removeScopeMap is called when no other token uses it, nor will one ever */

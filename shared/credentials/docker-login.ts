@@ -85,8 +85,8 @@ export function createDockerLogin(deps: DockerLoginDeps): UpstreamForm {
       const held = await deps.slots.close(owner);
       if (held.length > 0) {
         const tokens = deps.openTokens(await deps.reopenRegistry(lease.connectorId, lease.resourceId));
-        // Who waits for a refusal is not kept waiting for what the sweep does as well.
-        const isPatient = lease.state !== "pending";
+        // Who waits for a refusal is not kept waiting for what the sweep does as well, which waits the second time.
+        const isPatient = lease.state !== "pending" || lease.revokeAttempts > 0;
         for (const slot of held) await takePassword(deps, tokens, owner, slot, isPatient);
       }
       await deps.slots.forget(owner);

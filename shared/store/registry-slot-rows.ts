@@ -17,13 +17,15 @@ const leaseRowSchema = z.object({
 const tokenRowSchema = z.object({
   etag: z.string(),
   token: z.string(),
-  state: z.enum(["making", "ready", "broken"]),
+  state: z.enum(["making", "ready", "broken", "ending"]),
   scopeMap: z.string(),
   password1: z.string().nullable().default(null),
   password2: z.string().nullable().default(null),
   /** Who works on it, and until when nobody else may. */
   lock: z.string().nullable().default(null),
   lockedUntil: z.string().nullable().default(null),
+  /** The password that is being made or removed. */
+  lockedFor: z.enum(PASSWORDS).nullable().default(null),
 });
 const mapRowSchema = z.object({ etag: z.string(), scopeMap: z.string() });
 
@@ -85,7 +87,7 @@ export function lockedToken(row: TokenOnRecord): LockedToken {
 
 /** What is null is an absent column. */
 export function tokenRow(registryId: string, row: Omit<TokenOnRecord, "etag">): Row {
-  const { token, state, scopeMap, password1, password2, lock, lockedUntil } = row;
+  const { token, state, scopeMap, password1, password2, lock, lockedUntil, lockedFor } = row;
   return {
     partitionKey: partitionOf(registryId),
     rowKey: tokenKey(token),
@@ -96,6 +98,7 @@ export function tokenRow(registryId: string, row: Omit<TokenOnRecord, "etag">): 
     password2: password2 ?? undefined,
     lock: lock ?? undefined,
     lockedUntil: lockedUntil ?? undefined,
+    lockedFor: lockedFor ?? undefined,
   };
 }
 

@@ -11,6 +11,7 @@ import {
   LOCK_SECONDS,
   type LockedToken,
   PASSWORDS,
+  type PasswordName,
   type RegistrySlotStore,
   type Slot,
   type SlotOwner,
@@ -57,8 +58,9 @@ export type RegistrySlotsDeps = {
 /** @param deps.table opened with STATE_UNAVAILABLE */
 export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore {
   const { table } = deps;
-  const lockNow = (lock: string) => ({
+  const lockNow = (lock: string, lockedFor: PasswordName) => ({
     lock,
+    lockedFor,
     lockedUntil: utc(new Date(deps.now().getTime() + LOCK_SECONDS * 1000)),
   });
   const isLocked = ({ lockedUntil }: TokenOnRecord) =>
@@ -133,7 +135,7 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
         const chosen = free[Math.floor(deps.random() * free.length)];
         if (chosen === undefined) return { done: null };
         const { password } = chosen;
-        const row = { ...chosen.row, ...lockNow(lock), [password]: leaseId };
+        const row = { ...chosen.row, ...lockNow(lock, password), [password]: leaseId };
         const slot = { token: row.token, password };
         const etags = await table.change([
           { kind: "replace", row: tokenRow(registryId, row), etag: row.etag },
@@ -162,7 +164,7 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
           scopeMap,
           password1: leaseId,
           password2: null,
-          ...lockNow(lock),
+          ...lockNow(lock, "password1"),
         };
         const etags = await table.change([
           { kind: "insert", row: tokenRow(registryId, row) },
@@ -177,8 +179,13 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
 
     hasScopeMap: async (registryId, content) => (await readMap(registryId, content)) !== null,
 
-    async settle({ registryId }, { etag, holders, ...locked }, state) {
-      await table.replace(tokenRow(registryId, { ...locked, ...holders, ...UNLOCKED, state }), etag);
+    async settle({ registryId, leaseId }, { etag, holders, ...locked }, state) {
+      const row = tokenRow(registryId, { ...locked, ...holders, ...UNLOCKED, state });
+      if ((await table.replace(row, etag)) !== null) return true;
+      // Its answer was lost, and it was sent again; or somebody took over what this one worked on for too long.
+      const there = await readToken(registryId, locked.token);
+      const isHolder = PASSWORDS.every((name) => holders[name] !== leaseId || there?.[name] === leaseId);
+      return there?.state === state && isHolder;
     },
 
     held: async (owner) => (await readLease(owner))?.slots ?? [],
@@ -191,7 +198,7 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
         return etag === null ? null : { done: lease.slots };
       }),
 
-    lock(owner, { token, password }) {
+    lock(owner, { token, password }, isOverdue) {
       const { registryId, leaseId } = owner;
       const lock = deps.newId();
       return settled<LockedToken | "busy" | null>(async () => {
@@ -203,9 +210,11 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
             : null;
         }
         if (row.lock === lock) return { done: lockedToken(row) };
-        if (isLocked(row)) return { done: "busy" };
+        const isTakenOver = isLocked(row);
+        if (isTakenOver && !(isOverdue && (await isOthers(owner, row, password)))) return { done: "busy" };
         const isLast = PASSWORDS.every((name) => name === password || row[name] === null);
-        const locked: TokenOnRecord = { ...row, ...lockNow(lock), state: isLast ? "broken" : row.state };
+        const state = isTakenOver ? "ending" : isLast && row.state !== "ending" ? "broken" : row.state;
+        const locked: TokenOnRecord = { ...row, ...lockNow(lock, password), state };
         const etag = await table.replace(tokenRow(registryId, locked), row.etag);
         return etag === null ? null : { done: lockedToken({ ...locked, etag }) };
       });
@@ -262,6 +271,13 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
       }),
   };
 
+  /** Whether what is under way is about the other password, and ending that one too harms nobody. */
+  async function isOthers(owner: SlotOwner, row: TokenOnRecord, password: PasswordName): Promise<boolean> {
+    if (row.lockedFor === null || row.lockedFor === password) return false;
+    // One lease may hold both, and the other may be the one that is out; once it is closed both are to go.
+    return row[row.lockedFor] !== owner.leaseId || ((await readLease(owner))?.closed ?? false);
+  }
+
   /** Whether the lease holds none of them any more. */
   async function dropSlots(owner: SlotOwner, isGone: (slot: Slot) => boolean): Promise<boolean> {
     const lease = await readLease(owner);
@@ -271,7 +287,7 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
   }
 }
 
-const UNLOCKED = { lock: null, lockedUntil: null };
+const UNLOCKED = { lock: null, lockedUntil: null, lockedFor: null };
 
 function closedLease(): ConflictError {
   return new ConflictError("LEASE_CLOSED", "The lease has ended meanwhile. Ask for a new credential.");

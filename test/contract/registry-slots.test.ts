@@ -44,20 +44,20 @@ test("a token is shared when it is ready, and goes with the last who holds it", 
   await one.settle(a, first, "ready");
   const second = await two.claimFree(b, CONTENT, false);
   expect(second).toMatchObject({ token: first.token, password: "password2", isNewScopeMap: false });
-  expect(await one.lock(a, first)).toBe("busy");
+  expect(await one.lock(a, first, false)).toBe("busy");
   if (second !== null) await two.settle(b, second, "ready");
   expect(await one.claimFree(owner("c"), CONTENT, false)).toBeNull();
 
   await one.close(a);
   await expect(one.claimFree(a, CONTENT, true)).rejects.toMatchObject({ code: "LEASE_CLOSED" });
-  const locked = await one.lock(a, first);
+  const locked = await one.lock(a, first, false);
   if (locked === null || locked === "busy") throw new Error("not locked");
   expect(locked).toMatchObject({ state: "ready", holders: { password1: "a", password2: "b" } });
   await one.free(a, locked, "password1");
   await one.forget(a);
   expect([await one.held(a), await two.held(b)]).toEqual([[], [{ token: first.token, password: "password2" }]]);
 
-  const last = await two.lock(b, { token: first.token, password: "password2" });
+  const last = await two.lock(b, { token: first.token, password: "password2" }, false);
   if (last === null || last === "busy") throw new Error("not locked");
   expect(last.state).toBe("broken");
   expect(await one.claimFree(owner("d"), CONTENT, false)).toBeNull();
@@ -82,8 +82,8 @@ test("of many that claim at once from many processes, each gets its own, and a s
     owners.map(async (each) => {
       const store = open();
       for (const slot of await store.close(each)) {
-        let locked = await store.lock(each, slot);
-        for (; locked === "busy"; locked = await store.lock(each, slot)) await wait(5);
+        let locked = await store.lock(each, slot, false);
+        for (; locked === "busy"; locked = await store.lock(each, slot, false)) await wait(5);
         if (locked === null) continue;
         if (locked.state === "broken") await store.finish(each, locked, async (name) => void removed.push(name));
         else await store.free(each, locked, slot.password);
@@ -101,11 +101,42 @@ test("what nobody gave back is left alone for a while, and then removed; a token
   const dead = await open().claimNew(a, CONTENT, false);
   const other = await open().claimNew(b, CONTENT, false);
   expect([other.scopeMap, other.isNewScopeMap]).toEqual([dead.scopeMap, false]);
-  expect(await open().lock(a, dead)).toBe("busy");
+  expect(await open().lock(a, dead, false)).toBe("busy");
   at += LOCK_SECONDS * 1000;
-  const locked = await open().lock(a, dead);
+  const locked = await open().lock(a, dead, false);
   if (locked === null || locked === "busy") throw new Error("not locked");
   await open().finish(a, locked, noMap);
-  expect(await open().lock(a, dead)).toBeNull();
+  expect(await open().lock(a, dead, false)).toBeNull();
   expect(await open().hasScopeMap("/two", CONTENT)).toBe(true);
+});
+
+test("what is overdue is taken over as a whole, by neighbours alone, and nobody may give it back any more", async () => {
+  const [a, b] = [owner("a", "/three"), owner("b", "/three")];
+  const first = await open().claimNew(a, CONTENT, false);
+  expect(await open().lock(a, first, true)).toBe("busy");
+  expect(await open().settle(a, first, "ready")).toBe(true);
+  // Sent again after its answer was lost.
+  expect(await open().settle(a, first, "ready")).toBe(true);
+  const second = await open().claimFree(b, CONTENT, false);
+  if (second === null) throw new Error("not claimed");
+  expect(await open().lock(a, first, false)).toBe("busy");
+  expect(await open().lock(b, second, true)).toBe("busy");
+  const locked = await open().lock(a, first, true);
+  if (locked === null || locked === "busy") throw new Error("not locked");
+  expect(locked).toMatchObject({ state: "ending", holders: { password1: "a", password2: "b" } });
+  expect(await open().settle(b, second, "ready")).toBe(false);
+  const removed: string[] = [];
+  await open().finish(a, locked, async (name) => void removed.push(name));
+  expect(await open().settle(b, second, "ready")).toBe(false);
+  expect([await open().lock(b, second, true), await open().held(b), removed]).toEqual([null, [], [first.scopeMap]]);
+});
+
+test("of one lease's two passwords the one that is out is safe until the lease is closed", async () => {
+  const a = owner("a", "/four");
+  const first = await open().claimNew(a, CONTENT, false);
+  await open().settle(a, first, "ready");
+  await open().claimFree(a, CONTENT, true);
+  expect(await open().lock(a, first, true)).toBe("busy");
+  await open().close(a);
+  expect(await open().lock(a, first, true)).toMatchObject({ state: "ending" });
 });

@@ -47,6 +47,16 @@ const open = (options: { limitMs?: number; application?: string; registry?: stri
       registry: options.registry ?? DEMO_REGISTRY.name,
     },
   });
+const jsonReply = (status: number, body: unknown) => ({
+  status,
+  contentType: "application/json",
+  text: JSON.stringify(body),
+});
+const mapBody = (name: string, provisioningState: string, actions: readonly string[]) => ({
+  id: `${arm.registry}/scopeMaps/${name}`,
+  name,
+  properties: { provisioningState, actions, type: "UserDefined" },
+});
 /** A token with its own scope map. */
 async function makeToken(): Promise<string> {
   const name = newName();
@@ -139,6 +149,45 @@ describe("a scope map", () => {
     const { json } = await arm.send("GET", `${arm.registry}/scopeMaps/${name}`);
     expect(json).toMatchObject({ properties: { actions: mapOf(name).actions } });
   });
+
+  test("that Azure only accepts is waited for", async () => {
+    const name = newName();
+    await open().ensureScopeMap(mapOf(name), true);
+    const reply = jsonReply(201, mapBody(name, "Creating", mapOf(name).actions));
+    await control.fault({ method: "PUT", path: `/scopeMaps/${name}`, reply, times: 1 });
+    await control.fault({ method: "GET", path: `/scopeMaps/${name}`, reply: { ...reply, status: 200 }, times: 2 });
+    await open().ensureScopeMap(mapOf(name), true);
+    expect(await control.clear()).toBe(3);
+  });
+
+  test("that Azure gives up is none", async () => {
+    const name = newName();
+    const body = (state: string) => mapBody(name, state, mapOf(name).actions);
+    await control.fault({ method: "PUT", path: `/scopeMaps/${name}`, reply: jsonReply(201, body("Creating")) });
+    await control.fault({ method: "GET", path: `/scopeMaps/${name}`, reply: jsonReply(200, body("Failed")) });
+    await expect(open().ensureScopeMap(mapOf(name), true)).rejects.toMatchObject({ code: "UPSTREAM_REFUSED" });
+  });
+
+  test("with other rights, in the way of making it, is not taken for ours", async () => {
+    const name = newName();
+    await arm.put(`${arm.registry}/scopeMaps/${name}`, { properties: { actions: ["repositories/*/content/write"] } });
+    const conflict = jsonReply(409, { error: { code: "Conflict", message: "Another operation is in progress." } });
+    await control.fault({ method: "PUT", path: `/scopeMaps/${name}`, reply: conflict });
+    await expect(open().ensureScopeMap(mapOf(name), true)).rejects.toMatchObject({ code: "UPSTREAM_REFUSED" });
+  });
+});
+
+test("a token is as it was made unless somebody disables it, gives it another scope map, or removes it", async () => {
+  const [token, other] = [await makeToken(), await makeToken()];
+  expect(await open().isIntact(token, mapOf(token))).toBe(true);
+  expect(await open().isIntact(token, mapOf(other))).toBe(false);
+  expect(await open().isIntact(token, mapOf(token, ["repositories/vision/train/content/write"]))).toBe(false);
+  const place = `${arm.registry}/tokens/${token}`;
+  const put = (status: string) =>
+    arm.put(place, { properties: { scopeMapId: `${arm.registry}/scopeMaps/${token}`, status } });
+  await put("disabled");
+  expect(await open().isIntact(token, mapOf(token))).toBe(false);
+  expect(await open().isIntact(newName(), mapOf(token))).toBe(false);
 });
 
 test("the usage counts what was made, beside the limit of the tier", async () => {
@@ -148,6 +197,12 @@ test("the usage counts what was made, beside the limit of the tier", async () =>
   expect([after.tokens.used - before.tokens.used, after.scopeMaps.used - before.scopeMaps.used]).toEqual([1, 1]);
   expect([after.tokens.limit, after.scopeMaps.limit]).toEqual([before.tokens.limit, before.scopeMaps.limit]);
   expect(after.tokens.limit).toBeGreaterThan(0);
+});
+
+test.each([null, "12", undefined])("a usage of %j is not known, and never taken for room", async (currentValue) => {
+  const value = ["Tokens", "ScopeMaps"].map((name) => ({ name, limit: 500, currentValue, unit: "Count" }));
+  await control.fault({ method: "GET", path: "/listUsages", reply: jsonReply(200, { value }) });
+  await expect(open().usage()).rejects.toMatchObject({ code: "UPSTREAM_REFUSED", retryable: true });
 });
 
 describe("what fails", () => {

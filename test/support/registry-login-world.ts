@@ -14,11 +14,11 @@ import { openedRegistry } from "./fakes-registry.ts";
  * `lost`: done, and the caller hears that it failed. `late`: the caller hears that nobody answered, and it is done when
  * time has passed. `dies…`: the process ends before or after the call was done.
  */
-export type Fate = "done" | "refused" | "forbidden" | "lost" | "late" | "diesBefore" | "diesAfter";
+export type Fate = "done" | "refused" | "forbidden" | "throttled" | "lost" | "late" | "diesBefore" | "diesAfter";
 /** All but `done`. */
-export const FATES: readonly Fate[] = ["refused", "forbidden", "lost", "late", "diesBefore", "diesAfter"];
+export const FATES: readonly Fate[] = ["refused", "forbidden", "throttled", "lost", "late", "diesBefore", "diesAfter"];
 
-type Token = { readonly scopeMap: string; readonly passwords: Map<PasswordName, string> };
+type Token = { scopeMap: string; readonly passwords: Map<PasswordName, string>; isDisabled: boolean };
 
 /** Azure and the table, which outlive every process. */
 export function createLoginWorld(options: { tokens?: Partial<Usage>; scopeMaps?: Partial<Usage> } = {}) {
@@ -38,8 +38,13 @@ export function createLoginWorld(options: { tokens?: Partial<Usage>; scopeMaps?:
     async ensureScopeMap({ name, actions }: ScopeMap) {
       scopeMaps.set(name, actions);
     },
+    isIntact: async (token, { name, actions }) => {
+      const there = tokens.get(token);
+      const isSame = JSON.stringify(scopeMaps.get(name)) === JSON.stringify(actions);
+      return there?.scopeMap === name && !there.isDisabled && isSame;
+    },
     async createToken(token, scopeMap) {
-      tokens.set(token, { scopeMap, passwords: new Map() });
+      tokens.set(token, { scopeMap, passwords: new Map(), isDisabled: false });
     },
     async generatePassword(token, password) {
       const there = tokens.get(token);
@@ -71,7 +76,7 @@ export function createLoginWorld(options: { tokens?: Partial<Usage>; scopeMaps?:
     works: (token: string, value: string) => {
       const there = tokens.get(token);
       const isThere = [...(there?.passwords.values() ?? [])].includes(value);
-      return isThere && there !== undefined && (scopeMaps.get(there.scopeMap)?.length ?? 0) > 0;
+      return isThere && there !== undefined && !there.isDisabled && (scopeMaps.get(there.scopeMap)?.length ?? 0) > 0;
     },
     async pass(seconds: number) {
       for (const arrive of late.splice(0)) await arrive();
@@ -160,6 +165,7 @@ export function createLoginProcess(
       if (isDead) return forever;
       if (what === "refused") throw failure(isAzure, null);
       if (what === "forbidden") throw failure(isAzure, 403);
+      if (what === "throttled") throw failure(isAzure, 429);
       if (what === "late") {
         // A call to a table is over when its reply is: only what Azure makes may take longer.
         if (isAzure) world.late.push(() => call(...args));
@@ -181,6 +187,7 @@ export function createLoginProcess(
     openTokens: () => ({
       usage: guard("usage", true, azure.usage),
       ensureScopeMap: guard("ensure map", true, azure.ensureScopeMap),
+      isIntact: guard("look at token", true, azure.isIntact),
       createToken: guard("create token", true, azure.createToken),
       generatePassword: guard("generate", true, azure.generatePassword),
       removePassword: guard("remove password", true, azure.removePassword),

@@ -24,6 +24,8 @@ type Known = {
   lease: Lease;
   state: "new" | "pending" | "active" | "renewing" | "ending" | "ended";
   current: Login | null;
+  /** Something of its own failed: that alone may keep it from ending. */
+  isHeldUp: boolean;
 };
 type Login = { token: string; value: string };
 
@@ -60,7 +62,7 @@ test("no other's password is removed, none is without a claim, and in the end no
     fc.asyncProperty(steps, async (plan) => {
       const world = createLoginWorld();
       const known = ["a", "b", "c", "d", "e", "f"].map(
-        (id): Known => ({ lease: loginLease(id), state: "new", current: null }),
+        (id): Known => ({ lease: loginLease(id), state: "new", current: null, isHeldUp: false }),
       );
       let running: Promise<unknown>[] = [];
       for (const { kind, lease: index, faults: chosen, ticks, isAwaited } of plan) {
@@ -93,11 +95,18 @@ test("no other's password is removed, none is without a claim, and in the end no
             if (typeof result === "string" && result !== "died") await process.remove(one.lease);
           } else if (kind === "renew" && one.state === "active") {
             one.state = "renewing";
-            answered(await process.renew(one.lease, request), "renewing", "renewed");
+            one.isHeldUp = true;
+            const result = await process.renew(one.lease, request);
+            one.isHeldUp = typeof result === "string";
+            answered(result, "renewing", "renewed");
             if (one.state === "renewing") one.state = "active";
           } else if (kind === "remove" && ["active", "renewing", "ending"].includes(one.state)) {
             one.state = "ending";
+            const isFree = !one.isHeldUp && chosen.length === 0;
             const result = await process.remove({ ...one.lease, state: "revoking" });
+            // Whatever is under way for others: a login that has leaked ends now.
+            if (isFree) expect(result, `${one.lease.id} waits for another`).toMatchObject({});
+            one.isHeldUp ||= typeof result === "string";
             if (typeof result === "string") return void seen.failed++;
             seen.removed++;
             one.state = "ended";

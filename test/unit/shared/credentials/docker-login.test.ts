@@ -16,14 +16,14 @@ const azureCalls = (world: LoginWorld) =>
   world.calls.filter((call) => !["get", "range", "change", "replace", "remove row"].includes(call));
 
 describe("undisturbed", () => {
-  test("the first lease makes a scope map, a token and a password; the second shares the token and makes a password alone", async () => {
+  test("the first lease makes a scope map, a token and a password; the second shares the token, looks whether it is as it was made, and makes a password alone", async () => {
     const world = createLoginWorld();
     const { issue } = createLoginProcess(world);
     const first = loginOf(await issue(loginLease("a")));
     expect(azureCalls(world)).toEqual(["usage", "ensure map", "create token", "generate"]);
     world.calls.length = 0;
     const second = loginOf(await issue(loginLease("b")));
-    expect(azureCalls(world)).toEqual(["generate"]);
+    expect(azureCalls(world)).toEqual(["look at token", "generate"]);
     expect([second.token, second.upstream.password]).toEqual([first.token, "password2"]);
     expect([world.works(first.token, first.value), world.works(second.token, second.value)]).toEqual([true, true]);
     expect([...world.scopeMaps.values()]).toEqual([
@@ -183,6 +183,41 @@ test("a token that was removed by hand is passed over, and its leases still end"
   expect([world.tokens.size, world.scopeMaps.size, world.table.rows.size]).toEqual([0, 0, 0]);
 });
 
+test.each([
+  [
+    "disabled",
+    (world: LoginWorld, token: string) => Object.assign(world.tokens.get(token) ?? {}, { isDisabled: true }),
+  ],
+  [
+    "of another scope map",
+    (world: LoginWorld, token: string) =>
+      Object.assign(world.tokens.get(token) ?? {}, { scopeMap: "_repositories_admin" }),
+  ],
+  ["without its scope map", (world: LoginWorld) => world.scopeMaps.clear()],
+])("a token that is %s by hand gives nobody else a login", async (_what, change) => {
+  const world = createLoginWorld();
+  const { issue, remove } = createLoginProcess(world);
+  const [a, b] = [loginLease("a"), loginLease("b")];
+  const first = loginOf(await issue(a));
+  change(world, first.token);
+  const second = loginOf(await issue(b));
+  expect(second.token).not.toBe(first.token);
+  expect(world.works(second.token, second.value)).toBe(true);
+  await remove(a);
+  await remove(b);
+  expect([world.tokens.size, world.scopeMaps.size, world.table.rows.size]).toEqual([0, 0, 0]);
+});
+
+test("a scope map that was widened by hand is put right before anybody else gets a login", async () => {
+  const world = createLoginWorld();
+  const { issue } = createLoginProcess(world);
+  const first = loginOf(await issue(loginLease("a")));
+  const [[name, actions] = ["", []]] = world.scopeMaps;
+  world.scopeMaps.set(name, ["repositories/*/content/read", "repositories/*/content/write"]);
+  expect(loginOf(await issue(loginLease("b"))).token).not.toBe(first.token);
+  expect(world.scopeMaps.get(name)).toEqual(actions);
+});
+
 test("what may be under way at the registry is left alone, and removed when it is over", async () => {
   const world = createLoginWorld();
   const lease = loginLease("a");
@@ -194,6 +229,29 @@ test("what may be under way at the registry is left alone, and removed when it i
   expect(world.tokens.size).toBe(1);
   await other.remove(lease);
   expect([world.tokens.size, world.scopeMaps.size, world.table.rows.size]).toEqual([0, 0, 0]);
+});
+
+test("a refusal for too many requests may come after a try that was taken: the token is left alone", async () => {
+  const world = createLoginWorld();
+  const lease = loginLease("a");
+  const throttled = createLoginProcess(world, (call) => (call === "create token" ? "throttled" : "done"));
+  expect(await throttled.issue(lease)).toBe("UPSTREAM_REFUSED");
+  const other = createLoginProcess(world);
+  expect(await other.remove(lease)).toBe("UPSTREAM_TIMEOUT");
+  await world.pass(LOCK_SECONDS);
+  await other.remove(lease);
+  expect([world.scopeMaps.size, world.table.rows.size]).toEqual([0, 0]);
+});
+
+test("a login that could not be put on record as made is not given out", async () => {
+  const world = createLoginWorld();
+  let isMade = false;
+  const process = createLoginProcess(world, (call) => {
+    if (call === "replace" && isMade) return "refused";
+    isMade ||= call === "generate";
+    return "done";
+  });
+  expect(await process.issue(loginLease("a"))).toBe("STATE_UNAVAILABLE");
 });
 
 test("what Azure refused is over at once", async () => {
