@@ -61,9 +61,12 @@ const namespaceSchema = z.strictObject({
   pods: z.array(z.strictObject({ name: kubernetesName, image: z.string() })).default([]),
   /** Values by key, in the clear. */
   secrets: z.record(kubernetesName, z.record(z.string(), z.string())).default({}),
-  /** Rules by name of the role. */
+  /** Rules by name of the role. `names`: of the objects alone that have one of these. */
   roles: z
-    .record(z.string(), z.array(z.strictObject({ groups: words.default([""]), resources: words, verbs: words })))
+    .record(
+      z.string(),
+      z.array(z.strictObject({ groups: words.default([""]), resources: words, names: words.optional(), verbs: words })),
+    )
     .default({}),
   /** Each gives a role of the namespace, or a cluster role, to its ServiceAccounts and to principals of Entra by name. */
   roleBindings: z

@@ -74,11 +74,12 @@ type Call = <T>(what: string, request: Request, understand: (answer: ApiAnswer) 
 function caller({ cluster }: Pick<OpenedCluster, "cluster">, signIn: ApiSignIn): Call {
   const { server, certificate, credential } = signIn;
   const isPrivate = cluster.isPrivate ? " (a private one, reached from its own network alone)" : "";
+  // A namespace that is being deleted and a full quota are refused with the same status and reason as a missing right.
   const remedy = `Grant the connector's identity the right in the namespace: ${
     cluster.hasAzureRbac
-      ? "Azure Kubernetes Service RBAC Writer, or a role with serviceaccounts/write, secrets/read, secrets/write and secrets/delete"
-      : "a Role that may get, create and delete secrets and create serviceaccounts/token"
-  }.`;
+      ? "a custom role with the data actions serviceaccounts/write, secrets/read, secrets/write and secrets/delete, which RBAC Writer has as well"
+      : "a Role that may get, create and delete secrets, and create serviceaccounts/token of latchkey"
+  } (docs/clusters.md has it to paste). If it has that, the namespace is being deleted, or its quota is full.`;
   return (what, { method, path, body }, understand) =>
     callAsConnector(`${what} of the cluster ${cluster.cluster}${isPrivate}`, remedy, async (abortSignal) => {
       const { getClient, createRestError } = await restModule();

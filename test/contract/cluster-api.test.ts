@@ -151,6 +151,18 @@ describe("refusals", () => {
     );
   });
 
+  test("an identity with the rights that the documentation gives makes tokens of the account that is lent alone", async () => {
+    const api = await openApi(RESEARCH);
+    const secret = newSecret();
+    const created = await api.createSecret(secret);
+    if (created.kind !== "made") throw new Error(created.kind);
+    const bound = { name: secret.name, uid: created.uid };
+    const asking = api.requestToken({ account: { ...account, name: "default" }, seconds: 900, secret: bound });
+    await expect(asking).rejects.toEqual(refused("UPSTREAM_REFUSED", { retryable: false }));
+    expect(await api.requestToken({ account, seconds: 900, secret: bound })).toMatchObject({ kind: "token" });
+    await api.deleteSecret({ ...secret, uid: created.uid });
+  });
+
   test("whoever has no certificate of the cluster's authority gets nothing", async () => {
     const { certificate } = await makePem(new Date("2026-01-01"), new Date("2056-01-01"));
     const authorityData = Buffer.from(certificate).toString("base64");

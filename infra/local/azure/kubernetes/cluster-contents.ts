@@ -44,7 +44,12 @@ export function clusterContents(seed: Seed, contents: Contents, deps: Maker): Cl
     for (const { name, image } of inside.pods) add("Pod", namespace, name, podOf(name, image, deps.now()));
     for (const [name, rules] of Object.entries(inside.roles)) {
       add("Role", namespace, name, {
-        rules: rules.map(({ groups, resources, verbs }) => ({ apiGroups: groups, resources, verbs })),
+        rules: rules.map(({ groups, resources, names, verbs }) => ({
+          apiGroups: groups,
+          resources,
+          ...(names === undefined ? {} : { resourceNames: names }),
+          verbs,
+        })),
       });
     }
     for (const { name, role, clusterRole, serviceAccounts, principals } of inside.roleBindings) {
