@@ -14,6 +14,11 @@ import { type RemoveDeps, removeUpstream } from "./remove-upstream.ts";
 
 /** A lease that is pending for longer is given up by the sweep: over twice what Azure lets a request take (230 s). */
 export const PENDING_SECONDS = 600;
+/**
+ * Somebody may give up a pending lease when it is so old: whoever asked for it has had no answer for over a minute, since
+ * Azure ends a request to a function app after 230 s. Source: the Azure Functions documentation, function app timeout.
+ */
+export const MAX_MAKING_SECONDS = 300;
 /** Whoever has not begun to make it by now has been held up, and must not meet the sweep. */
 const MAX_START_SECONDS = 120;
 

@@ -1,8 +1,9 @@
 /** Ends a lease: does what can be done, and says what cannot and until when. */
 import type { AuditEvent } from "../audit/ports.ts";
-import { ConflictError, DeniedError } from "../errors.ts";
+import { ConflictError, DeniedError, NotFoundError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
+import { MAX_MAKING_SECONDS } from "./issue-upstream.ts";
 import { isRecordAlone, type Lease, stateOf } from "./lease.ts";
 import { findVisibleLease, isHolder } from "./look.ts";
 import type { LeaseStore } from "./ports.ts";
@@ -20,7 +21,7 @@ export type Revoked = {
 };
 
 /** States in which something may be left in Azure that ending it again would remove. */
-const LEFT_OVER: ReadonlySet<Lease["state"]> = new Set(["active", "revoking", "irrevocable"]);
+const LEFT_OVER: ReadonlySet<Lease["state"]> = new Set(["pending", "active", "revoking", "irrevocable"]);
 
 /** Tries against whoever changes the lease at the same time: a holder that renews in a loop must not keep it alive. */
 const MAX_TRIES = 10;
@@ -36,7 +37,7 @@ type RevokeContext = {
 /**
  * Ending an ended lease changes nothing and is no error; where something is left in Azure, it is tried again.
  * @throws NotFoundError NOT_FOUND, DeniedError DENIED for another's lease without Admin, ConflictError LEASE_CLOSED when
- * it was changed meanwhile, UpstreamError
+ * it was changed meanwhile, or is being made and not yet MAX_MAKING_SECONDS old, UpstreamError
  */
 export async function revokeLease(
   deps: RevokeDeps,
@@ -60,8 +61,9 @@ export async function revokeLease(
       if (meanwhile !== null) return meanwhile;
     }
   } catch (error) {
-    // What failed for another reason may have been done: then the record stands.
-    if (error instanceof ConflictError) await deps.appendAudit({ ...event, outcome: "withdrawn" });
+    // What failed for another reason may have been done: then the record stands. One that has gone came to nothing by itself.
+    if (error instanceof ConflictError || error instanceof NotFoundError)
+      await deps.appendAudit({ ...event, outcome: "withdrawn" });
     throw error;
   }
 }
@@ -71,10 +73,12 @@ async function findEndable(deps: RevokeDeps, leaseId: string, by: Principal): Pr
   if (!isHolder(lease, by) && !by.roles.includes("Latchkey.Admin")) {
     throw new DeniedError("DENIED", "Only its holder or an administrator can end a lease.");
   }
-  if (lease.state === "pending") {
+  const givenUpAt = new Date(Date.parse(lease.issuedAt) + MAX_MAKING_SECONDS * 1000);
+  // Whoever made it has given it up already where it has an end.
+  if (lease.state === "pending" && lease.endedAt === null && deps.now() < givenUpAt) {
     throw new ConflictError(
       "LEASE_CLOSED",
-      "The lease is being made and nobody has its credential. Repeat in a minute.",
+      `The lease is being made and nobody has its credential. If it is still pending at ${utc(givenUpAt)}, it can be ended from then on.`,
     );
   }
   return { lease, etag };
@@ -96,7 +100,7 @@ function isLeftOver(deps: RevokeDeps, lease: Lease): boolean {
 }
 
 function eventOf(lease: Lease, by: Principal, { rule, correlationId }: RevokeContext): AuditEvent {
-  const isAgain = lease.state !== "active";
+  const isAgain = lease.state !== "active" && lease.state !== "pending";
   return {
     event: "lease.revoked",
     outcome: "ok",
@@ -131,7 +135,9 @@ async function removed(deps: RevokeDeps, found: ReadLease, correlationId: string
     .map(([name, value]) => `${name} ${value}`)
     .join(", ");
   if (removal.kind === "removed") {
-    return { lease, done: [CLOSED, `removed: ${what}`], notDone: exposure(lease, deps.now()) };
+    // Of one that was still being made nobody has the credential.
+    const left = found.lease.state === "pending" ? [] : exposure(lease, deps.now());
+    return { lease, done: [CLOSED, `removed: ${what}`], notDone: left };
   }
   const next =
     removal.kind === "later"

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { Lease } from "../../../../shared/credentials/lease.ts";
+import type { UpstreamForm } from "../../../../shared/credentials/ports.ts";
 import { type RevokeDeps, revokeLease } from "../../../../shared/credentials/revoke.ts";
 import { ADMIN, USER, unavailable } from "../../../support/fakes.ts";
 import { issueParts } from "../../../support/fakes-issue.ts";
 import { lease } from "../../../support/fakes-leases.ts";
+import { createProcess, createWorld } from "../../../support/lease-world.ts";
 
 const OTHER = { ...USER, subject: "somebody-else", id: "user:t/somebody-else" };
 function parts(changes: Partial<Lease> = {}) {
@@ -100,5 +102,103 @@ describe("revokeLease", () => {
     const { deps, held, stored, events } = changing(count);
     await expect(revoke(deps, held.id, USER, isAnyVersion)).rejects.toMatchObject({ code: "LEASE_CLOSED" });
     expect([stored()?.state, events.map(({ outcome }) => outcome)]).toEqual(["active", ["ok", "withdrawn"]]);
+  });
+});
+
+describe("of one that is being made", () => {
+  const FORM = "docker-login";
+  /** @param remove what removing it in Azure does */
+  function pendingParts(issuedAt: string, changes: Partial<Lease> = {}, remove = async () => {}) {
+    const made = parts({
+      state: "pending",
+      form: FORM,
+      revocation: "delayed",
+      issuedAt,
+      upstream: { token: "t" },
+      ...changes,
+    });
+    const notUsed = () => Promise.reject(new Error("only removed"));
+    const form: UpstreamForm = {
+      ...{ revocation: "delayed", plan: notUsed, make: notUsed, renew: notUsed },
+      async remove() {
+        await remove();
+        return { exposedUntil: new Date("2026-11-21T11:00:00Z") };
+      },
+    };
+    return { ...made, deps: { ...made.deps, upstreamForms: new Map([[FORM, form]]) } };
+  }
+
+  test("not before making it must be over: the refusal says when", async () => {
+    const { deps, held, stored, events } = pendingParts("2026-11-21T09:55:01Z");
+    await expect(revoke(deps, held.id)).rejects.toMatchObject({
+      code: "LEASE_CLOSED",
+      message: expect.stringContaining("2026-11-21T10:00:01Z"),
+    });
+    expect([stored(), events]).toEqual([held, []]);
+  });
+
+  test.each([USER, ADMIN])(
+    "from then on its holder or an administrator ends it, and nothing is out: $id",
+    async (by) => {
+      const { deps, held, stored, events, leases } = pendingParts("2026-11-21T09:55:00Z");
+      expect(await revoke(deps, held.id, by)).toMatchObject({
+        lease: { id: held.id, state: "revoked" },
+        done: [expect.any(String), "removed: token t"],
+        notDone: [],
+      });
+      expect([stored(), leases.rows.size]).toEqual([undefined, 0]);
+      expect(events.map(({ event, outcome }) => [event, outcome])).toEqual([
+        ["lease.revoked", "ok"],
+        ["credential.issued", "withdrawn"],
+      ]);
+    },
+  );
+
+  test("one that was given up already is ended at any time", async () => {
+    const { deps, held, stored } = pendingParts("2026-11-21T09:59:00Z", { endedAt: "2026-11-21T09:59:30Z" });
+    await revoke(deps, held.id);
+    expect(stored()).toBeUndefined();
+  });
+
+  test("what cannot be removed now is tried again by the sweep", async () => {
+    const failing = () => Promise.reject(unavailable("VAULT_UNAVAILABLE"));
+    const { deps, held, stored } = pendingParts("2026-11-21T09:55:00Z", {}, failing);
+    expect(await revoke(deps, held.id)).toMatchObject({ lease: { state: "pending" }, notDone: [expect.any(String)] });
+    expect(stored()?.endedAt).toBe("2026-11-21T10:00:00Z");
+    expect(await deps.leaseDue.list(new Date("2026-11-21T11:00:00Z"), null, 9)).toHaveLength(1);
+  });
+
+  test("one that the sweep has removed meanwhile is NOT_FOUND, and the record is withdrawn", async () => {
+    const { deps, held, leases, events } = pendingParts("2026-11-21T09:55:00Z");
+    const appendAudit: RevokeDeps["appendAudit"] = async (event) => {
+      leases.rows.delete(held.id);
+      await deps.appendAudit(event);
+    };
+    await expect(revoke({ ...deps, appendAudit }, held.id)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    expect(events.map(({ outcome }) => outcome)).toEqual(["ok", "withdrawn"]);
+  });
+
+  test("whose making takes very long is ended by its holder: whoever makes it removes it, and gives nothing out", async () => {
+    const world = createWorld();
+    const outcomes: unknown[] = [];
+    const frozen = createProcess(
+      world,
+      () => "done",
+      async () => {},
+      async (call) => {
+        if (call !== "make") return;
+        const id = [...world.leases.rows.keys()][0] ?? "";
+        await world.pass(299);
+        outcomes.push(await createProcess(world, () => "done").revoke(id));
+        await world.pass(1);
+        outcomes.push(await createProcess(world, () => "done").revoke(id));
+      },
+    );
+    expect(await frozen.issue()).toBe("UPSTREAM_TIMEOUT");
+    expect(outcomes).toEqual(["LEASE_CLOSED", expect.objectContaining({ notDone: [] })]);
+    expect([world.upstream.size, world.leases.rows.size, world.answered]).toEqual([0, 0, []]);
+    await world.pass(600);
+    await createProcess(world, () => "done").sweep();
+    expect(world.leaseDue.times.size).toBe(0);
   });
 });
