@@ -60,11 +60,18 @@ export type LockedToken = {
   readonly holders: Readonly<Record<PasswordName, string | null>>;
   readonly etag: string;
 };
+/** One renewal of a lease. */
+export type Renewal = {
+  readonly id: string /** What the owner holds, oldest first. */;
+  readonly held: readonly Slot[];
+};
 /** A token with a password that is the owner's from now on. */
 export type ClaimedToken = LockedToken & { readonly password: PasswordName; readonly isNewScopeMap: boolean };
 
 /** How long a token is left alone when whoever worked on it does not say that it is over: its own limit and Azure's. */
 export const LOCK_SECONDS = 300;
+/** From a new login to its lease's record: its mark, the audit trail and the lease, 15 s each at most, and room. */
+export const ANSWER_SECONDS = 90;
 
 /**
  * Which lease holds which password, exact across processes; written before anything is made and dropped after it is gone.
@@ -86,6 +93,15 @@ export type RegistrySlotStore = {
   settle(owner: SlotOwner, locked: LockedToken, state: TokenState): Promise<boolean>;
   /** What the owner holds, oldest first. */
   held(owner: SlotOwner): Promise<readonly Slot[]>;
+  /**
+   * Before a renewal takes or claims anything. It is the only one that starts from this login, until it fails, or for long
+   * enough to be answered.
+   * @param out the login that is out, as the renewal has read it
+   * @throws ConflictError LEASE_CLOSED where another renewal has started from it, or has made a newer one
+   */
+  beginRenewal(owner: SlotOwner, out: Slot): Promise<Renewal>;
+  /** @param isMade whether there is a new login, which the caller is about to get */
+  endRenewal(owner: SlotOwner, renewal: Renewal, isMade: boolean): Promise<void>;
   /** What the owner holds, which will never be more from now on. */
   close(owner: SlotOwner): Promise<readonly Slot[]>;
   /**

@@ -7,7 +7,7 @@ import { utc } from "../time.ts";
 import { dockerAuthEnv } from "./docker-auth.ts";
 import { contentName } from "./docker-login-names.ts";
 import { givePassword, type PasswordDeps, takePassword } from "./docker-login-password.ts";
-import type { OpenRegistryTokens, SlotOwner } from "./docker-login-ports.ts";
+import { type OpenRegistryTokens, PASSWORDS, type Slot, type SlotOwner } from "./docker-login-ports.ts";
 import { refuseRegistryForm } from "./docker-registry.ts";
 import { type Lease, leaseTimes, longestLifeSeconds } from "./lease.ts";
 import type { Minted, MintRequest } from "./minted.ts";
@@ -67,17 +67,26 @@ export function createDockerLogin(deps: DockerLoginDeps): UpstreamForm {
       const life = lifeSeconds(request, connector.expiresAt, now);
       if (now.getTime() + life * 1000 > Date.parse(lease.maxUntil)) throw closedLease();
       const owner = ownerOf(lease);
-      const held = await deps.slots.held(owner);
-      if (held.length === 0) throw closedLease();
-      // The one that is out works until its own end; what is older, or was never answered, makes room.
-      const { token, password } = lease.upstream;
-      const tokens = deps.openTokens({ signIn, resourceId, registry });
-      for (const slot of held) {
-        const isOut = slot.token === token && slot.password === password;
-        if (!isOut) await takePassword(deps, tokens, owner, slot, true);
+      const out = outOf(lease);
+      // Two at once, or a repetition, would each take away what the other has just made.
+      const renewal = await deps.slots.beginRenewal(owner, out);
+      try {
+        // The one that is out stays; what is older, or was never answered, makes room.
+        const tokens = deps.openTokens({ signIn, resourceId, registry });
+        for (const slot of renewal.held) {
+          const isOut = slot.token === out.token && slot.password === out.password;
+          if (!isOut) await takePassword(deps, tokens, owner, slot, true);
+        }
+        const repositories = lease.scope.repositories ?? [];
+        const minted = await lend(deps, request, { leaseId: lease.id, repositories, life, isRenewal: true }, now);
+        // Not later than this: another renewal may start then, and would take this login for one that nobody got.
+        await deps.slots.endRenewal(owner, renewal, true);
+        return minted;
+      } catch (error) {
+        // What is not given back now is left alone for a while.
+        await deps.slots.endRenewal(owner, renewal, false).catch(() => undefined);
+        throw error;
       }
-      const repositories = lease.scope.repositories ?? [];
-      return lend(deps, request, { leaseId: lease.id, repositories, life, isRenewal: true }, now);
     },
 
     async remove(lease) {
@@ -162,6 +171,13 @@ function lifeSeconds(request: MintRequest, connectorExpiresAt: string | null, no
 
 function ownerOf({ id, resourceId }: Pick<Lease, "id" | "resourceId">): SlotOwner {
   return { registryId: resourceId, leaseId: id };
+}
+
+/** The login that was answered last. @throws ConflictError LEASE_CLOSED where none was */
+function outOf({ upstream: { token, password } }: Lease): Slot {
+  const name = PASSWORDS.find((one) => one === password);
+  if (token === undefined || name === undefined) throw closedLease();
+  return { token, password: name };
 }
 
 function closedLease(): ConflictError {

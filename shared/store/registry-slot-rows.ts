@@ -8,11 +8,17 @@ import type { Change, Row, StoredRow } from "./tables.ts";
 const NAME_DIGITS = 12;
 
 const slotsSchema = z.array(z.strictObject({ token: z.string(), password: z.enum(PASSWORDS) }));
+const renewalSchema = z.strictObject({
+  id: z.string(),
+  from: z.strictObject({ token: z.string(), password: z.enum(PASSWORDS) }),
+  until: z.string(),
+});
 const leaseRowSchema = z.object({
   etag: z.string(),
   slots: z.string(),
   made: z.number(),
   closed: z.boolean(),
+  renewal: z.string().nullable().default(null),
 });
 const tokenRowSchema = z.object({
   etag: z.string(),
@@ -38,6 +44,8 @@ export type SlotsOfLease = {
   readonly made: number;
   /** It gets no more. */
   readonly closed: boolean;
+  /** The last one, and from which login it started. Others may start from that after `until`. */
+  readonly renewal: z.output<typeof renewalSchema> | null;
 };
 
 /** A token's row. @throws ZodError for a row that is none of ours, as the other two */
@@ -49,9 +57,13 @@ export function readMapRow(row: StoredRow) {
   return mapRowSchema.parse(row);
 }
 /** A lease's row. */
-export function readLeaseRow(row: StoredRow) {
-  const { slots, ...lease } = leaseRowSchema.parse(row);
-  return { ...lease, slots: slotsSchema.parse(JSON.parse(slots)) };
+export function readLeaseRow(row: StoredRow): SlotsOfLease & { readonly etag: string } {
+  const { slots, renewal, ...lease } = leaseRowSchema.parse(row);
+  return {
+    ...lease,
+    slots: slotsSchema.parse(JSON.parse(slots)),
+    renewal: renewal === null ? null : renewalSchema.parse(JSON.parse(renewal)),
+  };
 }
 
 /** One partition per registry: a claim is one transaction. */
@@ -103,19 +115,20 @@ export function tokenRow(registryId: string, row: Omit<TokenOnRecord, "etag">): 
 }
 
 /** A lease with what it holds. */
-export function leaseRow(owner: SlotOwner, lease: { slots: readonly Slot[]; made: number; closed: boolean }): Row {
+export function leaseRow(owner: SlotOwner, lease: Omit<SlotsOfLease, "etag">): Row {
   return {
     partitionKey: partitionOf(owner.registryId),
     rowKey: leaseKey(owner.leaseId),
     slots: JSON.stringify(lease.slots),
     made: lease.made,
     closed: lease.closed,
+    renewal: lease.renewal === null ? undefined : JSON.stringify(lease.renewal),
   };
 }
 
 /** A lease that holds other passwords from now on; a new one where it was not on record. */
 export function leaseChange(owner: SlotOwner, lease: SlotsOfLease, slots: readonly Slot[]): Change {
-  const row = leaseRow(owner, { slots, made: lease.made, closed: lease.closed });
+  const row = leaseRow(owner, { ...lease, slots });
   return lease.etag === null ? { kind: "insert", row } : { kind: "replace", row, etag: lease.etag };
 }
 

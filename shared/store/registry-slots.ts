@@ -18,6 +18,7 @@ import {
 } from "../credentials/docker-login-ports.ts";
 import { ConflictError, UpstreamError } from "../errors.ts";
 import { utc } from "../time.ts";
+import { createRegistryRenewals } from "./registry-slot-renewals.ts";
 import {
   contentOf,
   leaseChange,
@@ -58,10 +59,11 @@ export type RegistrySlotsDeps = {
 /** @param deps.table opened with STATE_UNAVAILABLE */
 export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore {
   const { table } = deps;
+  const inSeconds = (seconds: number) => utc(new Date(deps.now().getTime() + seconds * 1000));
   const lockNow = (lock: string, lockedFor: PasswordName) => ({
     lock,
     lockedFor,
-    lockedUntil: utc(new Date(deps.now().getTime() + LOCK_SECONDS * 1000)),
+    lockedUntil: inSeconds(LOCK_SECONDS),
   });
   const isLocked = ({ lockedUntil }: TokenOnRecord) =>
     lockedUntil !== null && Date.parse(lockedUntil) > deps.now().getTime();
@@ -106,7 +108,7 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
   const claimer = async (owner: SlotOwner, mustHold: boolean): Promise<SlotsOfLease> => {
     const lease = await readLease(owner);
     if (lease?.closed || (mustHold && (lease === null || lease.slots.length === 0))) throw closedLease();
-    return lease ?? { etag: null, slots: [], made: 0, closed: false };
+    return lease ?? { etag: null, slots: [], made: 0, closed: false, renewal: null };
   };
 
   /** What an earlier try of the same call wrote, whose answer was lost. */
@@ -187,6 +189,8 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
       const isHolder = PASSWORDS.every((name) => holders[name] !== leaseId || there?.[name] === leaseId);
       return there?.state === state && isHolder;
     },
+
+    ...createRegistryRenewals({ ...deps, settled, readLease, claimer }),
 
     held: async (owner) => (await readLease(owner))?.slots ?? [],
 

@@ -22,7 +22,10 @@ const PENDING_SECONDS = 600;
 /** A lease as its record says, and the login that was answered last. */
 type Known = {
   lease: Lease;
-  state: "new" | "pending" | "active" | "renewing" | "ending" | "ended";
+  state: "new" | "pending" | "active" | "ending" | "ended";
+  /** Changes with the record: who has read an older one may not write. */
+  version: number;
+  renewals: number;
   current: Login | null;
   /** Something of its own failed: that alone may keep it from ending. */
   isHeldUp: boolean;
@@ -38,7 +41,7 @@ function expectNothingLost(world: LoginWorld, known: readonly Known[]): void {
     for (const password of token.passwords.keys()) expect(row?.[password], `${name} ${password}`).toBeDefined();
   }
   for (const { lease, state, current } of known) {
-    if ((state !== "active" && state !== "renewing") || current === null) continue;
+    if (state !== "active" || current === null) continue;
     expect(world.works(current.token, current.value), `the login of ${lease.id} is dead`).toBe(true);
   }
 }
@@ -46,7 +49,7 @@ function expectNothingLost(world: LoginWorld, known: readonly Known[]): void {
 const faults = fc.array(fc.tuple(fc.nat(24), fc.constantFrom(...FATES)), { maxLength: 2 });
 const steps = fc.array(
   fc.record({
-    kind: fc.constantFrom("issue", "issue", "issue", "renew", "remove", "remove", "pass"),
+    kind: fc.constantFrom("issue", "issue", "issue", "renew", "renew", "remove", "remove", "pass"),
     lease: fc.nat(5),
     faults: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 2, arbitrary: faults }),
     ticks: fc.array(fc.oneof(fc.nat(2), fc.nat(20)), { minLength: 1, maxLength: 7 }),
@@ -62,7 +65,14 @@ test("no other's password is removed, none is without a claim, and in the end no
     fc.asyncProperty(steps, async (plan) => {
       const world = createLoginWorld();
       const known = ["a", "b", "c", "d", "e", "f"].map(
-        (id): Known => ({ lease: loginLease(id), state: "new", current: null, isHeldUp: false }),
+        (id): Known => ({
+          lease: loginLease(id),
+          state: "new",
+          current: null,
+          isHeldUp: false,
+          version: 0,
+          renewals: 0,
+        }),
       );
       let running: Promise<unknown>[] = [];
       for (const { kind, lease: index, faults: chosen, ticks, isAwaited } of plan) {
@@ -78,29 +88,41 @@ test("no other's password is removed, none is without a claim, and in the end no
           return fates.get(call++) ?? "done";
         };
         const process = createLoginProcess(world, nextFate, () => ticks[turn++ % ticks.length] ?? 0);
-        const answered = (result: Minted | string, from: Known["state"], count: "issued" | "renewed") => {
-          // Ended meanwhile: the record refuses it, and nobody gets it.
-          if (typeof result === "string" || one.state !== from) return void seen.failed++;
+        const answered = async (
+          result: Minted | string,
+          from: Known["state"],
+          count: "issued" | "renewed",
+          version: number,
+        ) => {
+          if (typeof result === "string") return void seen.failed++;
+          // The trail comes first.
+          for (let left = 3; left > 0; left--) await new Promise(setImmediate);
+          // Ended or renewed meanwhile: the record refuses it, and nobody gets it.
+          if (one.state !== from || one.version !== version) return void seen.failed++;
+          one.version++;
           seen[count]++;
           const login = loginOf(result);
           if (known.some(({ current }) => current?.token === login.token)) seen.shared++;
           Object.assign(one, { state: "active", current: login, lease: active(one.lease, result) });
+          expectNothingLost(world, known);
         };
         const work = async () => {
           if (kind === "issue" && one.state === "new") {
             one.state = "pending";
             const result = await process.issue(one.lease, request);
-            answered(result, "pending", "issued");
+            await answered(result, "pending", "issued", one.version);
             // Whoever issues removes ahead of what may still arrive; the lease stays on record as pending.
             if (typeof result === "string" && result !== "died") await process.remove(one.lease);
           } else if (kind === "renew" && one.state === "active") {
-            one.state = "renewing";
+            // Others may renew it at the same time.
+            const { version } = one;
             one.isHeldUp = true;
+            one.renewals++;
             const result = await process.renew(one.lease, request);
-            one.isHeldUp = typeof result === "string";
-            answered(result, "renewing", "renewed");
-            if (one.state === "renewing") one.state = "active";
-          } else if (kind === "remove" && ["active", "renewing", "ending"].includes(one.state)) {
+            one.renewals--;
+            one.isHeldUp = typeof result === "string" || one.renewals > 0;
+            await answered(result, "active", "renewed", version);
+          } else if (kind === "remove" && ["active", "ending"].includes(one.state)) {
             one.state = "ending";
             const isFree = !one.isHeldUp && chosen.length === 0;
             const result = await process.remove({ ...one.lease, state: "revoking" });
