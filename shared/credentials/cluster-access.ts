@@ -1,12 +1,11 @@
 /** The forms exec, entra-token and admin of clusters: kubeconfigs that leave nothing behind in the cluster. Used by mint.ts. */
 import { AKS_SERVER_APP, type CloudName } from "../cloud.ts";
 import type { OpenedCluster } from "../connectors/ports.ts";
-import { InputError } from "../errors.ts";
 import { utc } from "../time.ts";
 import type { ReadClusterAdmin, ReadClusterServer, RefuseClusterToken } from "./cluster-ports.ts";
 import { refuseTooLong } from "./fixed-life.ts";
 import { type KubeUser, writeKubeconfig } from "./kubeconfig.ts";
-import { refuseClusterForm } from "./kubernetes-cluster.ts";
+import { refuseClusterForm, refuseOtherTenant } from "./kubernetes-cluster.ts";
 import { refreshTime } from "./lease.ts";
 import type { Minted, MintRequest } from "./minted.ts";
 import type { IssueToken, OpenCluster } from "./ports.ts";
@@ -79,12 +78,8 @@ async function mintEntraToken(deps: MintClusterAccessDeps, opened: OpenedCluster
   deps.refuseClusterToken(opened.signIn);
   const server = await deps.readClusterServer(opened);
   const { token, expiresAt, tenantId } = await deps.issueToken({ signIn: opened.signIn, audience: AKS_SERVER_APP });
-  if (opened.cluster.tenantId !== null && tenantId !== opened.cluster.tenantId) {
-    throw new InputError(
-      "CROSS_TENANT",
-      "The people of this cluster are in another tenant than the one that the connector signs in to, so its token would not be taken. Use a connector for that tenant.",
-    );
-  }
+  // A sign-in that names no tenant tells it by its token alone.
+  refuseOtherTenant(opened.cluster, tenantId);
   const tooLong = refuseTooLong({ expiresAt, request, connector: opened.connector, now });
   return {
     times: { issuedAt: utc(now), expiresAt: utc(expiresAt), refreshAfter: refreshTime(now, expiresAt) },

@@ -34,10 +34,11 @@ export const clusterCredentialRequestSchema = z.strictObject({
 
 /**
  * Whether a cluster, through this sign-in, can give the form at all. Nothing is asked of the cluster.
- * @throws InputError MODE_UNSUPPORTED UNSUPPORTED_BY_METHOD
+ * @throws InputError MODE_UNSUPPORTED UNSUPPORTED_BY_METHOD CROSS_TENANT
  */
 export function refuseClusterForm({ cluster, signIn }: OpenedCluster, form: string): void {
   const { hasEntra, hasLocalAccounts, isRunning } = cluster;
+  const isOwnSignIn = hasEntra && (form === "service-account" || form === "entra-token");
   if (!isRunning) throw unsupported("The cluster is stopped. Have it started (az aks start).");
   if (form === "admin" && !hasLocalAccounts) {
     throw unsupported(
@@ -47,12 +48,26 @@ export function refuseClusterForm({ cluster, signIn }: OpenedCluster, form: stri
   if ((form === "exec" || form === "entra-token") && !hasEntra) {
     throw unsupported("Nobody signs in to this cluster with Entra. Ask for the form service-account.");
   }
-  if ((form === "service-account" || form === "entra-token") && hasEntra && signIn.authMethod === "access-token") {
+  if (isOwnSignIn && signIn.authMethod === "access-token") {
     throw new InputError(
       "UNSUPPORTED_BY_METHOD",
       "The connector has an access token for Azure Resource Manager, which a cluster with Entra sign-in does not take. Ask for the form exec, or use a connector that signs in by another method.",
     );
   }
+  // Else the API server answers 401, which looks like a missing right.
+  if (isOwnSignIn) refuseOtherTenant(cluster, signIn.configuration.tenantId);
+}
+
+/** Refuses a token of another tenant than the cluster's people have. Null: not known. @throws InputError CROSS_TENANT */
+export function refuseOtherTenant(
+  { tenantId }: Pick<OpenedCluster["cluster"], "tenantId">,
+  ofToken: string | null,
+): void {
+  if (tenantId === null || ofToken === null || tenantId === ofToken.toLowerCase()) return;
+  throw new InputError(
+    "CROSS_TENANT",
+    "The people of this cluster are in another tenant than the one that the connector signs in to, so its token would not be taken. Use a connector for that tenant.",
+  );
 }
 
 function unsupported(detail: string): InputError {
