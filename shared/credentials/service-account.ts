@@ -72,7 +72,8 @@ export function createServiceAccountForm(deps: ServiceAccountDeps): UpstreamForm
       const uid = await makeSecret(api, { namespace, name, leaseId });
       // As it was planned: both times have lost their milliseconds.
       const seconds = (Date.parse(planned.expiresAt) - Date.parse(utc(now))) / 1000;
-      return lend(api, opened, request, { secret: { name, uid }, seconds, now });
+      const ends = [opened.connector.expiresAt, request.grantExpiresAt];
+      return lend(deps, api, opened, request, { secret: { name, uid }, seconds, now, ends });
     },
 
     async renew(request, lease, now) {
@@ -81,7 +82,7 @@ export function createServiceAccountForm(deps: ServiceAccountDeps): UpstreamForm
       const ends = [opened.connector.expiresAt, request.grantExpiresAt, lease.maxUntil];
       const seconds = lifeSeconds(request, ends, now);
       const api = await deps.openClusterApi(opened);
-      return lend(api, opened, request, { secret: { name, uid }, seconds, now });
+      return lend(deps, api, opened, request, { secret: { name, uid }, seconds, now, ends });
     },
 
     async remove(lease) {
@@ -143,13 +144,17 @@ async function makeSecret(api: ClusterApi, secret: { namespace: string; name: st
 type Lending = {
   readonly secret: { readonly name: string; readonly uid: string };
   readonly seconds: number;
+  /** When it was asked for. */
   readonly now: Date;
+  /** What the token must not outlive. */
+  readonly ends: readonly (string | null)[];
 };
 async function lend(
+  deps: Pick<ServiceAccountDeps, "now">,
   api: ClusterApi,
   opened: OpenedCluster,
   request: MintRequest,
-  { secret, seconds, now }: Lending,
+  { secret, seconds, now, ends }: Lending,
 ): Promise<Minted> {
   const { connector, resourceId, displayName, cluster } = opened;
   const namespace = namespaceOf(request);
@@ -163,7 +168,9 @@ async function lend(
     );
   }
   const { token } = answer;
-  const expiresAt = endOfToken(token, asked, now);
+  // Making may have taken a while, which is not the cluster's clock being ahead.
+  const expiresAt = endOfToken(token, asked, deps.now());
+  if (ends.some((end) => end !== null && Date.parse(end) < expiresAt.getTime())) throw tooSlow();
   const { server } = api;
   const { form } = request;
   return {
@@ -187,6 +194,14 @@ async function lend(
     warnings: [],
     env: {},
   };
+}
+
+function tooSlow(): UpstreamError {
+  return new UpstreamError(
+    "UPSTREAM_TIMEOUT",
+    "Making the token took so long that it would outlive the connector, the grant or the lease. Ask again.",
+    { retryable: true },
+  );
 }
 
 async function removeSecret(api: ClusterApi, lease: Lease): Promise<void> {

@@ -3,7 +3,7 @@ import { parse } from "yaml";
 import type { Lease } from "../../../../shared/credentials/lease.ts";
 import type { MintRequest } from "../../../../shared/credentials/minted.ts";
 import { createServiceAccountForm } from "../../../../shared/credentials/service-account.ts";
-import { NOW, NOW_TEXT, now } from "../../../support/fakes.ts";
+import { NOW, NOW_TEXT } from "../../../support/fakes.ts";
 import {
   CLUSTER_ID,
   CLUSTER_SERVER,
@@ -23,11 +23,14 @@ let server: ReturnType<typeof clusterApi>;
 let isThere: boolean;
 let opened: ReturnType<typeof openedCluster>;
 let opens: number;
+/** Since the request came. */
+let secondsPassed: number;
 beforeEach(() => {
   server = clusterApi();
   isThere = true;
   opened = openedCluster();
   opens = 0;
+  secondsPassed = 0;
 });
 const form = () =>
   createServiceAccountForm({
@@ -38,7 +41,7 @@ const form = () =>
     reopenCluster: async () => ({ signIn: opened.signIn, resourceId: CLUSTER_ID, cluster: opened.cluster }),
     readCluster: async () => (isThere ? cluster() : null),
     openClusterApi: async () => server.api,
-    now,
+    now: () => new Date(NOW.getTime() + secondsPassed * 1000),
   });
 const issue = async (changes: Partial<MintRequest> = {}) => {
   const made = form();
@@ -100,6 +103,19 @@ describe("planning", () => {
   });
 });
 
+test("refuses a cluster whose people are in another tenant, by the sign-in's tenant and whatever its case", async () => {
+  const planning = () => form().plan(clusterRequest(), LEASE_ID, NOW);
+  opened = openedCluster({ tenantId: "99999999-2222-4333-8444-555555555555" });
+  await expect(planning()).rejects.toMatchObject({ code: "CROSS_TENANT" });
+  opened = openedCluster({ tenantId: null });
+  await planning();
+  opened = openedCluster({ tenantId: "aaaaaaaa-2222-4333-8444-555555555555" });
+  const { configuration } = opened.signIn;
+  const signIn = { configuration: { ...configuration, tenantId: "AAAAAAAA-2222-4333-8444-555555555555" } };
+  opened = openedCluster({ tenantId: "aaaaaaaa-2222-4333-8444-555555555555" }, { signIn });
+  await planning();
+});
+
 describe("making", () => {
   test("asks for all of the shortest life, whatever the milliseconds of the clock", async () => {
     const now = new Date(NOW.getTime() + 999);
@@ -108,6 +124,23 @@ describe("making", () => {
     const planned = await made.plan(request, LEASE_ID, now);
     await made.make(request, planned, now, LEASE_ID);
     expect(server.tokens.map(({ seconds }) => seconds)).toEqual([600]);
+  });
+
+  test("a making that takes minutes is not held against the cluster's clock", async () => {
+    secondsPassed = 90;
+    server.answers.claims = (claims) => ({ ...claims, iat: claims.iat + 90, exp: claims.exp + 90 });
+    expect((await issue()).minted.times.expiresAt).toBe(at(3690));
+  });
+
+  test.each([
+    ["the connector", at(3650), null],
+    ["the grant", null, at(3650)],
+  ])("nor does it give a token that outlives %s", async (_, connectorEnd, grantExpiresAt) => {
+    secondsPassed = 90;
+    opened = openedCluster({}, { connectorEnd });
+    // Planned to end a minute before.
+    server.answers.claims = (claims) => ({ ...claims, iat: claims.iat + 90, exp: claims.exp + 90 });
+    await expect(issue({ grantExpiresAt })).rejects.toMatchObject({ code: "UPSTREAM_TIMEOUT" });
   });
 
   test("lends a kubeconfig whose token ends with the Secret, and lists the clusters once", async () => {
@@ -172,6 +205,10 @@ describe("making", () => {
     ["another cluster's Secret of the name", (claims) => inCluster(claims, { secret: { name: SECRET, uid: "uid-9" } })],
     ["a pod as well", (claims) => inCluster(claims, { pod: { name: "p", uid: "u" } })],
     ["a longer life", (claims) => ({ ...claims, exp: claims.exp + 1 })],
+    [
+      "a beginning later than the cluster's clock may be ahead",
+      (claims) => ({ ...claims, iat: claims.iat + 61, exp: claims.exp + 61 }),
+    ],
     ["a later beginning", (claims) => ({ ...claims, iat: claims.iat + 600, exp: claims.exp + 600 })],
     ["no end", ({ exp: _, ...claims }) => claims],
     ["an end of before", (claims) => ({ ...claims, iat: claims.iat - 7200, exp: claims.exp - 7200 })],
@@ -189,6 +226,17 @@ describe("renewing", () => {
     expect(renewed.times.expiresAt).toBe(at(940));
     expect(server.tokens).toHaveLength(2);
     expect(server.secrets.size).toBe(1);
+  });
+
+  test.each([
+    ["the connector", at(900), null],
+    ["the grant", null, at(900)],
+  ])("gives a token that ends before %s does", async (_, connectorEnd, grantExpiresAt) => {
+    const { planned, minted } = await issue();
+    const old = leaseOf({ ...planned.upstream, ...minted.upstream }, { maxUntil: at(86_400) });
+    opened = openedCluster({}, { connectorEnd });
+    const renewed = await form().renew(clusterRequest({ grantExpiresAt }), old, NOW);
+    expect(renewed.times.expiresAt).toBe(at(840));
   });
 
   test("does not make anew what is gone or another's", async () => {
