@@ -47,8 +47,8 @@ export type Wanted = {
   /** For a lease that holds one already. */
   readonly isRenewal: boolean;
 };
-/** A login that works from now on. */
-export type Given = Slot & { readonly value: string };
+/** A login that works from now on; a reused password within a minute. */
+export type Given = Slot & { readonly value: string; readonly isReused: boolean };
 
 /**
  * What is claimed stays the owner's when this fails: taking it away is taking all away.
@@ -74,7 +74,8 @@ export async function givePassword(deps: PasswordDeps, tokens: RegistryTokens, w
     }
     // Not given out before it is certain that nobody takes it over any more.
     if (await deps.slots.settle(owner, claimed, "ready")) {
-      return { token: claimed.token, password: claimed.password, value };
+      const { token, password, used } = claimed;
+      return { token, password, value, isReused: used.includes(password) };
     }
   }
   throw new UpstreamError("UPSTREAM_REFUSED", "The registry loses the tokens that are made there. Try again.", {

@@ -58,6 +58,8 @@ export type LockedToken = {
   readonly scopeMap: string;
   /** Leases that hold a password. */
   readonly holders: Readonly<Record<PasswordName, string | null>>;
+  /** Passwords that were removed before: the registry may know the value of before for a minute when they are made again. */
+  readonly used: readonly PasswordName[];
   readonly etag: string;
 };
 /** One renewal of a lease. */
@@ -80,7 +82,7 @@ export const ANSWER_SECONDS = 90;
  */
 export type RegistrySlotStore = {
   /**
-   * A free password of a token that is ready; null = there is none.
+   * A free password of a token that is ready, one that nobody has had before if there is any; null = there is none.
    * @param mustHold whether the owner must hold one already: a lease that was ended in between gets none
    * @throws ConflictError LEASE_CLOSED
    */

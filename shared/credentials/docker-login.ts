@@ -24,6 +24,8 @@ export const REGISTRY_TOKEN_LIFE_SECONDS = 4500;
 /** A change of a password may take this long to be known. Source: the ACR documentation, repository-scoped permissions. */
 export const PASSWORD_PROPAGATION_SECONDS = 60;
 
+const REUSED = `The registry may need up to ${PASSWORD_PROPAGATION_SECONDS} seconds to know this password. Try again if it is refused at first.`;
+
 /** What logins need. */
 export type DockerLoginDeps = PasswordDeps &
   ResolveRepositoriesDeps & {
@@ -126,7 +128,7 @@ async function lend(deps: DockerLoginDeps, request: MintRequest, lending: Lendin
   const { leaseId, repositories, life, isRenewal } = lending;
   const times = leaseTimes(now, life);
   const tokens = deps.openTokens({ signIn, resourceId, registry });
-  const { token, password, value } = await givePassword(deps, tokens, {
+  const { token, password, value, isReused } = await givePassword(deps, tokens, {
     owner: { registryId: resourceId, leaseId },
     opened,
     repositories,
@@ -145,7 +147,7 @@ async function lend(deps: DockerLoginDeps, request: MintRequest, lending: Lendin
     credential: { kind: "docker-login", ...login },
     marked: value,
     upstream: { token, password },
-    warnings: [],
+    warnings: isReused ? [REUSED] : [],
     env: dockerAuthEnv(login),
   };
 }

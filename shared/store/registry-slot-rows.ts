@@ -1,6 +1,12 @@
 /** Rows of the table `RegistryTokens`: tokens (`t~`), leases (`l~`) and scope maps (`m~`) of one registry each. Used by registry-slots.ts. */
 import { z } from "zod";
-import { type LockedToken, PASSWORDS, type Slot, type SlotOwner } from "../credentials/docker-login-ports.ts";
+import {
+  type LockedToken,
+  PASSWORDS,
+  type PasswordName,
+  type Slot,
+  type SlotOwner,
+} from "../credentials/docker-login-ports.ts";
 import { hash } from "../ids.ts";
 import type { Change, Row, StoredRow } from "./tables.ts";
 
@@ -27,6 +33,11 @@ const tokenRowSchema = z.object({
   scopeMap: z.string(),
   password1: z.string().nullable().default(null),
   password2: z.string().nullable().default(null),
+  /** Names, with commas. */
+  used: z
+    .string()
+    .default("")
+    .transform((text): readonly PasswordName[] => PASSWORDS.filter((name) => text.split(",").includes(name))),
   /** Who works on it, and until when nobody else may. */
   lock: z.string().nullable().default(null),
   lockedUntil: z.string().nullable().default(null),
@@ -93,13 +104,13 @@ export function contentOf(token: string): string {
 
 /** As whoever holds the lock sees it. */
 export function lockedToken(row: TokenOnRecord): LockedToken {
-  const { token, state, scopeMap, password1, password2, etag } = row;
-  return { token, state, scopeMap, holders: { password1, password2 }, etag };
+  const { token, state, scopeMap, password1, password2, used, etag } = row;
+  return { token, state, scopeMap, holders: { password1, password2 }, used, etag };
 }
 
 /** What is null is an absent column. */
 export function tokenRow(registryId: string, row: Omit<TokenOnRecord, "etag">): Row {
-  const { token, state, scopeMap, password1, password2, lock, lockedUntil, lockedFor } = row;
+  const { token, state, scopeMap, password1, password2, used, lock, lockedUntil, lockedFor } = row;
   return {
     partitionKey: partitionOf(registryId),
     rowKey: tokenKey(token),
@@ -108,6 +119,7 @@ export function tokenRow(registryId: string, row: Omit<TokenOnRecord, "etag">): 
     scopeMap,
     password1: password1 ?? undefined,
     password2: password2 ?? undefined,
+    used: used.length === 0 ? undefined : used.join(","),
     lock: lock ?? undefined,
     lockedUntil: lockedUntil ?? undefined,
     lockedFor: lockedFor ?? undefined,

@@ -59,11 +59,10 @@ export type RegistrySlotsDeps = {
 /** @param deps.table opened with STATE_UNAVAILABLE */
 export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore {
   const { table } = deps;
-  const inSeconds = (seconds: number) => utc(new Date(deps.now().getTime() + seconds * 1000));
   const lockNow = (lock: string, lockedFor: PasswordName) => ({
     lock,
     lockedFor,
-    lockedUntil: inSeconds(LOCK_SECONDS),
+    lockedUntil: utc(new Date(deps.now().getTime() + LOCK_SECONDS * 1000)),
   });
   const isLocked = ({ lockedUntil }: TokenOnRecord) =>
     lockedUntil !== null && Date.parse(lockedUntil) > deps.now().getTime();
@@ -101,8 +100,7 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
   };
   const readLease = async ({ registryId, leaseId }: SlotOwner) => {
     const row = await table.get(partitionOf(registryId), leaseKey(leaseId));
-    if (row === null) return null;
-    return readLeaseRow(row);
+    return row && readLeaseRow(row);
   };
   /** A lease that may claim; a new one where it need not hold anything. */
   const claimer = async (owner: SlotOwner, mustHold: boolean): Promise<SlotsOfLease> => {
@@ -133,8 +131,10 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
           const password = PASSWORDS.find((name) => row[name] === null);
           return row.state === "ready" && !isLocked(row) && password !== undefined ? [{ row, password }] : [];
         });
+        const unused = free.filter(({ row, password }) => !row.used.includes(password));
+        const best = unused.length > 0 ? unused : free;
         // Any of them: processes that claim at once should not all meet at the first.
-        const chosen = free[Math.floor(deps.random() * free.length)];
+        const chosen = best[Math.floor(deps.random() * best.length)];
         if (chosen === undefined) return { done: null };
         const { password } = chosen;
         const row = { ...chosen.row, ...lockNow(lock, password), [password]: leaseId };
@@ -166,6 +166,7 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
           scopeMap,
           password1: leaseId,
           password2: null,
+          used: [],
           ...lockNow(lock, "password1"),
         };
         const etags = await table.change([
@@ -218,14 +219,15 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
         if (isTakenOver && !(isOverdue && (await isOthers(owner, row, password)))) return { done: "busy" };
         const isLast = PASSWORDS.every((name) => name === password || row[name] === null);
         const state = isTakenOver ? "ending" : isLast && row.state !== "ending" ? "broken" : row.state;
-        const locked: TokenOnRecord = { ...row, ...lockNow(lock, password), state };
-        const etag = await table.replace(tokenRow(registryId, locked), row.etag);
-        return etag === null ? null : { done: lockedToken({ ...locked, etag }) };
+        const mine: TokenOnRecord = { ...row, ...lockNow(lock, password), state };
+        const etag = await table.replace(tokenRow(registryId, mine), row.etag);
+        return etag === null ? null : { done: lockedToken({ ...mine, etag }) };
       });
     },
 
     free(owner, { etag, holders, ...locked }, password) {
-      const row = tokenRow(owner.registryId, { ...locked, ...holders, ...UNLOCKED, [password]: null });
+      const used = PASSWORDS.filter((name) => name === password || locked.used.includes(name));
+      const row = tokenRow(owner.registryId, { ...locked, ...holders, ...UNLOCKED, used, [password]: null });
       return settled<void>(async () => {
         const lease = await readLease(owner);
         const slots = lease?.slots.filter((slot) => !(slot.token === locked.token && slot.password === password));

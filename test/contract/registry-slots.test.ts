@@ -140,3 +140,27 @@ test("of one lease's two passwords the one that is out is safe until the lease i
   await open().close(a);
   expect(await open().lock(a, first, true)).toMatchObject({ state: "ending" });
 });
+
+test("a password that nobody has had goes before one that was removed, which says so", async () => {
+  const owners = ["a", "b", "c", "d", "e", "f"].map((id) => owner(id, "/five"));
+  const [a, b, c, d, e] = owners;
+  if (!(a && b && c && d && e)) throw new Error("no owners");
+  const store = open();
+  const first = await store.claimNew(a, CONTENT, false);
+  await store.settle(a, first, "ready");
+  const second = await store.claimFree(b, CONTENT, false);
+  if (second === null) throw new Error("not claimed");
+  await store.settle(b, second, "ready");
+  const locked = await store.lock(a, first, false);
+  if (locked === null || locked === "busy") throw new Error("not locked");
+  await store.free(a, locked, "password1");
+  const other = await store.claimNew(c, CONTENT, false);
+  await store.settle(c, other, "ready");
+  expect(await store.claimFree(d, CONTENT, false)).toMatchObject({
+    token: other.token,
+    password: "password2",
+    used: [],
+  });
+  const again = await store.claimFree(e, CONTENT, false);
+  expect(again).toMatchObject({ token: first.token, password: "password1", used: ["password1"] });
+});

@@ -94,7 +94,9 @@ describe("undisturbed", () => {
     expect(azureCalls(world)).toEqual(["remove password"]);
     const [one, other] = [loginOf(first), loginOf(second)];
     expect([world.works(one.token, one.value), world.works(other.token, other.value)]).toEqual([false, true]);
-    const third = loginOf(await issue(loginLease("c")));
+    const again = minted(await issue(loginLease("c")));
+    expect([minted(first).warnings, minted(second).warnings, again.warnings]).toEqual([[], [], [expect.any(String)]]);
+    const third = loginOf(again);
     expect([third.token, third.upstream.password]).toEqual([one.token, "password1"]);
     await remove(loginLease("c"));
     await remove(active(b, second));
