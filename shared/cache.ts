@@ -1,7 +1,7 @@
 /** Keeps what was read for a short while: bounded, one read in flight per key. Used by shared/connectors/known.ts. */
 
-/** Reads through the cache: `load` runs only when nothing fresh is known. */
-export type Cache<V> = (key: string, load: () => Promise<V | null>) => Promise<V | null>;
+/** Reads through the cache: `load` runs only when nothing fresh is known. `isDoubted`: what is known has proved wrong. */
+export type Cache<V> = (key: string, load: () => Promise<V | null>, isDoubted?: boolean) => Promise<V | null>;
 
 /**
  * A failure, or that nothing was found, is forgotten at once: what is made now must be seen by the next call.
@@ -10,9 +10,9 @@ export type Cache<V> = (key: string, load: () => Promise<V | null>) => Promise<V
  */
 export function createCache<V>(options: { maxAgeMs: number; maxEntries: number; now: () => Date }): Cache<V> {
   const kept = new Map<string, { readAt: number; value: Promise<V | null> }>();
-  return (key, load) => {
+  return (key, load, isDoubted = false) => {
     const at = options.now().getTime();
-    const known = kept.get(key);
+    const known = isDoubted ? undefined : kept.get(key);
     // A clock that goes back makes nothing last longer.
     if (known !== undefined && known.readAt <= at && at < known.readAt + options.maxAgeMs) return known.value;
     const value = load();

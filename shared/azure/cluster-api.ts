@@ -11,7 +11,7 @@ import { UpstreamError } from "../errors.ts";
 import { lazy } from "../lazy.ts";
 import { BrokenAnswerError } from "./broken-answers.ts";
 import type { ReadClusterUser } from "./cluster-credentials.ts";
-import { transportOptions } from "./cluster-transport.ts";
+import { StrangerError, transportOptions } from "./cluster-transport.ts";
 import type { GivenKubeconfig } from "./given-kubeconfig.ts";
 import type { ConnectorIdentities } from "./identity.ts";
 import { callAsConnector } from "./upstream.ts";
@@ -31,9 +31,26 @@ export function createOpenClusterApi(deps: {
   readonly readUser: ReadClusterUser;
 }): OpenClusterApi {
   return async (opened) => {
-    const given = await deps.readUser(opened);
-    const call = caller(opened, signInOf(deps.identities, opened, given));
-    return { server: given.server, ...operations(call) };
+    let given = await deps.readUser(opened);
+    const call: Call = async (what, request, understand) => {
+      const attempt = () => caller(opened, signInOf(deps.identities, opened, given))(what, request, understand);
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!(error instanceof StrangerError)) throw error;
+        // The authority may have been rotated since it was read.
+        const latest = await deps.readUser(opened, true);
+        if (latest.server.authorityData === given.server.authorityData) throw error;
+        given = latest;
+        return attempt();
+      }
+    };
+    return {
+      get server() {
+        return given.server;
+      },
+      ...operations(call),
+    };
   };
 }
 

@@ -21,8 +21,12 @@ const ADMIN_ROLE =
   "Grant the connector's identity the role Azure Kubernetes Service Cluster Admin Role at the cluster; one without local accounts has no administrator's credential.";
 
 type Opened = Pick<OpenedCluster, "signIn" | "cluster">;
-/** Gives the kubeconfig of a cluster's user, whatever it holds. @throws as ReadClusterServer */
-export type ReadClusterUser = (opened: Opened) => Promise<GivenKubeconfig>;
+/**
+ * Gives the kubeconfig of a cluster's user, whatever it holds.
+ * @param isDoubted whether what was read before has proved wrong
+ * @throws as ReadClusterServer
+ */
+export type ReadClusterUser = (opened: Opened, isDoubted?: boolean) => Promise<GivenKubeconfig>;
 
 /** Reads the kubeconfig that every user of a cluster is given; on a cluster without Entra it holds a certificate. */
 export function createReadClusterUser(identities: ConnectorIdentities): ReadClusterUser {

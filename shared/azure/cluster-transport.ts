@@ -54,6 +54,17 @@ const NOT_TRUSTED: ReadonlySet<unknown> = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
 
+/** Whoever answers has no certificate of the authority that was expected; nothing was sent to it. */
+export class StrangerError extends UpstreamError {
+  constructor() {
+    super(
+      "UPSTREAM_REFUSED",
+      "What answers under the host name of the cluster's API server has no certificate of the cluster's own authority, so nothing was sent to it.",
+      { retryable: false },
+    );
+  }
+}
+
 /** Whoever answers in the place of an API server is no outage. */
 const refuseStrangers: PipelinePolicy = {
   name: "refuseStrangers",
@@ -62,11 +73,7 @@ const refuseStrangers: PipelinePolicy = {
       return await next(request);
     } catch (error) {
       if (!(error instanceof Error) || !NOT_TRUSTED.has(Reflect.get(error, "code"))) throw error;
-      throw new UpstreamError(
-        "UPSTREAM_REFUSED",
-        "What answers under the host name of the cluster's API server has no certificate of the cluster's own authority, so nothing was sent to it.",
-        { retryable: false },
-      );
+      throw new StrangerError();
     }
   },
 };

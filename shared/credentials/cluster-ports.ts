@@ -33,6 +33,7 @@ export type Named = { readonly namespace: string; readonly name: string };
  * @throws InputError SIGN_IN_FAILED, UpstreamError UPSTREAM_REFUSED UPSTREAM_TIMEOUT
  */
 export type ClusterApi = {
+  /** As the newest call met it. */
   readonly server: ClusterServer;
   /** Makes an empty Secret. `exists`: there is one of this name. `absent`: there is no such namespace. */
   createSecret(

@@ -117,6 +117,31 @@ test("the right authority opens no connection for who trusts another", async () 
   expect(seen).toHaveLength(1);
 });
 
+test("an authority that was rotated since it was read is read anew, once, and is the one that is passed on", async () => {
+  const authorityOf = (pem: Pem) => ({ url, authorityData: base64(pem.certificate) });
+  const asked: unknown[] = [];
+  const openFor = (latest: Pem) =>
+    createOpenClusterApi({
+      identities: () => ({ getToken: async () => ({ token: TOKEN, expiresOnTimestamp: Number.MAX_SAFE_INTEGER }) }),
+      async readUser(_, isDoubted = false) {
+        asked.push(isDoubted);
+        return { server: authorityOf(isDoubted ? latest : stranger), certificate: null, token: null };
+      },
+    })({ signIn: signIn(), cluster: cluster() });
+  const api = await openFor(own);
+  await api.createSecret({ namespace: "vision", name: "one", leaseId: "l" });
+  await api.findSecret({ namespace: "vision", name: "one" });
+  expect(api.server).toEqual(authorityOf(own));
+  expect([asked, seen.length]).toEqual([[false, true], 2]);
+  for (const latest of [stranger, client]) {
+    const wrong = await openFor(latest);
+    const finding = wrong.findSecret({ namespace: "vision", name: "one" });
+    await expect(finding).rejects.toMatchObject({ code: "UPSTREAM_REFUSED", retryable: false });
+  }
+  expect(asked).toHaveLength(6);
+  expect(seen).toHaveLength(2);
+});
+
 test.each(["/elsewhere", "https://evil.example/"])("a redirect to %s is not followed", async (location) => {
   reply = () => ({ status: 307, headers: { location } });
   await expect(find()).rejects.toMatchObject({ code: "UPSTREAM_REFUSED" });

@@ -2,21 +2,8 @@ import { expect, test } from "vitest";
 import type { GivenKubeconfig } from "../../../../shared/azure/given-kubeconfig.ts";
 import { createKnownServers } from "../../../../shared/azure/known-servers.ts";
 import type { Cluster } from "../../../../shared/connectors/ports.ts";
-import { NOW, SUBSCRIPTION, signIn } from "../../../support/fakes.ts";
-
-const CLUSTER: Cluster = {
-  subscriptionId: SUBSCRIPTION,
-  resourceGroup: "group",
-  cluster: "train",
-  hasEntra: true,
-  hasAzureRbac: true,
-  hasLocalAccounts: true,
-  isPrivate: false,
-  isRunning: true,
-  fqdn: "train-1.hcp.westeurope.azmk8s.io",
-  privateFqdn: null,
-  tenantId: null,
-};
+import { NOW, signIn } from "../../../support/fakes.ts";
+import { cluster } from "../../../support/fakes-cluster.ts";
 
 function world() {
   let at = NOW.getTime();
@@ -33,8 +20,8 @@ function world() {
     () => new Date(at),
   );
   return {
-    read: (changes: Partial<Cluster> = {}, by: Parameters<typeof signIn>[0] = {}) =>
-      read({ signIn: signIn(by), cluster: { ...CLUSTER, ...changes } }),
+    read: (changes: Partial<Cluster> = {}, by: Parameters<typeof signIn>[0] = {}, isDoubted = false) =>
+      read({ signIn: signIn(by), cluster: cluster(changes) }, isDoubted),
     reads: () => reads,
     pass: (seconds: number) => {
       at += seconds * 1000;
@@ -44,7 +31,7 @@ function world() {
 
 test("a server is asked for once in five minutes, for its sign-in and cluster alone", async () => {
   const { read, reads, pass } = world();
-  await Promise.all([read(), read(), read({ resourceGroup: "GROUP" })]);
+  await Promise.all([read(), read(), read({ resourceGroup: "ML" })]);
   expect(reads()).toBe(1);
   await read({}, { key: "another" });
   await read({ cluster: "other" });
@@ -57,6 +44,14 @@ test("a server is asked for once in five minutes, for its sign-in and cluster al
   pass(1);
   await read();
   expect(reads()).toBe(6);
+});
+
+test("what has proved wrong is asked for anew, and is what the next one gets", async () => {
+  const { read, reads } = world();
+  await read();
+  await read({}, {}, true);
+  await read();
+  expect(reads()).toBe(2);
 });
 
 test("nothing that signs in is kept or passed on with a server that is", async () => {
