@@ -43,8 +43,8 @@ export const KINDS: readonly Kind[] = [
     access: ["read"],
     scope: { repositories: ["vision/train"] },
   }),
-  // A Secret, and the token that is bound to it.
-  kind("cluster", 2, {
+  // A Secret, the token that is bound to it, and before both the connector's record: it must not have been deleted.
+  kind("cluster", 3, {
     resourceType: "kubernetes-cluster",
     resourceId: CLUSTER,
     access: ["use"],
