@@ -22,6 +22,8 @@ const RESEARCH = { as: "research-connector", group: "research-vision", name: "de
 const TRAINING = { as: "research-connector", group: "research-vision", name: "training" };
 const READ_ONLY = { as: "research-connector", group: "research-speech", name: "training" };
 type Place = typeof DEMO;
+const FROM = new Date("2026-01-01");
+const TO = new Date("2056-01-01");
 
 let azure: LocalAzure;
 let control: Control;
@@ -83,6 +85,67 @@ describe("what ARM gives", () => {
     expect(await read({ signIn, cluster: { ...cluster, cluster: "gone" } })).toBeNull();
     await control.fault({ service: "arm", status: 503 });
     await expect(read({ signIn, cluster })).rejects.toEqual(refused("UPSTREAM_REFUSED", { retryable: true }));
+    await control.clear();
+    // What hides a whole subscription would have every lease in it taken for removed.
+    for (const code of ["SubscriptionNotFound", "InvalidAuthenticationTokenTenant", "NotFound"]) {
+      const text = JSON.stringify({ error: { code, message: "not seen" } });
+      await control.fault({ service: "arm", reply: { status: 404, text, contentType: "application/json" } });
+      await expect(read({ signIn, cluster }), code).rejects.toEqual(refused("UPSTREAM_REFUSED"));
+      await control.clear();
+    }
+  });
+
+  const answerOf = (kubeconfigs: readonly { name: string; value: string }[]) => ({
+    service: "arm",
+    path: "/listCluster(User|Admin)Credential",
+    reply: { status: 200, text: JSON.stringify({ kubeconfigs }), contentType: "application/json" },
+  });
+  async function given(place: Place, user: object) {
+    const { signIn, cluster } = await opened(place);
+    const { url, authorityData } = await createReadClusterServer(readUser)({ signIn, cluster });
+    const config = {
+      clusters: [{ name: "c", cluster: { server: url, "certificate-authority-data": authorityData } }],
+      contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+      users: [{ name: "u", user }],
+    };
+    return Buffer.from(JSON.stringify(config)).toString("base64");
+  }
+
+  test("of two kubeconfigs of one name none is taken, and one of another name is passed over", async () => {
+    const value = await given(TRAINING, { token: "static" });
+    const place = await opened(TRAINING);
+    await control.fault(
+      answerOf([
+        { name: "clusterMonitoringUser", value },
+        { name: "clusterUser", value },
+      ]),
+    );
+    expect(await readUser(place)).toMatchObject({ token: "static" });
+    await control.clear();
+    await control.fault(
+      answerOf([
+        { name: "clusterUser", value },
+        { name: "clusterUser", value },
+      ]),
+    );
+    await expect(readUser(place)).rejects.toEqual(refused("UPSTREAM_REFUSED", { retryable: false }));
+  });
+
+  test("an administrator's certificate is lent with its own key alone", async () => {
+    const [one, other] = [await makePem(FROM, TO), await makePem(FROM, TO)];
+    const base64 = (text: string) => Buffer.from(text).toString("base64");
+    const readAdmin = createReadClusterAdmin(identities);
+    for (const [key, isTaken] of [
+      [one.key, true],
+      [other.key, false],
+    ] as const) {
+      const user = { "client-certificate-data": base64(one.certificate), "client-key-data": base64(key) };
+      await control.fault(answerOf([{ name: "clusterAdmin", value: await given(DEMO, user) }]));
+      const reading = readAdmin(await opened(DEMO));
+      if (isTaken) expect(await reading).toMatchObject({ user: { keyData: base64(key) }, endsAt: TO });
+      else await expect(reading).rejects.toEqual(refused("UPSTREAM_REFUSED", { retryable: false }));
+      await control.clear();
+    }
   });
 
   test("a kubeconfig is not had without its role", async () => {
@@ -164,7 +227,7 @@ describe("refusals", () => {
   });
 
   test("whoever has no certificate of the cluster's authority gets nothing", async () => {
-    const { certificate } = await makePem(new Date("2026-01-01"), new Date("2056-01-01"));
+    const { certificate } = await makePem(FROM, TO);
     const authorityData = Buffer.from(certificate).toString("base64");
     for (const place of [DEMO, TRAINING]) {
       const api = await openApi(place, async (asked) => {
@@ -208,6 +271,15 @@ describe("refusals", () => {
     const api = await openApi(TRAINING);
     await control.fault(rule);
     await expect(api.findSecret(newSecret())).rejects.toEqual(refused("UPSTREAM_REFUSED", { retryable }));
+  });
+
+  test("a name that is taken is told from all else that may be in the way of a Secret", async () => {
+    const api = await openApi(TRAINING);
+    await control.fault(reply(409, status(409, "AlreadyExists")));
+    expect(await api.createSecret(newSecret())).toEqual({ kind: "exists" });
+    await control.clear();
+    await control.fault(reply(409, status(409, "Conflict")));
+    await expect(api.createSecret(newSecret())).rejects.toEqual(refused("UPSTREAM_REFUSED"));
   });
 
   test("an API server that hangs is given up", { timeout: 30_000 }, async () => {
