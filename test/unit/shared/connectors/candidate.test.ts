@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { NO_APP_IDENTITY } from "../../../../shared/connectors/app-identity.ts";
 import { type Candidate, lookAtCandidate, takeUnverified } from "../../../../shared/connectors/candidate.ts";
-import type { AzureView, Cluster, Registry } from "../../../../shared/connectors/ports.ts";
+import type { AzureView, Registry } from "../../../../shared/connectors/ports.ts";
 import { UpstreamError } from "../../../../shared/errors.ts";
 import {
   azureView,
@@ -12,6 +12,7 @@ import {
   registerParts,
   SUBSCRIPTION,
 } from "../../../support/fakes.ts";
+import { cluster } from "../../../support/fakes-cluster.ts";
 
 const IN_GROUP = `/subscriptions/${SUBSCRIPTION}/resourceGroups/group/providers`;
 const containerId = (account: string, container: string) =>
@@ -28,22 +29,11 @@ const registry = (name: string): Registry => ({
   adminUserEnabled: false,
   takesArmTokens: true,
 });
-const cluster = (name: string): Cluster => ({
-  ...PLACE,
-  cluster: name,
-  hasEntra: true,
-  hasAzureRbac: true,
-  hasLocalAccounts: false,
-  isPrivate: false,
-  isRunning: true,
-  fqdn: null,
-  privateFqdn: null,
-  tenantId: null,
-});
+const clusterOf = (name: string) => cluster({ ...PLACE, cluster: name });
 const AZURE: AzureView = {
   ...azureView({ "group/accountone": ["data", "twice", "shared1"], "group/accounttwo": ["twice"] }),
   registries: async () => [registry("images"), registry("shared1")],
-  clusters: async () => [cluster("training"), cluster("shared1")],
+  clusters: async () => [clusterOf("training"), clusterOf("shared1")],
 };
 
 function parts(changes: Partial<Candidate> = {}, view: Partial<AzureView> = {}) {

@@ -2,25 +2,15 @@ import { describe, expect, test } from "vitest";
 import { clusterArmId } from "../../../../shared/connectors/cluster.ts";
 import { RESOURCES } from "../../../../shared/connectors/find-resources.ts";
 import type { Reach } from "../../../../shared/connectors/found.ts";
-import type { ArmPlace, AzureView, Cluster, Registry, Vault } from "../../../../shared/connectors/ports.ts";
+import type { ArmPlace, AzureView, Registry, Vault } from "../../../../shared/connectors/ports.ts";
 import { registryArmId } from "../../../../shared/connectors/registry.ts";
 import { UpstreamError } from "../../../../shared/errors.ts";
 import { azureView, connectorRequest, OWN_ACCOUNTS, OWN_VAULT, SUBSCRIPTION } from "../../../support/fakes.ts";
+import { cluster } from "../../../support/fakes-cluster.ts";
 
 const OTHER = "00000000-0000-4000-8000-00000000000b";
 const at = (resourceGroup: string, subscriptionId = SUBSCRIPTION): ArmPlace => ({ subscriptionId, resourceGroup });
-const cluster = (place: ArmPlace, name: string): Cluster => ({
-  ...place,
-  cluster: name,
-  hasEntra: true,
-  hasAzureRbac: true,
-  hasLocalAccounts: false,
-  isPrivate: false,
-  isRunning: true,
-  fqdn: null,
-  privateFqdn: null,
-  tenantId: null,
-});
+const clusterAt = (place: ArmPlace, name: string) => cluster({ ...place, cluster: name });
 const registry = (place: ArmPlace, name: string, label = name): Registry => ({
   ...place,
   registry: name,
@@ -32,7 +22,11 @@ const registry = (place: ArmPlace, name: string, label = name): Registry => ({
 });
 const vault = (place: ArmPlace, name: string): Vault => ({ ...place, vault: name, hasRbac: true });
 
-const CLUSTERS = [cluster(at("Demos"), "train"), cluster(at("other"), "train"), cluster(at("demos", OTHER), "serve")];
+const CLUSTERS = [
+  clusterAt(at("Demos"), "train"),
+  clusterAt(at("other"), "train"),
+  clusterAt(at("demos", OTHER), "serve"),
+];
 const REGISTRIES = [
   registry(at("demos"), "images1"),
   registry(at("other"), "shared", "shared-aaaa"),

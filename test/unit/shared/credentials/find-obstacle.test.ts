@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { Allowed } from "../../../../shared/access/ports.ts";
-import type { Cluster, Registry } from "../../../../shared/connectors/ports.ts";
+import type { Registry } from "../../../../shared/connectors/ports.ts";
 import { type FindObstacleDeps, findObstacle } from "../../../../shared/credentials/find-obstacle.ts";
 import { ConflictError, DeniedError, InputError, NotFoundError, UpstreamError } from "../../../../shared/errors.ts";
 import { MAX_REPOSITORIES } from "../../../../shared/scope.ts";
 import { now, SUBSCRIPTION, signIn } from "../../../support/fakes.ts";
 import { containerId } from "../../../support/fakes-access.ts";
+import { cluster } from "../../../support/fakes-cluster.ts";
 
 const CONTAINER: Allowed = {
   connector: "azure",
@@ -43,19 +44,7 @@ const REGISTRY: Registry = {
   adminUserEnabled: false,
   takesArmTokens: true,
 };
-const CLUSTER: Cluster = {
-  subscriptionId: SUBSCRIPTION,
-  resourceGroup: "group",
-  cluster: "train",
-  hasEntra: true,
-  hasAzureRbac: true,
-  hasLocalAccounts: false,
-  isPrivate: false,
-  isRunning: true,
-  fqdn: null,
-  privateFqdn: null,
-  tenantId: null,
-};
+const CLUSTER = cluster({ resourceGroup: "group", cluster: "train", hasLocalAccounts: false, tenantId: null });
 
 function parts(expiresAt: string | null = null, failure: Error | null = null, listed: readonly string[] = []) {
   const opened: unknown[] = [];
