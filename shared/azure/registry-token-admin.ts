@@ -88,7 +88,13 @@ function openTokens(deps: RegistryTokenAdminDeps, { signIn, registry: place }: R
     send: () => Submitted,
     get: () => Promise<unknown>,
   ): Promise<void> => {
-    if ((await submitted(abortSignal, send)) === null) return;
+    try {
+      if ((await submitted(abortSignal, send)) === null) return;
+    } catch (error) {
+      // Whoever may not delete it may be allowed to see that it never came about.
+      if (failureOf(error).status === 403 && (await unless([404], readable(get()))) === 404) return;
+      throw error;
+    }
     // Accepted is not done, and an empty answer may be anybody's.
     await until(abortSignal, async () => ((await unless([404], readable(get()))) === 404 ? { done: undefined } : null));
   };

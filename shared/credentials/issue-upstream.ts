@@ -8,6 +8,7 @@ import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
 import { type Lease, leaseEnd } from "./lease.ts";
 import type { Minted } from "./minted.ts";
+import { NothingMade } from "./nothing-made.ts";
 import type { DueLease, LeaseStore, RefuseUnusable } from "./ports.ts";
 import { auditOf, type RecordDeps } from "./record.ts";
 import { type RemoveDeps, removeUpstream } from "./remove-upstream.ts";
@@ -67,10 +68,12 @@ export async function issueUpstream(
     // A short one is not left lying until the sweep would have given it up.
     if (end < due.dueAt) await ignoringFailure(() => deps.leaseDue.file({ leaseId: lease.id, dueAt: end }));
     return { ...minted, lease };
-  } catch (error) {
+  } catch (failure) {
+    const isNothingMade = failure instanceof NothingMade;
+    const error = isNothingMade ? failure.refusal : failure;
     const mayArrive = isMade === "unknown" && !isRefusal(error);
     await ignoringFailure(() => {
-      if (isMade === "no") return takeBack(deps, pending, due);
+      if (isMade === "no" || isNothingMade) return takeBack(deps, pending, due);
       return mayArrive ? removeAhead(deps, pending) : withdraw(deps, pending, due, event, correlationId);
     });
     throw error;

@@ -196,7 +196,7 @@ export type UpstreamForm = {
   readonly revocation: "immediate" | "delayed";
   /** Says what would be made, under names that follow from the lease's id; changes nothing. */
   plan(request: MintRequest, leaseId: string, now: Date): Promise<PlannedUpstream>;
-  /** Makes what was planned. */
+  /** Makes what was planned. @throws NothingMade where nothing is left to be removed */
   make(request: MintRequest, planned: PlannedUpstream, now: Date, leaseId: string): Promise<Minted>;
   /** A new secret for what is there. @throws ConflictError LEASE_CLOSED when it is not: nothing is made anew here */
   renew(request: MintRequest, lease: Lease, now: Date): Promise<Minted>;

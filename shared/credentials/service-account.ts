@@ -11,6 +11,7 @@ import { writeKubeconfig } from "./kubeconfig.ts";
 import { MIN_TTL_SECONDS, refuseClusterForm } from "./kubernetes-cluster.ts";
 import { type Lease, longestLifeSeconds, refreshTime } from "./lease.ts";
 import type { Minted, MintRequest } from "./minted.ts";
+import { isRefused, NothingMade } from "./nothing-made.ts";
 import type { OpenCluster, PlannedUpstream, ReopenCluster, UpstreamForm } from "./ports.ts";
 import { endOfToken } from "./service-account-token.ts";
 
@@ -129,7 +130,9 @@ function lifeSeconds(request: MintRequest, ends: readonly (string | null)[], now
 
 /** Its uid. One of our name that is there already is ours, when a reply was lost, or it is somebody else's doing. */
 async function makeSecret(api: ClusterApi, secret: { namespace: string; name: string; leaseId: string }) {
-  const made = await api.createSecret(secret);
+  const made = await api.createSecret(secret).catch((error: unknown) => {
+    throw isRefused(error) ? new NothingMade(error) : error;
+  });
   if (made.kind === "made") return made.uid;
   if (made.kind === "absent") throw notOnboarded(secret.namespace);
   const there = await api.findSecret(secret);

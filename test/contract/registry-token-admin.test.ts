@@ -205,6 +205,20 @@ test.each([null, "12", undefined])("a usage of %j is not known, and never taken 
   await expect(open().usage()).rejects.toMatchObject({ code: "UPSTREAM_REFUSED", retryable: true });
 });
 
+test("what never came about counts as removed for an identity that may only look, and what is there does not", async () => {
+  const token = newName();
+  const looker = open({ application: "research-connector" });
+  await expect(looker.removeToken(token)).resolves.toBeUndefined();
+  await expect(looker.removeScopeMap(token)).resolves.toBeUndefined();
+  const mine = open();
+  await mine.ensureScopeMap(
+    { name: token, description: "", actions: ["repositories/vision/train/content/read"] },
+    true,
+  );
+  await expect(looker.removeScopeMap(token)).rejects.toMatchObject({ failure: { status: 403 } });
+  await mine.removeScopeMap(token);
+});
+
 describe("what fails", () => {
   test("an identity that may not is told the role", async () => {
     await expect(open({ application: "stranger" }).usage()).rejects.toMatchObject({

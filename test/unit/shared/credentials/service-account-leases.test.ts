@@ -22,8 +22,13 @@ const REQUEST = {
   connector: "azure",
 };
 const CALLS = ["createSecret", "findSecret", "requestToken", "deleteSecret"] as const;
-/** `refused`: not done. `lost`: done, and nobody hears of it. */
-const FATES = ["refused", "lost"] as const;
+/** `refused`: not done. `lost`: done, and nobody hears of it. `forbidden`: the identity may not. */
+const FATES = ["refused", "lost", "forbidden"] as const;
+
+const FORBIDDEN = new UpstreamError("UPSTREAM_REFUSED", "forbidden", {
+  retryable: false,
+  failure: { name: "RestError", status: 403, code: "Forbidden" },
+});
 
 /** A service whose API server fails `times` times at one call. */
 function world(failing: (typeof CALLS)[number] | null = null, fate: (typeof FATES)[number] = "lost", times = 1) {
@@ -36,6 +41,7 @@ function world(failing: (typeof CALLS)[number] | null = null, fate: (typeof FATE
     const call = async (asked: never) => {
       const fails = name === failing && left-- > 0;
       const error = new UpstreamError("UPSTREAM_TIMEOUT", name, { retryable: true });
+      if (fails && fate === "forbidden") throw FORBIDDEN;
       if (fails && fate === "refused") throw error;
       const done = await (server.api[name] as (asked: never) => Promise<unknown>)(asked);
       if (fails) throw error;
@@ -110,6 +116,12 @@ test("a lease that ends while its cluster is stopped is ended when the cluster i
   await sweepForADay(2 * 3_600);
   expect(secrets.size).toBe(0);
   expect((await leases.find(lease.id))?.lease.state).toBe("expired");
+});
+
+test("an identity that may make nothing there leaves no lease that would be tried for hours", async () => {
+  const { issue, leases } = world("createSecret", "forbidden", 100);
+  await expect(issue()).rejects.toBe(FORBIDDEN);
+  expect(await leases.list({ principalHash: null, after: null, limit: 10 })).toEqual([]);
 });
 
 describe.each(CALLS)("%s", (call) => {
