@@ -41,6 +41,8 @@ type Made = EndingToken & {
   readonly credential: Credential;
   readonly scope: Scope;
   readonly warnings: readonly string[];
+  /** How long what it was exchanged for in its last second works after it. */
+  readonly livesOnSeconds: number;
 };
 
 /**
@@ -61,7 +63,7 @@ export async function mintRegistryToken(deps: MintRegistryTokenDeps, request: Mi
     displayName,
     scope: made.scope,
     times: { issuedAt: utc(now), expiresAt: utc(expiresAt), refreshAfter: refreshTime(now, expiresAt) },
-    exposedUntil: utc(expiresAt),
+    exposedUntil: utc(new Date(expiresAt.getTime() + made.livesOnSeconds * 1000)),
     credential: made.credential,
     marked: token,
     upstream: { loginServer },
@@ -76,7 +78,7 @@ async function narrowToken(deps: MintRegistryTokenDeps, opened: OpenedRegistry, 
   const access = REGISTRY_ACCESS.filter((right) => request.access.includes(right));
   const { token, expiresAt } = await deps.issueRegistryToken(opened, repositories, access);
   const credential = { kind: "acr-access-token", loginServer, token } as const;
-  return { token, expiresAt, credential, scope: { repositories }, warnings: [] };
+  return { token, expiresAt, credential, scope: { repositories }, warnings: [], livesOnSeconds: 0 };
 }
 
 async function wholeToken(deps: MintRegistryTokenDeps, opened: OpenedRegistry): Promise<Made> {
@@ -86,7 +88,7 @@ async function wholeToken(deps: MintRegistryTokenDeps, opened: OpenedRegistry): 
   const warnings = [
     "This login cannot be narrowed: it does all that the connector's identity may do in the registry, in every repository, whatever rights were asked for.",
   ];
-  return { token, expiresAt, credential, scope: {}, warnings };
+  return { token, expiresAt, credential, scope: {}, warnings, livesOnSeconds: REGISTRY_TOKEN_LIFE_SECONDS };
 }
 
 /** The account is never used here; whoever is lent something should know of the other way in. */

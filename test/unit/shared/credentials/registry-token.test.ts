@@ -92,6 +92,8 @@ describe("registry-wide", () => {
     expect(await minted).toMatchObject({
       scope: {},
       times: { expiresAt: "2026-11-21T13:00:00Z" },
+      // What it was exchanged for in its last second lives on.
+      exposedUntil: "2026-11-21T14:15:00Z",
       marked: "whole",
       credential: {
         kind: "docker-login",
