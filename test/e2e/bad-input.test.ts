@@ -254,7 +254,7 @@ describe("issue refuses", () => {
     ["a right twice", { access: ["read", "read"] }, "/access"],
     ["an unknown right", { access: ["read", "admin"] }, "/access/1"],
     ["a right as text", { access: "read" }, "/access"],
-    ["another type", { resourceType: "docker-registry" }, "/resourceType"],
+    ["a type that is not served", { resourceType: "virtual-machine" }, "/resourceType"],
     ["another form", { form: "docker-login" }, "/form"],
     ["a scope of another type", { scope: { repositories: ["a"] } }, "/scope/repositories"],
     ["an unknown field", { colour: "red" }, "/colour"],
