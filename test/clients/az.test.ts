@@ -197,6 +197,7 @@ describe("az lists what the inventory lists", () => {
     expect(value).toMatchObject([
       { actions: ["*/read"] },
       { actions: expect.arrayContaining([expect.stringContaining("push/write")]) },
+      { actions: expect.arrayContaining([expect.stringContaining("tokens/write")]) },
     ]);
   });
 });

@@ -30,8 +30,8 @@ beforeAll(async () => {
         scope: { repositories: ["*"] },
         maxTtlSeconds: 10_800,
       },
-      // Without a word on forms: it gives the first alone.
-      speech: { resourceId, access: ["read", "write"], scope: { repositories: ["speech/*"] } },
+      // Not to read: whoever names no repository would have to say which of two grants is meant.
+      speech: { resourceId, access: ["write"], scope: { repositories: ["speech/*"] } },
     },
   });
   built = await buildImage(tools);
