@@ -213,7 +213,11 @@ function firstCalls(seed: Seed, apiUrl: string): Step[] {
         create("grants/demo-cluster", namespace),
       ].join("\n"),
     },
-    { comment: "Ask it for a credential for one container.", bash: `ISSUED=$(${issue}); echo "$ISSUED"` },
+    {
+      comment:
+        "Ask it for a credential for one container. (On a system that is in use, ten seconds after what allows it.)",
+      bash: `ISSUED=$(${issue}); echo "$ISSUED"`,
+    },
     {
       comment: "Use the credential: write a blob and read it back.",
       bash: [

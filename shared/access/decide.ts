@@ -1,10 +1,9 @@
 /** May this caller have this credential, and by which rule? Pure: a decision with every check, for answers and explanations. */
-import { isDeepStrictEqual } from "node:util";
 import type { Principal } from "../principal.ts";
 import type { Scope } from "../scope.ts";
 import { coversPlace, needsGroups, placesOf, placeText } from "./places.ts";
 import type { Grant, Policy } from "./policy.ts";
-import { scopeWithin } from "./scope.ts";
+import { chooseScope, scopeWithin } from "./scope.ts";
 
 /** What is asked for, with the defaults of the resource type filled in. */
 export type AccessRequest = {
@@ -154,18 +153,18 @@ export function decide(
     return { name, grant, maxTtlSeconds, checks: checksOf(name, grant, maxTtlSeconds, request) };
   });
   const sufficing = attempts.filter((attempt) => attempt.checks.every(({ ok }) => ok));
-  const [found] = sufficing;
-  if (found === undefined) {
+  if (sufficing.length === 0) {
     const best = attempts.reduce((left, right) => (isCloser(right.checks, left.checks) ? right : left));
     return { allowed: false, rule: null, code: "SCOPE_TOO_WIDE", checks: [...checks, ...best.checks], candidates: [] };
   }
   const scopes = sufficing.map(({ grant }) => scopeWithin(request.scope, grant.scope, request.isWhole).scope);
-  const [scope = {}] = scopes;
-  if (scopes.some((other) => !isDeepStrictEqual(other, scope))) {
-    // Taking the first would give something else as soon as somebody adds a grant.
-    const names = sufficing.map(({ name }) => `grant:${name}`).join(", ");
-    const check = { id: "scope", ok: false, detail: `${names} give different limits: name yours in scope` } as const;
-    return refuse("AMBIGUOUS_RESOURCE", check);
+  const chosen = chooseScope(request.scope, scopes);
+  const found = chosen === null ? undefined : sufficing[chosen];
+  const scope = chosen === null ? undefined : scopes[chosen];
+  if (found === undefined || scope === undefined) {
+    const names = sufficing.map(({ name, grant }) => `grant:${name} (${limitText(grant.scope)})`).join(", ");
+    const detail = `several grants fit, with different limits: ${names}; name yours in scope, or your project and domain`;
+    return refuse("AMBIGUOUS_RESOURCE", { id: "scope", ok: false, detail });
   }
   return {
     allowed: true,
@@ -176,6 +175,11 @@ export function decide(
     maxTtlSeconds: found.maxTtlSeconds,
     grantExpiresAt: found.grant.expiresAt,
   };
+}
+
+/** For people. */
+function limitText({ namespace, repositories }: Scope): string {
+  return namespace ?? repositories?.join(", ") ?? "none";
 }
 
 /** Why a denial elsewhere refuses. */

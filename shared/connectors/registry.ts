@@ -15,10 +15,10 @@ export type RegistryName =
 /** Azure's own grammar: 5 to 50 letters and digits. */
 const NAME = /^[a-z0-9]{5,50}$/i;
 /** A host is the registry's name, or the name and a hash that Azure adds so that a name can be used again. */
-const HOST = /^(?:https:\/\/)?(([a-z0-9]{5,50})(?:-[a-z0-9]{1,32})?)\.([a-z.]{1,20})$/i;
+const HOST = /^(?:https:\/\/)?(([a-z0-9]{5,50})(?:-[a-z0-9]{1,32})?)\.([a-z.]{1,20})\/?$/i;
 
 /**
- * Reads an ARM id (compared without case), `https://NAME.azurecr.io`, `NAME.azurecr.io` or `NAME`.
+ * Reads an ARM id (compared without case), `https://NAME.azurecr.io`, `NAME.azurecr.io` (each also with a slash behind it) or `NAME`.
  * @throws InputError INVALID_REQUEST
  */
 export function parseRegistryName(text: string): RegistryName {

@@ -7,6 +7,7 @@ import { refuseRegistryForm } from "./docker-registry.ts";
 import { refuseTooLong } from "./fixed-life.ts";
 import { refuseClusterForm } from "./kubernetes-cluster.ts";
 import { longestLifeSeconds } from "./lease.ts";
+import { isRefused } from "./nothing-made.ts";
 import type {
   AudienceUri,
   ListRepositories,
@@ -94,7 +95,9 @@ async function refusalOf<T>(check: Obstacle["check"], work: () => Promise<T>): P
   try {
     return { done: await work() };
   } catch (error) {
-    if (!(error instanceof LatchkeyError) || error instanceof UpstreamError || error.code === "INTERNAL") throw error;
+    if (!(error instanceof LatchkeyError) || error.code === "INTERNAL") throw error;
+    // The registry said no to the list, as it will when it matters: that is known.
+    if (error instanceof UpstreamError && !(check === "scope" && isRefused(error))) throw error;
     return { check, detail: `${error.code}: ${error.message}` };
   }
 }

@@ -2,6 +2,7 @@
 import type { ResourceType } from "../connectors/ports.ts";
 import type { InputProblem } from "../errors.ts";
 import { TOKEN_ACCESS } from "./arm-token.ts";
+import { REGISTRY_TTL } from "./docker-registry.ts";
 import { CLUSTER_TTL } from "./kubernetes-cluster.ts";
 import { FORMS, isWholeForm, RIGHTS, TYPE_RULES } from "./request.ts";
 
@@ -81,6 +82,7 @@ function allowProblems(grant: GrantToCheck, type: ResourceType): InputProblem[] 
     // As in a request: what that must name, the grant must name. One that left out the audience would give them all.
     ...(rules.scope.safeParse(scope).success ? [] : [{ path: "/scope", expected: scopeText(type) }]),
     ...wholeProblems(grant, type),
+    ...loginProblems(grant, type),
     ...clusterProblems(grant, type),
   ];
 }
@@ -96,6 +98,13 @@ function wholeProblems({ forms, scope }: GrantToCheck, type: ResourceType): Inpu
   return namespace === undefined
     ? []
     : [{ path: "/scope/namespace", expected: `nothing: ${list} cannot be limited to a namespace` }];
+}
+
+/** A login lives for five minutes at least. */
+function loginProblems({ forms, maxTtlSeconds }: GrantToCheck, type: ResourceType): InputProblem[] {
+  const isLoginAlone = type === "docker-registry" && forms.length > 0 && forms.every((form) => form === "docker-login");
+  if (!isLoginAlone || maxTtlSeconds >= REGISTRY_TTL.min) return [];
+  return [{ path: "/maxTtlSeconds", expected: `at least ${REGISTRY_TTL.min}, for the form docker-login` }];
 }
 
 /**

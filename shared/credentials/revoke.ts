@@ -143,7 +143,8 @@ async function removed(deps: RevokeDeps, found: ReadLease, correlationId: string
     removal.kind === "later"
       ? "it is tried again every few minutes"
       : "nobody tries any more: remove it by hand, then end the lease again";
-  return { lease, done: [CLOSED], notDone: [`could not be removed: ${what}; ${next}`] };
+  const done = lease.state === "pending" ? [] : [CLOSED];
+  return { lease, done, notDone: [`could not be removed: ${what}; ${next}`] };
 }
 
 /** What outlives the removal, by the lease's own `exposedUntil`. */
@@ -170,12 +171,14 @@ const NOTHING_OUT =
   "nothing was given out that could be ended: whoever has the kubeconfig signs in as himself, with the rights that he has there";
 
 /** Of what cannot be ended before its own end. */
-function notDone({ resourceType, exposedUntil }: Lease): string {
+function notDone({ resourceType, form, expiresAt, exposedUntil }: Lease): string {
   switch (resourceType) {
     case "blob-container":
       return `a SAS cannot be revoked alone: this one works until ${exposedUntil}`;
     case "docker-registry":
-      return `a token of a registry cannot be revoked: this one works until ${exposedUntil}`;
+      return form === "registry-wide"
+        ? `a login of this form cannot be revoked: it works until ${expiresAt}, and what it is exchanged for until ${exposedUntil}`
+        : `a token of a registry cannot be revoked: this one works until ${exposedUntil}`;
     case "kubernetes-cluster":
       return exposedUntil === null
         ? "an administrator's certificate cannot be revoked: it works until the cluster's certificates are rotated"

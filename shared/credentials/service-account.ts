@@ -3,7 +3,7 @@
  * the lease. Removing the Secret ends the token.
  */
 import type { OpenedCluster } from "../connectors/ports.ts";
-import { ConflictError, DeniedError, InputError, NotNowError, UpstreamError } from "../errors.ts";
+import { ConflictError, DeniedError, InputError, LatchkeyError, NotNowError, UpstreamError } from "../errors.ts";
 import { namespaceSchema } from "../scope.ts";
 import { utc } from "../time.ts";
 import type { ClusterApi, OpenClusterApi, ReadCluster } from "./cluster-ports.ts";
@@ -67,7 +67,8 @@ export function createServiceAccountForm(deps: ServiceAccountDeps): UpstreamForm
 
     async make(request, planned, now, leaseId) {
       const opened = plans.get(planned) ?? (await open(deps, request));
-      const api = await deps.openClusterApi(opened);
+      // Nothing was asked of the cluster yet, whatever failed.
+      const api = await deps.openClusterApi(opened).catch(nothingMade);
       const { secret: name = "" } = planned.upstream;
       const namespace = namespaceOf(request);
       const uid = await makeSecret(api, { namespace, name, leaseId });
@@ -130,9 +131,7 @@ function lifeSeconds(request: MintRequest, ends: readonly (string | null)[], now
 
 /** Its uid. One of our name that is there already is ours, when a reply was lost, or it is somebody else's doing. */
 async function makeSecret(api: ClusterApi, secret: { namespace: string; name: string; leaseId: string }) {
-  const made = await api.createSecret(secret).catch((error: unknown) => {
-    throw isRefused(error) ? new NothingMade(error) : error;
-  });
+  const made = await api.createSecret(secret).catch((error: unknown) => refused(api, secret, error));
   if (made.kind === "made") return made.uid;
   if (made.kind === "absent") throw notOnboarded(secret.namespace);
   const there = await api.findSecret(secret);
@@ -142,6 +141,25 @@ async function makeSecret(api: ClusterApi, secret: { namespace: string; name: st
     "The namespace has something of another's under the name of the lease. Ask again.",
     { retryable: true },
   );
+}
+
+/** After a refusal: what is there came of an earlier try, whose answer was lost, and is to be removed. */
+async function refused(
+  api: ClusterApi,
+  secret: { namespace: string; name: string; leaseId: string },
+  error: unknown,
+): Promise<never> {
+  if (!isRefused(error)) throw error;
+  const there = await api.findSecret(secret).catch((failure: unknown) => {
+    // Who may not even look could not remove it either.
+    if (isRefused(failure)) return null;
+    throw error;
+  });
+  throw there?.leaseId === secret.leaseId ? error : new NothingMade(error);
+}
+
+function nothingMade(error: unknown): never {
+  throw error instanceof LatchkeyError ? new NothingMade(error) : error;
 }
 
 type Lending = {

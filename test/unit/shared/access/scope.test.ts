@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { scopeWithin } from "../../../../shared/access/scope.ts";
+import { chooseScope, scopeWithin } from "../../../../shared/access/scope.ts";
 import { matchesRepository, type Scope } from "../../../../shared/scope.ts";
 
 const wider = (asked: Scope, granted: Scope, isWhole = false) => scopeWithin(asked, granted, isWhole).wider;
@@ -79,3 +79,20 @@ test.each<[string, Scope, Scope, readonly string[]]>([
   ["every version, by a grant of one", {}, { version: "1" }, ["version"]],
   ["a version, by a grant of all", { version: "1" }, {}, []],
 ])("%s", (_what, asked, granted, members) => expect(wider(asked, granted)).toEqual(members));
+
+describe("of several grants' scopes", () => {
+  const of = (...repositories: string[]): Scope => ({ repositories });
+
+  test.each<[string, Scope, Scope[], number | null]>([
+    ["the first of equal ones, in whatever order they are written", {}, [of("a", "b"), of("b", "a", "a")], 0],
+    ["the one that all others are within", {}, [of("a/b"), of("a/b/*", "a/b"), of("a/*", "c")], 2],
+    ["everything before a part of it", {}, [of("a/*"), of("*")], 1],
+    ["a longer prefix within a shorter", {}, [of("a/b/*"), of("a/*")], 1],
+    ["none of two that differ", {}, [of("a/*"), of("b")], null],
+    ["none where a prefix is not its own name", {}, [of("a"), of("a/*")], null],
+    ["none of two namespaces", {}, [{ namespace: "a" }, { namespace: "b" }], null],
+    ["what adds nothing, where nothing was asked", {}, [{ namespace: "a" }, {}], 1],
+    ["what was asked for", of("a"), [of("a"), of("a")], 0],
+    ["none of no scopes", {}, [], null],
+  ])("%s is chosen", (_what, asked, scopes, index) => expect(chooseScope(asked, scopes)).toBe(index));
+});

@@ -33,7 +33,7 @@ describe("parseRegistryName", () => {
       fc.property(name, fc.constantFrom("azurecr.io", "azurecr.us", "azurecr.cn"), (registry, suffix) => {
         const armId = registryArmId({ ...id, registry });
         const host = `${registry}.${suffix}`;
-        for (const text of [host, `https://${host}`, host.toUpperCase()]) {
+        for (const text of [host, `https://${host}`, `https://${host}/`, host.toUpperCase()]) {
           expect(parseRegistryName(text)).toEqual({
             kind: "host",
             loginServer: host.toLowerCase(),
@@ -65,7 +65,7 @@ describe("parseRegistryName", () => {
     "demoregistry.azurecr.io:443",
     "demoregistry.azurecr.io:8443",
     "demoregistry.azurecr.io/repo",
-    "demoregistry.azurecr.io/",
+    "demoregistry.azurecr.io//",
     "demoregistry.azurecr.io.",
     "demoregistry.azurecr.io?x",
     "demoregistry.azurecr.io#x",

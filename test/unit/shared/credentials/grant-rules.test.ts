@@ -85,6 +85,7 @@ describe("refused", () => {
     ["a whole registry, limited", { ...images, forms: ["registry-wide"] }, "/scope/repositories"],
     ["an administrator's form without the right", { ...cluster, scope: {}, forms: ["admin"] }, "/access"],
     ["an administrator's right without the form", { ...cluster, access: ["admin"] }, "/forms"],
+    ["less than a login lives", { ...images, forms: ["docker-login"], maxTtlSeconds: 299 }, "/maxTtlSeconds"],
     ["less than a cluster's token lives", { ...cluster, maxTtlSeconds: 599 }, "/maxTtlSeconds"],
     ["a registry's host", { ...images, resourceId: "images1.azurecr.io" }, "/resourceId"],
     ["a namespace of a registry", { ...images, scope: { repositories: ["a"], namespace: "a" } }, "/scope"],

@@ -22,8 +22,9 @@ const REQUEST = {
   connector: "azure",
 };
 const CALLS = ["createSecret", "findSecret", "requestToken", "deleteSecret"] as const;
-/** `refused`: not done. `lost`: done, and nobody hears of it. `forbidden`: the identity may not. */
-const FATES = ["refused", "lost", "forbidden"] as const;
+/** `refused`: not done. `lost`: done, and nobody hears of it. `forbidden`: the identity may not. `overtaken`: done, and when it
+ * is sent again because nobody heard of it, the identity may not any more. */
+const FATES = ["refused", "lost", "forbidden", "overtaken"] as const;
 
 const FORBIDDEN = new UpstreamError("UPSTREAM_REFUSED", "forbidden", {
   retryable: false,
@@ -31,7 +32,12 @@ const FORBIDDEN = new UpstreamError("UPSTREAM_REFUSED", "forbidden", {
 });
 
 /** A service whose API server fails `times` times at one call. */
-function world(failing: (typeof CALLS)[number] | null = null, fate: (typeof FATES)[number] = "lost", times = 1) {
+function world(
+  failing: (typeof CALLS)[number] | null = null,
+  fate: (typeof FATES)[number] = "lost",
+  times = 1,
+  unopened: UpstreamError | null = null,
+) {
   const { deps } = issueParts({ allowed: { resourceId: CLUSTER_ID, maxTtlSeconds: 3_600 } });
   const server = clusterApi();
   let at = NOW.getTime();
@@ -44,7 +50,7 @@ function world(failing: (typeof CALLS)[number] | null = null, fate: (typeof FATE
       if (fails && fate === "forbidden") throw FORBIDDEN;
       if (fails && fate === "refused") throw error;
       const done = await (server.api[name] as (asked: never) => Promise<unknown>)(asked);
-      if (fails) throw error;
+      if (fails) throw fate === "overtaken" ? FORBIDDEN : error;
       return done;
     };
     return call as ClusterApi[K];
@@ -62,7 +68,10 @@ function world(failing: (typeof CALLS)[number] | null = null, fate: (typeof FATE
     openCluster: async () => opened,
     reopenCluster: async () => ({ signIn: opened.signIn, resourceId: CLUSTER_ID, cluster: opened.cluster }),
     readCluster: async () => cluster(state),
-    openClusterApi: async () => api,
+    openClusterApi: async () => {
+      if (unopened !== null) throw unopened;
+      return api;
+    },
     now,
   });
   const parts: IssueDeps = { ...deps, now, upstreamForms: new Map([["service-account", form]]) };
@@ -120,6 +129,12 @@ test("a lease that ends while its cluster is stopped is ended when the cluster i
 
 test("an identity that may make nothing there leaves no lease that would be tried for hours", async () => {
   const { issue, leases } = world("createSecret", "forbidden", 100);
+  await expect(issue()).rejects.toBe(FORBIDDEN);
+  expect(await leases.list({ principalHash: null, after: null, limit: 10 })).toEqual([]);
+});
+
+test("a cluster that cannot be opened leaves no lease that would be tried for hours", async () => {
+  const { issue, leases } = world(null, "lost", 1, FORBIDDEN);
   await expect(issue()).rejects.toBe(FORBIDDEN);
   expect(await leases.list({ principalHash: null, after: null, limit: 10 })).toEqual([]);
 });
