@@ -1,8 +1,8 @@
 /** Credentials for blob containers: what may be asked, and the SAS for it. */
 import { z } from "zod";
-import { ConflictError, DeniedError, InputError } from "../errors.ts";
 import { utc } from "../time.ts";
-import { leaseTimes, longestLifeSeconds } from "./lease.ts";
+import { chosenLifeSeconds } from "./chosen-life.ts";
+import { leaseTimes } from "./lease.ts";
 import type { Minted, MintRequest } from "./minted.ts";
 import type { IssueBlobSas, OpenContainer } from "./ports.ts";
 import { accessSchema, requestFields, ttlSchema } from "./request-fields.ts";
@@ -16,8 +16,6 @@ export const MIN_TTL_SECONDS = 60;
 export const MAX_TTL_SECONDS = 86_400;
 /** Lives that can be asked for. */
 export const BLOB_TTL = { min: MIN_TTL_SECONDS, max: MAX_TTL_SECONDS };
-/** When the caller asks for no life, and the grant gives as much. */
-export const DEFAULT_TTL_SECONDS = 3600;
 /** Rights that are granted one by one. */
 export const BLOB_ACCESS = ["read", "write", "list", "delete"] as const;
 /** One right. */
@@ -61,22 +59,12 @@ export function sasPermissions(access: readonly string[]): string {
 export type MintBlobDeps = { readonly openContainer: OpenContainer; readonly issueBlobSas: IssueBlobSas };
 
 /**
- * @throws what OpenContainer and IssueBlobSas throw; InputError INVALID_REQUEST for a life beyond the connector's;
- * ConflictError CONNECTOR_EXPIRED, DeniedError DENIED when the connector or the grant ends within the second
+ * @throws what OpenContainer, chosenLifeSeconds and IssueBlobSas throw
  */
 export async function mintBlobSas(deps: MintBlobDeps, request: MintRequest, now: Date): Promise<Minted> {
   const opened = await deps.openContainer(request.connector, request.resourceId);
   const { connector, resourceId, displayName, container, signIn } = opened;
-  const longest = longestLifeSeconds([connector.expiresAt, request.grantExpiresAt], now);
-  if (longest < 1) throw nothingLeft(connector.expiresAt, now);
-  const ttlSeconds = request.ttlSeconds ?? Math.min(DEFAULT_TTL_SECONDS, request.maxTtlSeconds, longest);
-  if (ttlSeconds > longest) {
-    const problems = [{ path: "/ttlSeconds", expected: `at most ${longest}` }];
-    throw new InputError("INVALID_REQUEST", `The connector expires in ${longest} seconds. Ask for a shorter life.`, {
-      problems,
-    });
-  }
-  const times = leaseTimes(now, ttlSeconds);
+  const times = leaseTimes(now, chosenLifeSeconds(request, connector, now));
   const { sas, keyAskedAt } = await deps.issueBlobSas({
     signIn,
     account: container.account,
@@ -104,11 +92,4 @@ export async function mintBlobSas(deps: MintBlobDeps, request: MintRequest, now:
       AZURE_STORAGE_CONTAINER: container.container,
     },
   };
-}
-
-/** A SAS without a life would be recorded as lent and be worth nothing. */
-function nothingLeft(connectorExpiresAt: string | null, now: Date): ConflictError | DeniedError {
-  return longestLifeSeconds([connectorExpiresAt], now) < 1
-    ? new ConflictError("CONNECTOR_EXPIRED", "This connector expires now. An administrator can register a new one.")
-    : new DeniedError("DENIED", "The grant ends now. An administrator can extend it.");
 }

@@ -2,20 +2,19 @@
  * The form docker-login of registries: a user name and a password that only these repositories take. The user is a token
  * of the registry, which has two passwords and so serves two leases. Joined to the others by functions/main.ts.
  */
-import { ConflictError, DeniedError, InputError } from "../errors.ts";
+import { ConflictError } from "../errors.ts";
 import { utc } from "../time.ts";
+import { chosenLifeSeconds } from "./chosen-life.ts";
 import { dockerAuthEnv } from "./docker-auth.ts";
 import { contentName } from "./docker-login-names.ts";
 import { givePassword, type PasswordDeps, takePassword } from "./docker-login-password.ts";
 import { type OpenRegistryTokens, PASSWORDS, type Slot, type SlotOwner } from "./docker-login-ports.ts";
 import { refuseRegistryForm } from "./docker-registry.ts";
-import { type Lease, leaseTimes, longestLifeSeconds } from "./lease.ts";
+import { type Lease, leaseTimes } from "./lease.ts";
 import type { Minted, MintRequest } from "./minted.ts";
 import type { OpenRegistry, ReopenRegistry, UpstreamForm } from "./ports.ts";
 import { type ResolveRepositoriesDeps, resolveRepositories } from "./resolve-repositories.ts";
 
-/** When the caller asks for no life, and the grant gives as much. */
-const DEFAULT_TTL_SECONDS = 3600;
 /**
  * A client exchanges its login for a token of the registry that nobody can take back, in the last second too: 75 minutes.
  * Measured; the registry's documentation names no life.
@@ -44,7 +43,7 @@ export function createDockerLogin(deps: DockerLoginDeps): UpstreamForm {
       const opened = await openFor(deps, request);
       const { connector, resourceId, displayName } = opened;
       const repositories = await resolveRepositories(deps, opened, request.scope);
-      const { expiresAt } = leaseTimes(now, lifeSeconds(request, connector.expiresAt, now));
+      const { expiresAt } = leaseTimes(now, chosenLifeSeconds(request, connector, now));
       const { stateAccount } = deps;
       const { access } = request;
       // Which token it will be the table decides; this is how the names of all that it can be begin.
@@ -66,7 +65,7 @@ export function createDockerLogin(deps: DockerLoginDeps): UpstreamForm {
 
     async renew(request, lease, now) {
       const { connector, resourceId, signIn, registry } = await openFor(deps, request);
-      const life = lifeSeconds(request, connector.expiresAt, now);
+      const life = chosenLifeSeconds(request, connector, now);
       if (now.getTime() + life * 1000 > Date.parse(lease.maxUntil)) throw closedLease();
       const owner = ownerOf(lease);
       const out = outOf(lease);
@@ -150,25 +149,6 @@ async function lend(deps: DockerLoginDeps, request: MintRequest, lending: Lendin
     warnings: isReused ? [REUSED] : [],
     env: dockerAuthEnv(login),
   };
-}
-
-/**
- * Whole seconds; what the caller asked for, or an hour, or what is left if that is less.
- * @throws InputError INVALID_REQUEST for a life beyond the connector's, ConflictError CONNECTOR_EXPIRED, DeniedError DENIED
- */
-function lifeSeconds(request: MintRequest, connectorExpiresAt: string | null, now: Date): number {
-  const longest = longestLifeSeconds([connectorExpiresAt, request.grantExpiresAt], now);
-  if (longest < 1) {
-    throw longestLifeSeconds([connectorExpiresAt], now) < 1
-      ? new ConflictError("CONNECTOR_EXPIRED", "This connector expires now. An administrator can register a new one.")
-      : new DeniedError("DENIED", "The grant ends now. An administrator can extend it.");
-  }
-  const life = request.ttlSeconds ?? Math.min(DEFAULT_TTL_SECONDS, request.maxTtlSeconds, longest);
-  if (life <= longest) return life;
-  const problems = [{ path: "/ttlSeconds", expected: `at most ${longest}` }];
-  throw new InputError("INVALID_REQUEST", `The connector expires in ${longest} seconds. Ask for a shorter life.`, {
-    problems,
-  });
 }
 
 function ownerOf({ id, resourceId }: Pick<Lease, "id" | "resourceId">): SlotOwner {

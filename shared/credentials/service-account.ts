@@ -6,6 +6,7 @@ import type { OpenedCluster } from "../connectors/ports.ts";
 import { ConflictError, DeniedError, InputError, LatchkeyError, NotNowError, UpstreamError } from "../errors.ts";
 import { namespaceSchema } from "../scope.ts";
 import { utc } from "../time.ts";
+import { DEFAULT_TTL_SECONDS } from "./chosen-life.ts";
 import type { ClusterApi, OpenClusterApi, ReadCluster } from "./cluster-ports.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { MIN_TTL_SECONDS, refuseClusterForm } from "./kubernetes-cluster.ts";
@@ -17,8 +18,6 @@ import { endOfToken } from "./service-account-token.ts";
 
 /** The ServiceAccount that a namespace has for lending. What it may do is decided by its RoleBindings there. */
 export const SERVICE_ACCOUNT = "latchkey";
-/** Life when nobody chooses one: an hour. */
-const DEFAULT_TTL_SECONDS = 3_600;
 /**
  * Tokens end this much before the connector, the grant or the lease does: the cluster's clock counts their life, and may
  * be ahead of ours.
