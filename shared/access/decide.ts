@@ -1,5 +1,6 @@
 /** May this caller have this credential, and by which rule? Pure: a decision with every check, for answers and explanations. */
 import type { Principal } from "../principal.ts";
+import { isAtOrBelow } from "../resource-tree.ts";
 import type { Scope } from "../scope.ts";
 import { coversPlace, needsGroups, placesOf, placeText } from "./places.ts";
 import type { Grant, Policy } from "./policy.ts";
@@ -196,12 +197,6 @@ function isCurrent({ expiresAt }: Grant, now: Date): boolean {
 function forbids(grant: Grant, resourceId: string, access: readonly string[]): boolean {
   if (!grant.access.some((right) => access.includes(right))) return false;
   return grant.resourceId === "*" || isAtOrBelow(resourceId, grant.resourceId);
-}
-
-/** A slash at the end of a deny, as people write it, must not make it miss. */
-function isAtOrBelow(id: string, other: string): boolean {
-  const top = other.toLowerCase().replace(/\/$/, "");
-  return sameText(id, top) || id.toLowerCase().startsWith(`${top}/`);
 }
 
 function sameText(left: string, right: string): boolean {

@@ -2,6 +2,7 @@
 import type { Reaches } from "../access/ports.ts";
 import { CLOUD_NAMES, cloudOf } from "../cloud.ts";
 import type { ResourceType } from "../connectors/ports.ts";
+import { isAtOrBelow } from "../resource-tree.ts";
 
 /** A resource that is lent. */
 type Lent = Parameters<Reaches>[0];
@@ -10,7 +11,7 @@ type Lent = Parameters<Reaches>[0];
 const REACHES: Readonly<Record<ResourceType, (lent: Lent, denied: string) => boolean>> = {
   "blob-container": () => false,
   "key-vault-secret": () => false,
-  "docker-registry": (lent, denied) => lent.form === "registry-wide" && isAtOrBelow(lent.resourceId, denied),
+  "docker-registry": (lent, denied) => lent.form === "registry-wide" && isDenied(lent.resourceId, denied),
   "kubernetes-cluster": clusterReaches,
   "azure-generic": tokenReaches,
 };
@@ -40,16 +41,15 @@ function tokenReaches({ scope }: Lent, denied: string): boolean {
  * so at its own, whichever rights a denial is about; the other forms are held to theirs by the cluster.
  */
 function clusterReaches({ form, resourceId }: Lent, denied: string): boolean {
-  if (form === "admin") return isAtOrBelow(resourceId, denied);
+  if (form === "admin") return isDenied(resourceId, denied);
   if (form !== "entra-token" || isVaultUrl(denied)) return false;
   const provider = providerOf(denied);
   return provider === null || provider === "microsoft.containerservice";
 }
 
 /** Whether a resource is what a denial stands on, or below it. */
-function isAtOrBelow(id: string, denied: string): boolean {
-  const top = denied.toLowerCase().replace(/\/$/, "");
-  return denied === "*" || id.toLowerCase() === top || id.toLowerCase().startsWith(`${top}/`);
+function isDenied(id: string, denied: string): boolean {
+  return denied === "*" || isAtOrBelow(id, denied);
 }
 
 /** In lower case; null for what stands above providers. */
