@@ -1,6 +1,7 @@
 /** Writes leases together with the ledger that counts them, in one transaction each. Used by lease-records.ts. */
 import { LimitError, UpstreamError } from "../errors.ts";
 import { isRefusedContent } from "../refused-content.ts";
+import { backoffMs, MAX_ATTEMPTS } from "./contention.ts";
 import {
   activeAt,
   type Entries,
@@ -15,11 +16,6 @@ import type { Change, Row, Table } from "./tables.ts";
 
 /** Leases written in one transaction: half of what Table Storage takes, to stay far below its 4 MiB. */
 const MAX_BATCH = 50;
-/** Tries against other processes that write the same ledger at the same time. */
-const MAX_ATTEMPTS = 12;
-/** Longest wait before the second try, in milliseconds; it doubles up to MAX_BACKOFF_MS. */
-const FIRST_BACKOFF_MS = 10;
-const MAX_BACKOFF_MS = 320;
 /** A lease that waited this long for its turn is given up: its caller has no answer yet, and would have none in time. */
 const MAX_WAIT_MS = 15_000;
 /** A lease as its row and its place in the ledger. */
@@ -72,7 +68,7 @@ export function createLeaseWriter(deps: LeaseWriterDeps) {
   const settle = async <T>(partition: string, attempt: (ledger: Ledger, isFresh: boolean) => Promise<T | null>) => {
     let known = ledgers.get(partition);
     for (let step = 0; step < MAX_ATTEMPTS; step++) {
-      if (step > 1) await deps.wait(deps.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (step - 1)));
+      if (step > 1) await deps.wait(backoffMs(step - 1, deps.random));
       const settled = await attempt(known ?? (await ledgers.read(partition)), known === null);
       if (settled !== null) return settled;
       known = null;

@@ -6,8 +6,8 @@ import {
   type Slot,
   type SlotOwner,
 } from "../credentials/docker-login-ports.ts";
-import { ConflictError } from "../errors.ts";
 import { utc } from "../time.ts";
+import { renewedLease } from "./registry-slot-errors.ts";
 import { leaseRow, type SlotsOfLease } from "./registry-slot-rows.ts";
 import type { Table } from "./tables.ts";
 
@@ -65,11 +65,4 @@ export function createRegistryRenewals(
 
 function isSame(slot: Slot | undefined, other: Slot): boolean {
   return slot?.token === other.token && slot.password === other.password;
-}
-
-function renewedLease(): ConflictError {
-  return new ConflictError(
-    "LEASE_CLOSED",
-    "Another request renews the lease, or has just renewed it. Use what that one was answered, or repeat in two minutes.",
-  );
 }

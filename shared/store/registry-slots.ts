@@ -16,8 +16,10 @@ import {
   type Slot,
   type SlotOwner,
 } from "../credentials/docker-login-ports.ts";
-import { ConflictError, UpstreamError } from "../errors.ts";
+import { UpstreamError } from "../errors.ts";
 import { utc } from "../time.ts";
+import { backoffMs, MAX_ATTEMPTS } from "./contention.ts";
+import { closedLease, takenOver } from "./registry-slot-errors.ts";
 import { createRegistryRenewals } from "./registry-slot-renewals.ts";
 import {
   contentOf,
@@ -39,11 +41,6 @@ import {
 } from "./registry-slot-rows.ts";
 import type { Change, StoredRow, Table } from "./tables.ts";
 
-/** Tries against other processes that write the same rows at the same time. */
-const MAX_ATTEMPTS = 12;
-/** Longest wait before the second try, in milliseconds; it doubles up to MAX_BACKOFF_MS. */
-const FIRST_BACKOFF_MS = 10;
-const MAX_BACKOFF_MS = 320;
 /** Tokens that are looked through at once for a free password: a page of Table Storage. */
 const PAGE = 1_000;
 
@@ -70,7 +67,7 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
   /** Tries until it is settled, each time on the rows as they are then. @param attempt null = again */
   const settled = async <T>(attempt: () => Promise<{ readonly done: T } | null>): Promise<T> => {
     for (let step = 0; step < MAX_ATTEMPTS; step++) {
-      if (step > 0) await deps.wait(deps.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** step));
+      if (step > 0) await deps.wait(backoffMs(step, deps.random));
       const result = await attempt();
       if (result !== null) return result.done;
     }
@@ -294,14 +291,3 @@ export function createRegistrySlots(deps: RegistrySlotsDeps): RegistrySlotStore 
 }
 
 const UNLOCKED = { lock: null, lockedUntil: null, lockedFor: null };
-
-function closedLease(): ConflictError {
-  return new ConflictError("LEASE_CLOSED", "The lease has ended meanwhile. Ask for a new credential.");
-}
-
-function takenOver(): UpstreamError {
-  return new UpstreamError("STATE_UNAVAILABLE", "Another process works on the same lease. Try again.", {
-    retryable: true,
-    retryAfterSeconds: 1,
-  });
-}
