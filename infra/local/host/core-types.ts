@@ -5,6 +5,8 @@ export type TypedData = {
   string?: string;
   json?: string;
   bytes?: Uint8Array;
+  int?: number;
+  double?: number;
   http?: RpcHttpRequest | RpcHttpResponse;
 };
 type Nullable<T> = { value: T };

@@ -5,7 +5,12 @@ import { parseRouteTemplate, type RouteTemplate, RouteTemplateError } from "./ro
 
 export type AuthLevel = "anonymous" | "function" | "admin";
 
-type Hosted = RegisteredFunction & { /** Name of the trigger binding. */ readonly trigger: string };
+type Hosted = RegisteredFunction & {
+  /** Name of the trigger binding. */
+  readonly trigger: string;
+  /** Names of the `durableClient` bindings. */
+  readonly clients: readonly string[];
+};
 export type HttpFunction = Hosted & {
   readonly kind: "http";
   /** With the route prefix. */
@@ -20,8 +25,10 @@ export type TimerFunction = Hosted & {
   readonly runOnStartup: boolean;
   readonly useMonitor: boolean;
 };
+export type OrchestrationFunction = Hosted & { readonly kind: "orchestration" };
+export type ActivityFunction = Hosted & { readonly kind: "activity" };
 /** A further trigger is a further member here and a further case in `hostFunction`. */
-export type HostedFunction = HttpFunction | TimerFunction;
+export type HostedFunction = HttpFunction | TimerFunction | OrchestrationFunction | ActivityFunction;
 
 /** A function that is not hosted. The real host also leaves it out, says so and goes on. */
 export type FunctionProblem = { readonly name: string; readonly problem: string };
@@ -90,9 +97,11 @@ function hostFunction(
   const bindings = Object.entries(registered.metadata.bindings);
   const [trigger, binding] = bindings.find(([, { type }]) => type?.toLowerCase().endsWith("trigger")) ?? [];
   if (!trigger || !binding) throw new FunctionRefused("The function has no trigger.");
-  const other = bindings.find(([name]) => name !== trigger && name !== "$return");
+  const isClient = ([, { type }]: (typeof bindings)[number]) => type?.toLowerCase() === "durableclient";
+  const clients = bindings.filter(isClient).map(([name]) => name);
+  const other = bindings.find(([name]) => name !== trigger && name !== "$return" && !clients.includes(name));
   if (other) throw new FunctionRefused(`This host does not know the binding type "${other[1].type}".`);
-  const hosted = { ...registered, trigger };
+  const hosted = { ...registered, trigger, clients };
   switch (binding.type?.toLowerCase()) {
     case "httptrigger":
       return hostHttp(
@@ -103,6 +112,12 @@ function hostFunction(
       );
     case "timertrigger":
       return hostTimer(hosted, binding, context);
+    case "orchestrationtrigger":
+      return { ...hosted, kind: "orchestration" };
+    case "activitytrigger":
+      return { ...hosted, kind: "activity" };
+    case "entitytrigger":
+      throw new FunctionRefused("This host runs no durable entities.");
     default:
       throw new FunctionRefused(`This host does not know the trigger type "${binding.type}".`);
   }

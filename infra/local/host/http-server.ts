@@ -1,6 +1,7 @@
 /** HTTP side of the host: request → route → key → function → reply. Made by main.ts. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AdminApi, isHostPath } from "./admin-api.ts";
+import { type DurableHost, type DurableRequest, EXTENSION_KEY, isDurablePath } from "./durable/durable-host.ts";
 import type { HostedFunction, HttpFunction } from "./function-index.ts";
 import { emptyReply, type HttpReply, queryMap, toHttpReply, toRpcRequest } from "./http-messages.ts";
 import type { Invoker } from "./invocation.ts";
@@ -56,6 +57,21 @@ async function readBody(request: IncomingMessage, limit: number): Promise<Uint8A
   return Buffer.concat(chunks);
 }
 
+/** Every body is read, also of a caller who is refused: a start without one is none. */
+async function durableRequest(
+  request: IncomingMessage,
+  method: string,
+  { path, query }: Target,
+  access: DurableRequest["access"],
+  bodyLimit: number,
+): Promise<DurableRequest> {
+  const { host, origin, "content-type": contentType, "x-ms-continuation-token": token } = request.headers;
+  const body = await readBody(request, bodyLimit);
+  const continuationToken = Array.isArray(token) ? token.join(",") : token;
+  const parameters = new URLSearchParams(query);
+  return { method, path, query: parameters, access, host, origin, contentType, continuationToken, body };
+}
+
 function send(response: ServerResponse, reply: HttpReply): void {
   const cookies = reply.headers.filter(([name]) => name.toLowerCase() === "set-cookie").map(([, value]) => value);
   for (const [name, value] of reply.headers) response.setHeader(name, value);
@@ -78,6 +94,8 @@ export function createHttpHost(deps: {
   admin: AdminApi;
   keys: Keys;
   invoke: Invoker["invoke"];
+  /** The durable part, when the app has one. */
+  durable?: DurableHost | undefined;
   /** Bytes. */
   bodyLimit: number;
   log: Log;
@@ -92,6 +110,10 @@ export function createHttpHost(deps: {
     const header = request.headers["x-functions-key"];
     const queryCode = Object.entries(queryMap(target.query)).find(([name]) => name.toLowerCase() === "code")?.[1].value;
     const key = presentedKey(Array.isArray(header) ? header.join(",") : header, queryCode);
+    if (deps.durable && isDurablePath(target.path)) {
+      const access = deps.keys.opensExtension(key, EXTENSION_KEY);
+      return deps.durable.handle(await durableRequest(request, method, target, access, deps.bodyLimit));
+    }
     if (isHostPath(target.path)) {
       const level = deps.keys.levelOf(key);
       const body = level === "admin" ? await readBody(request, deps.bodyLimit) : undefined;

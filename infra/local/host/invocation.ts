@@ -6,14 +6,23 @@ import { exceptionText, type Log } from "./log.ts";
 
 export type InvocationResult =
   | { readonly ok: true; readonly returnValue: TypedData | null | undefined }
-  | { readonly ok: false; readonly reason: "failed" | "timeout" };
+  | {
+      readonly ok: false;
+      readonly reason: "failed" | "timeout" /** What the function threw. */;
+      readonly error?: unknown;
+    };
 
 export type Invoker = {
   /**
    * Never rejects. A timeout ends the wait, not the handler: the real host restarts the worker process instead.
    * @param reason why, for the log
    */
-  invoke(hosted: HostedFunction, data: TypedData, reason: string): Promise<InvocationResult>;
+  invoke(
+    hosted: HostedFunction,
+    data: TypedData,
+    reason: string,
+    triggerMetadata?: Readonly<Record<string, TypedData>>,
+  ): Promise<InvocationResult>;
   /** Settles when nothing runs any more. */
   idle(): Promise<void>;
 };
@@ -56,18 +65,24 @@ async function run(core: CoreModule, hosted: HostedFunction, context: CoreInvoca
   return (await invocation.getResponse(invocationContext, after.result)).returnValue;
 }
 
-/** @param deps.timeoutMs how long a function may run; null = no limit */
+/**
+ * @param deps.timeoutMs how long a function may run; null = no limit
+ * @param deps.clientPayload value of `durableClient` bindings
+ */
 export function createInvoker(deps: {
   core: CoreModule;
   timeoutMs: number | null;
   log: Log;
   now: () => Date;
   newId: () => string;
+  clientPayload?: () => string;
 }): Invoker {
   const { core, log } = deps;
   const open = new Set<Promise<unknown>>();
 
-  async function invoke(hosted: HostedFunction, data: TypedData, reason: string): Promise<InvocationResult> {
+  async function invoke(
+    ...[hosted, data, reason, triggerMetadata = {}]: Parameters<Invoker["invoke"]>
+  ): Promise<InvocationResult> {
     const invocationId = deps.newId();
     const started = deps.now().getTime();
     const line = { category: `Function.${hosted.name}`, function: hosted.name, invocationId };
@@ -78,10 +93,11 @@ export function createInvoker(deps: {
       hookData: scope.hookData,
       invocationContext: () => scope.context,
     };
+    const clients = hosted.clients.map((name) => ({ name, data: { string: deps.clientPayload?.() ?? "" } }));
     const context: CoreInvocationContext = {
       invocationId,
       metadata: hosted.metadata,
-      request: { invocationId, inputData: [{ name: hosted.trigger, data }], triggerMetadata: {} },
+      request: { invocationId, inputData: [{ name: hosted.trigger, data }, ...clients], triggerMetadata },
       state: undefined,
       log: (level, category, message) => core.log(level, category, message, origin),
     };
@@ -99,7 +115,7 @@ export function createInvoker(deps: {
       },
       (error: unknown): InvocationResult => {
         log({ ...ended("Failed"), level: "Error", exception: exceptionText(error) });
-        return { ok: false, reason: "failed" };
+        return { ok: false, reason: "failed", error };
       },
     );
     const { timeoutMs } = deps;
@@ -118,8 +134,8 @@ export function createInvoker(deps: {
   }
 
   return {
-    invoke(hosted, data, reason) {
-      const result = invoke(hosted, data, reason);
+    invoke(...call) {
+      const result = invoke(...call);
       open.add(result);
       return result.finally(() => open.delete(result));
     },

@@ -21,6 +21,10 @@ export type Keys = {
   readonly file: string;
   /** @param functionName whose own keys count; undefined for the admin API */
   levelOf(key: string | undefined, functionName?: string): KeyLevel;
+  /** The system key of an extension, made when it is first asked for. @param name `<extension>_extension` */
+  extensionKey(name: string): string;
+  /** Whether a key opens the webhooks of that extension. */
+  opensExtension(key: string | undefined, name: string): "granted" | "wrong-key" | "none";
 };
 
 /** 32 random bytes, as long as the keys of the real host. */
@@ -46,8 +50,24 @@ export function openKeys(stateFolder: string, functionNames: readonly string[]):
     },
   };
   if (JSON.stringify(keys) !== JSON.stringify(stored)) writePrivateFile(file, JSON.stringify(keys, null, 2));
-  return {
+  const extensionKey = (name: string): string => {
+    const known = keys.system[name];
+    if (known) return known;
+    const made = newKey();
+    keys.system[name] = made;
+    writePrivateFile(file, JSON.stringify(keys, null, 2));
+    return made;
+  };
+  const isAnyFunctionKey = (key: string) =>
+    Object.values(keys.functions).some((own) => Object.values(own).some((known) => sameKey(known, key)));
+  const opened: Keys = {
     file,
+    extensionKey,
+    opensExtension(key, name) {
+      const level = opened.levelOf(key);
+      if (key && (level === "admin" || sameKey(extensionKey(name), key))) return "granted";
+      return key && (level !== "none" || isAnyFunctionKey(key)) ? "wrong-key" : "none";
+    },
     levelOf(key, functionName) {
       if (!key) return "none";
       const isOneOf = (named: Record<string, string>) => Object.values(named).some((known) => sameKey(known, key));
@@ -57,6 +77,7 @@ export function openKeys(stateFolder: string, functionNames: readonly string[]):
       return functionName !== undefined && isOneOf(keys.functions[functionName] ?? {}) ? "function" : "none";
     },
   };
+  return opened;
 }
 
 /** The key of a request: the header counts even when it is wrong or empty, and then the query is not looked at. */

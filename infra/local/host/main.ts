@@ -1,5 +1,5 @@
 /**
- * Local Azure Functions v4 host for an unmodified Node app: HTTP and timer triggers.
+ * Local Azure Functions v4 host for an unmodified Node app: HTTP, timer and durable triggers.
  * `node infra/local/host/main.ts --app-root DIR --port N --state DIR [--settings FILE] [--log FILE]`, started by npm start.
  */
 import { randomUUID } from "node:crypto";
@@ -10,6 +10,8 @@ import { format, parseArgs } from "node:util";
 import { createAdminApi } from "./admin-api.ts";
 import { loadApp } from "./app-loader.ts";
 import { type CoreModule, createCoreModule, hookContext, installCoreModule } from "./core-module.ts";
+import { hubName } from "./durable/connect-table.ts";
+import { type DurableHost, EXTENSION_KEY, isDurable, openDurableHost } from "./durable/durable-host.ts";
 import { indexFunctions } from "./function-index.ts";
 import { createHttpHost, type HttpHost } from "./http-server.ts";
 import { createInvoker } from "./invocation.ts";
@@ -82,6 +84,7 @@ function stopOnSignals(deps: {
   core: CoreModule;
   http: HttpHost;
   timers: Timers;
+  durable: DurableHost | undefined;
   idle: () => Promise<void>;
 }) {
   const { log, core } = deps;
@@ -91,6 +94,7 @@ function stopOnSignals(deps: {
     stopping = true;
     log({ level: "Information", category: "Host.General", message: `${signal}: finishing what is open.` });
     deps.timers.stop();
+    deps.durable?.stop();
     const closed = new Promise((done) => deps.http.server.once("close", done));
     deps.http.drain();
     await bounded(Promise.all([deps.idle(), closed]), DRAIN_MS);
@@ -140,7 +144,10 @@ async function start(): Promise<void> {
   }
 
   const clock = () => new Date();
-  const invoker = createInvoker({ core, timeoutMs: settings.functionTimeoutMs, log, now: clock, newId: randomUUID });
+  let durable: DurableHost | undefined;
+  const clientPayload = () => durable?.clientPayload() ?? "";
+  const timeoutMs = settings.functionTimeoutMs;
+  const invoker = createInvoker({ core, timeoutMs, log, now: clock, newId: randomUUID, clientPayload });
   const httpNames = functions.filter((f) => f.kind === "http").map((f) => f.name);
   const keys = openKeys(options.state, httpNames);
   const monitor = openTimerMonitor(options.state);
@@ -152,7 +159,14 @@ async function start(): Promise<void> {
     version: HOST_VERSION,
     uptimeMs: () => process.uptime() * 1_000,
   });
-  http = createHttpHost({ functions, admin, keys, invoke, bodyLimit: requestBodyLimit(environment), log });
+  if (functions.some(isDurable)) {
+    const hub = hubName(settings.hubName, environment.WEBSITE_SITE_NAME);
+    const key = keys.extensionKey(EXTENSION_KEY);
+    const place = () => ({ origin: `http://${environment.WEBSITE_HOSTNAME}`, hub, key });
+    const connection = environment.AzureWebJobsStorage;
+    durable = await openDurableHost({ functions, invoke, connection, hub, place, log });
+  }
+  http = createHttpHost({ functions, admin, keys, invoke, durable, bodyLimit: requestBodyLimit(environment), log });
   await new Promise<void>((done, fail) => {
     http?.server.once("error", fail).listen(options.port, "127.0.0.1", done);
   });
@@ -160,7 +174,8 @@ async function start(): Promise<void> {
   environment.WEBSITE_HOSTNAME = new URL(url).host;
   const timerFunctions = functions.filter((f) => f.kind === "timer");
   const timers = startTimers(timerFunctions, { invoke, monitor, log, now: Date.now });
-  stopOnSignals({ log, core, http, timers, idle: invoker.idle });
+  durable?.start();
+  stopOnSignals({ log, core, http, timers, durable, idle: invoker.idle });
 
   log({ level: "Information", category: "Host.Startup", message: `Host started (${functions.length} functions)` });
   // Standard output is for the log, unless that goes to a file.

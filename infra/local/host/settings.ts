@@ -20,6 +20,8 @@ export type HostSettings = {
   /** Milliseconds a function may run; null = no limit. */
   readonly functionTimeoutMs: number | null;
   readonly logLevels: Readonly<Record<string, LogLevel>>;
+  /** `extensions.durableTask.hubName`, as it stands there. */
+  readonly hubName: unknown;
 };
 
 type Environment = Record<string, string | undefined>;
@@ -105,6 +107,7 @@ export function readHostSettings(appRoot: string): HostSettings {
     routePrefix: prefix.replace(/^\/+|\/+$/g, ""),
     functionTimeoutMs: parseTimeout(content.functionTimeout, file),
     logLevels,
+    hubName: at(content, "extensions", "durableTask", "hubName"),
   };
 }
 

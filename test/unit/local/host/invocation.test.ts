@@ -27,6 +27,7 @@ function setUp(callback: FunctionCallback, timeoutMs: number | null = null) {
   const hosted: HostedFunction = {
     kind: "timer",
     name: "f",
+    clients: [],
     trigger: "t",
     metadata: { name: "f", bindings: {} },
     callback,

@@ -11,6 +11,7 @@ const at = (text: string) => Date.parse(text);
 const timer = (expression: string, members: Partial<TimerFunction> = {}): TimerFunction => ({
   kind: "timer",
   name: "tick",
+  clients: [],
   trigger: "t",
   metadata: { bindings: {} },
   callback: () => undefined,

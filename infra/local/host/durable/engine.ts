@@ -1,0 +1,177 @@
+/** Runs orchestrations: one turn after the other for each instance, activities, timers, children. Made by durable-host.ts. */
+import { randomUUID } from "node:crypto";
+import { exceptionText } from "../log.ts";
+import { createDispatcher } from "./dispatcher.ts";
+import type { Actor, Core, EngineDeps } from "./engine-core.ts";
+import { type InstanceState, isEnded, type Message } from "./instance.ts";
+import { instanceRequests } from "./instance-requests.ts";
+import { runTurn } from "./turn.ts";
+
+/** Milliseconds between tries while the storage account does not answer: doubled from the first up to the second. */
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5_000;
+
+export type Engine = ReturnType<typeof createEngine>;
+
+export function createEngine(deps: EngineDeps) {
+  const { store, log } = deps;
+  const actors = new Map<string, Actor>();
+  const queues = new Map<string, Promise<unknown>>();
+  let state: "loading" | "running" | "stopped" = "loading";
+
+  const newId = () => randomUUID().replaceAll("-", "");
+  const category = "Host.Durable";
+  const wait = (ms: number) => new Promise((done) => setTimeout(done, ms).unref());
+
+  const core: Core = {
+    ...deps,
+    actors,
+    newId,
+    isStopped: () => state === "stopped",
+    async insist(what, work) {
+      for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+        if (state === "stopped") return undefined;
+        try {
+          return await work();
+        } catch (error) {
+          log({ level: "Warning", category, message: `${what}: trying again.`, exception: exceptionText(error) });
+          await wait(pause);
+        }
+      }
+    },
+    alone(instanceId, work) {
+      const result = (queues.get(instanceId) ?? Promise.resolve()).then(work);
+      const settled = result.catch(() => {});
+      queues.set(instanceId, settled);
+      void settled.then(() => queues.get(instanceId) === settled && queues.delete(instanceId));
+      return result;
+    },
+    async post(instanceId, message) {
+      if (!actors.has(instanceId)) return false;
+      await store.post(instanceId, message);
+      const actor = actors.get(instanceId);
+      if (!actor) return false;
+      actor.inbox.set(message.key, message);
+      wake(instanceId);
+      return true;
+    },
+    async begin(record) {
+      await store.create(record);
+      core.resumeStored({ record, history: [] }, []);
+    },
+    resumeStored(stored, messages) {
+      host(stored, messages);
+      wake(stored.record.instanceId);
+    },
+    drop(instanceId) {
+      const actor = actors.get(instanceId);
+      if (actor) dispatcher.forget(actor);
+      actors.delete(instanceId);
+    },
+  };
+  const dispatcher = createDispatcher(core);
+
+  function host(stored: InstanceState, messages: readonly Message[]): Actor {
+    const inbox = new Map(messages.map((message) => [message.key, message]));
+    const fresh = { begun: new Set<number>(), timers: new Map(), running: false, again: false };
+    const actor: Actor = { state: stored, inbox, ...fresh };
+    actors.set(stored.record.instanceId, actor);
+    return actor;
+  }
+
+  /** One turn. @returns whether there may be another one at once */
+  async function turn(actor: Actor): Promise<boolean> {
+    const before = actor.state.record;
+    const done = await runTurn({ call: deps.callOrchestrator, now: deps.now, newExecutionId: newId }, actor.state, [
+      ...actor.inbox.values(),
+    ]);
+    if (!done || state === "stopped") return false;
+    await store.commit(done);
+    actor.state = done.state;
+    for (const { key } of done.consumed) actor.inbox.delete(key);
+    const { record } = done.state;
+    if (record.generation !== before.generation) dispatcher.forget(actor);
+    if (isEnded(record)) {
+      dispatcher.forget(actor);
+      actors.delete(record.instanceId);
+      dispatcher.tellParent(record);
+      return false;
+    }
+    dispatcher.dispatch(actor);
+    return true;
+  }
+
+  /** After a commit of which nobody knows whether it was done: what is stored counts. */
+  async function reload(actor: Actor): Promise<void> {
+    const { instanceId } = actor.state.record;
+    const stored = await store.load(instanceId);
+    if (!stored || isEnded(stored.record)) {
+      dispatcher.forget(actor);
+      actors.delete(instanceId);
+      if (stored) dispatcher.tellParent(stored.record);
+      return;
+    }
+    if (stored.record.executionId !== actor.state.record.executionId) dispatcher.forget(actor);
+    actor.state = stored;
+    const known = new Set(stored.messages.map(({ key }) => key));
+    for (const key of actor.inbox.keys()) if (!known.has(key)) actor.inbox.delete(key);
+    for (const message of stored.messages) actor.inbox.set(message.key, message);
+    dispatcher.dispatch(actor);
+  }
+
+  async function run(actor: Actor): Promise<void> {
+    const { instanceId } = actor.state.record;
+    let failed = false;
+    do {
+      actor.again = false;
+      const what = `Turn of orchestration ${instanceId}`;
+      await core.insist(what, () =>
+        core.alone(instanceId, async () => {
+          if (actors.get(instanceId) !== actor) return;
+          if (failed) await reload(actor);
+          failed = true;
+          while (actors.get(instanceId) === actor && (await turn(actor))) {}
+          failed = false;
+        }),
+      );
+    } while (actor.again && actors.get(instanceId) === actor && state !== "stopped");
+  }
+
+  function wake(instanceId: string): void {
+    const actor = actors.get(instanceId);
+    if (!actor || state !== "running") return;
+    actor.again = true;
+    if (actor.running) return;
+    actor.running = true;
+    void run(actor).finally(() => {
+      actor.running = false;
+    });
+  }
+
+  return {
+    ...instanceRequests(core),
+    /** Reads every instance that has not ended. Before requests are taken. */
+    async load(): Promise<void> {
+      const records = await store.list();
+      for (const { instanceId } of records.filter((record) => !isEnded(record))) {
+        const stored = await store.load(instanceId);
+        if (stored && !isEnded(stored.record)) host(stored, stored.messages);
+      }
+      const message = `${actors.size} of ${records.length} orchestrations go on.`;
+      log({ level: "Information", category, message });
+    },
+    /** Does again what was open when the last host ended, and goes on. */
+    goOn(): void {
+      state = "running";
+      for (const [instanceId, actor] of [...actors]) {
+        dispatcher.dispatch(actor);
+        wake(instanceId);
+      }
+    },
+    /** No further turn and no further activity begins; what runs may end, and the next host goes on from there. */
+    stop(): void {
+      state = "stopped";
+      for (const actor of actors.values()) dispatcher.forget(actor);
+    },
+  };
+}
