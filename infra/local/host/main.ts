@@ -97,7 +97,8 @@ function stopOnSignals(deps: {
     deps.durable?.stop();
     const closed = new Promise((done) => deps.http.server.once("close", done));
     deps.http.drain();
-    await bounded(Promise.all([deps.idle(), closed]), DRAIN_MS);
+    const idle = deps.idle().then(() => deps.durable?.idle());
+    await bounded(Promise.all([idle, closed]), DRAIN_MS);
     const context = hookContext({ hookData: {}, appHookData: core.appHookData }, {});
     await bounded(core.runHooks("appTerminate", context), TERMINATE_HOOK_MS).catch((error: unknown) =>
       log({

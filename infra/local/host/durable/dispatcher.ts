@@ -18,6 +18,8 @@ export type Dispatcher = {
   forget(actor: Actor): void;
   /** Tells the parent, if there is one, how this instance ended. */
   tellParent(record: InstanceRecord): void;
+  /** Settles when every end that is known is stored. */
+  idle(): Promise<void>;
 };
 
 /** How the end of a child looks to its parent. */
@@ -32,11 +34,15 @@ function endOfChild(record: InstanceRecord, taskId: number): Completion {
 }
 
 export function createDispatcher(core: Core): Dispatcher {
-  const complete = (instanceId: string, executionId: string, taskId: number, event: Completion) => {
+  const telling = new Set<Promise<unknown>>();
+  async function complete(instanceId: string, executionId: string, taskId: number, event: Completion): Promise<void> {
     const key = completionKey(executionId, taskId);
     const message = { key, at: core.now(), kind: "completion", executionId, event } as const;
-    return core.insist(`End of task ${taskId} of orchestration ${instanceId}`, () => core.post(instanceId, message));
-  };
+    const what = `End of task ${taskId} of orchestration ${instanceId}`;
+    const told = core.insist(what, () => core.post(instanceId, message));
+    telling.add(told);
+    await told.finally(() => telling.delete(told));
+  }
 
   async function runActivity(record: InstanceRecord, task: Open & { EventType: 4 }): Promise<void> {
     const [input] = JSON.parse(task.Input) as unknown[];
@@ -122,6 +128,9 @@ export function createDispatcher(core: Core): Dispatcher {
       const { parent } = record;
       if (!parent) return;
       void complete(parent.instanceId, parent.executionId, parent.taskId, endOfChild(record, parent.taskId));
+    },
+    async idle() {
+      while (telling.size > 0) await Promise.allSettled(telling);
     },
   };
 }

@@ -1,4 +1,5 @@
 /** The durable part of the host: joins store, engine, endpoints and client binding. Made by main.ts when the app asks for it. */
+import { setTimeout as wait } from "node:timers/promises";
 import type { HostedFunction } from "../function-index.ts";
 import { emptyReply, type HttpReply } from "../http-messages.ts";
 import type { Invoker } from "../invocation.ts";
@@ -32,6 +33,8 @@ export type DurableHost = {
   /** Goes on with what was open. After the server listens: functions may call it. */
   start(): void;
   stop(): void;
+  /** Settles when all that has ended is stored. */
+  idle(): Promise<void>;
   handle(request: DurableRequest): Promise<HttpReply>;
 };
 
@@ -95,6 +98,7 @@ export async function openDurableHost(deps: {
     runActivity: createActivityRunner({ functions: activities, invoke, log }),
     log,
     now: Date.now,
+    wait: (ms) => wait(ms, undefined, { ref: false }),
   });
   await engine.load();
   let stopping = false;
@@ -107,6 +111,7 @@ export async function openDurableHost(deps: {
       stopping = true;
       engine.stop();
     },
+    idle: engine.idle,
     async handle(request) {
       const refused = refusal(request);
       if (refused) return refused;

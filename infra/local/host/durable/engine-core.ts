@@ -24,6 +24,8 @@ export type EngineDeps = {
   readonly log: Log;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Milliseconds. */
+  readonly wait: (ms: number) => Promise<unknown>;
 };
 
 /** What the files of the engine share. */

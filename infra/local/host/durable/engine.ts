@@ -21,7 +21,6 @@ export function createEngine(deps: EngineDeps) {
 
   const newId = () => randomUUID().replaceAll("-", "");
   const category = "Host.Durable";
-  const wait = (ms: number) => new Promise((done) => setTimeout(done, ms).unref());
 
   const core: Core = {
     ...deps,
@@ -30,12 +29,12 @@ export function createEngine(deps: EngineDeps) {
     isStopped: () => state === "stopped",
     async insist(what, work) {
       for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
-        if (state === "stopped") return undefined;
         try {
           return await work();
         } catch (error) {
+          if (state === "stopped") return undefined;
           log({ level: "Warning", category, message: `${what}: trying again.`, exception: exceptionText(error) });
-          await wait(pause);
+          await deps.wait(pause);
         }
       }
     },
@@ -81,11 +80,12 @@ export function createEngine(deps: EngineDeps) {
 
   /** One turn. @returns whether there may be another one at once */
   async function turn(actor: Actor): Promise<boolean> {
+    if (core.isStopped()) return false;
     const before = actor.state.record;
     const done = await runTurn({ call: deps.callOrchestrator, now: deps.now, newExecutionId: newId }, actor.state, [
       ...actor.inbox.values(),
     ]);
-    if (!done || state === "stopped") return false;
+    if (!done || core.isStopped()) return false;
     await store.commit(done);
     actor.state = done.state;
     for (const { key } of done.consumed) actor.inbox.delete(key);
@@ -135,6 +135,8 @@ export function createEngine(deps: EngineDeps) {
         }),
       );
     } while (actor.again && actors.get(instanceId) === actor && state !== "stopped");
+    // In one go with the look at `again`: what comes later must find that nobody runs.
+    actor.running = false;
   }
 
   function wake(instanceId: string): void {
@@ -143,9 +145,7 @@ export function createEngine(deps: EngineDeps) {
     actor.again = true;
     if (actor.running) return;
     actor.running = true;
-    void run(actor).finally(() => {
-      actor.running = false;
-    });
+    void run(actor);
   }
 
   return {
@@ -173,5 +173,7 @@ export function createEngine(deps: EngineDeps) {
       state = "stopped";
       for (const actor of actors.values()) dispatcher.forget(actor);
     },
+    /** Settles when every end that is known is stored. */
+    idle: dispatcher.idle,
   };
 }

@@ -2,7 +2,7 @@
 import type { Core } from "./engine-core.ts";
 import type { HistoryEvent } from "./history.ts";
 import { type InstanceRecord, isEnded, type Message } from "./instance.ts";
-import { rewound } from "./turn.ts";
+import { rewound } from "./rewind.ts";
 
 /** Digits of the count in a message key: messages of one millisecond stay in order. */
 const COUNT_DIGITS = 9;

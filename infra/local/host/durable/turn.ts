@@ -1,9 +1,10 @@
 /** One turn of an instance: new messages and the orchestrator's answer become history and status. Called by engine.ts. */
 import type { Action } from "./actions.ts";
-import { completedTask, EVENT, type HistoryEvent, isOpening, type NewEvent, openTasks, stamped } from "./history.ts";
+import { completedTask, EVENT, type HistoryEvent, type NewEvent, openTasks, stamped } from "./history.ts";
 import { byArrival, type InstanceRecord, type InstanceState, type Message } from "./instance.ts";
 import type { OrchestratorAnswer } from "./orchestrator-call.ts";
-import { type MadeTask, replay } from "./replay.ts";
+import { replay } from "./replay.ts";
+import type { MadeTask } from "./task-player.ts";
 
 /** Messages of one turn: what deletes them fits into one transaction with the row of the instance (100 changes). */
 const MAX_MESSAGES = 60;
@@ -197,17 +198,4 @@ export async function runTurn(
     : [];
   const completed = stamped({ EventType: EVENT.orchestratorCompleted }, at);
   return changed({ status: "Running", customStatus, ...end }, [...delivered, ...events, ...ending, completed]);
-}
-
-/** Events that a rewind takes back become remarks: the failed tasks are then scheduled again under their ids. */
-export function rewound(history: readonly HistoryEvent[], reason: string): HistoryEvent[] | undefined {
-  if (history.some(({ EventType }) => EventType === EVENT.subOrchestrationFailed)) return undefined;
-  const failedIds = new Set(history.map((e) => (e.EventType === EVENT.taskFailed ? e.TaskScheduledId : -1)));
-  return history.map((event) => {
-    const isFailedTask = isOpening(event) && failedIds.has(event.EventId);
-    const isFailure = event.EventType === EVENT.taskFailed || event.EventType === EVENT.executionCompleted;
-    if (!isFailedTask && !isFailure) return event;
-    const { IsPlayed, Timestamp } = event;
-    return { EventType: EVENT.generic, EventId: -1, IsPlayed, Timestamp, Data: `Rewound: ${reason}` };
-  });
 }

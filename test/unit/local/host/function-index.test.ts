@@ -27,6 +27,23 @@ describe("indexFunctions", () => {
     expect(hosted).toMatchObject({ methods: ["GET", "POST"], authLevel: "anonymous", route: { text: "api/a" } });
   });
 
+  it("takes durable triggers and clients, but no entities", () => {
+    const client = { d: { type: "durableClient", direction: "in" } };
+    const functions = [
+      registered("a", { type: "orchestrationTrigger" }),
+      registered("b", { type: "activityTrigger" }),
+      registered("c", { type: "httpTrigger" }, client),
+      registered("e", { type: "entityTrigger" }),
+    ];
+    const found = index(functions);
+    expect(found.functions.map(({ kind, clients }) => [kind, clients])).toEqual([
+      ["orchestration", []],
+      ["activity", []],
+      ["http", ["d"]],
+    ]);
+    expect(found.problems.map(({ name }) => name)).toEqual(["e"]);
+  });
+
   it("leaves out the prefix when it is empty", () => {
     expect(index([http("a", { route: "x/{y}" })], "").functions[0]).toMatchObject({ route: { text: "x/{y}" } });
   });

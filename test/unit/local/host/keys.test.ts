@@ -38,6 +38,28 @@ describe("openKeys", () => {
   });
 });
 
+describe("extensions", () => {
+  it("have a key of their own, made once; theirs and the master key open their webhooks", () => {
+    const keys = openKeys(folder, ["a"]);
+    const key = keys.extensionKey("x_extension");
+    expect(openKeys(folder, ["a"]).extensionKey("x_extension")).toBe(key);
+    const { master, host, functions } = stored();
+    const other = keys.extensionKey("y_extension");
+    const opened = [key, master, other, host.default, functions.a.default, "wrong", "", undefined];
+    expect(opened.map((one) => keys.opensExtension(one, "x_extension"))).toEqual([
+      "granted",
+      "granted",
+      "wrong-key",
+      "wrong-key",
+      "wrong-key",
+      "none",
+      "none",
+      "none",
+    ]);
+    expect(keys.levelOf(key, "a")).toBe("system");
+  });
+});
+
 describe("opens", () => {
   it.each([
     ["none", ["anonymous"]],
