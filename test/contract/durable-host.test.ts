@@ -136,9 +136,12 @@ describe("durable functions", () => {
     expect(await ended(id)).toMatchObject({ runtimeStatus: "Completed", output: { attempt: 2 } });
   });
 
-  it("large values: larger than a property, with any characters", async () => {
-    const text = `é\ud83d\ude00"${"x\u00e9".repeat(90_000)}`;
+  it("large values: larger than a property or a row, with any characters; too large ones fail and say so", async () => {
+    const text = `é\u{1f600}"${"x\u00e9".repeat(40_000)}`;
     expect((await run("sequence", { text })).body.input).toEqual({ text });
+    const large = await run("returns-large", { length: 290_000 });
+    expect(String(large.body)).toHaveLength(290_000);
+    expect((await run("returns-large", { length: 310_000 })).body).toMatchObject({ runtimeStatus: "Failed" });
   });
 
   it("entities are refused when the app is loaded", () => {

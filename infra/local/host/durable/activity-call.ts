@@ -4,9 +4,7 @@ import type { ActivityFunction } from "../function-index.ts";
 import type { Invoker } from "../invocation.ts";
 import { exceptionText, type Log } from "../log.ts";
 import { type Completion, EVENT } from "./history.ts";
-
-/** Characters of a result: a transaction of Table Storage must hold it. The real host keeps larger ones in blobs. */
-export const MAX_VALUE_CHARACTERS = 400_000;
+import { isTooLong, MAX_VALUE_CHARACTERS } from "./value-limit.ts";
 
 /** Settles with the end of the activity; undefined when nobody can run it, and then its instance waits for ever. */
 export type RunActivity = (task: {
@@ -67,8 +65,8 @@ export function createActivityRunner(deps: {
     });
     if (result.ok) {
       const Result = resultText(result.returnValue);
-      if (Result !== null && Result.length > MAX_VALUE_CHARACTERS) {
-        const reason = `Its result has ${Result.length} characters; this host takes ${MAX_VALUE_CHARACTERS}.`;
+      if (isTooLong(Result)) {
+        const reason = `Its result is longer than the ${MAX_VALUE_CHARACTERS} characters that this host takes.`;
         return failed(reason, reason);
       }
       return { EventType: EVENT.taskCompleted, TaskScheduledId: taskId, Result };

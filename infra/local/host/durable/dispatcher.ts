@@ -114,7 +114,8 @@ export function createDispatcher(core: Core): Dispatcher {
     dispatch(actor) {
       if (core.isStopped()) return;
       for (const task of openTasks(actor.state.history)) {
-        if (actor.begun.has(task.EventId)) continue;
+        const isKnown = actor.inbox.has(completionKey(actor.state.record.executionId, task.EventId));
+        if (isKnown || actor.begun.has(task.EventId)) continue;
         actor.begun.add(task.EventId);
         begin(actor, task);
       }

@@ -1,7 +1,6 @@
 /** The management endpoints of the durable extension: which request is what. Called by durable-host.ts. */
 import { setTimeout as wait } from "node:timers/promises";
 import { emptyReply, type HttpReply } from "../http-messages.ts";
-import { MAX_VALUE_CHARACTERS } from "./activity-call.ts";
 import { instanceLinks, type Place } from "./client-payload.ts";
 import { badRequest, type EndpointRequest, flag, jsonReply, jsonText, notImplemented } from "./endpoint-request.ts";
 import { type InstanceRecord, isEnded } from "./instance.ts";
@@ -9,6 +8,7 @@ import { instanceOperation } from "./instance-endpoints.ts";
 import type { InstanceRequests } from "./instance-requests.ts";
 import { listInstances, purgeInstances } from "./query-endpoints.ts";
 import { historyBody, statusBody } from "./status-body.ts";
+import { isTooLong } from "./value-limit.ts";
 
 /** Characters of an instance id. */
 const MAX_INSTANCE_ID = 100;
@@ -91,7 +91,7 @@ export function createEndpoints(deps: {
     }
     const input = jsonText(request.body);
     if (input === undefined) return badRequest("The input is no JSON.");
-    if ((input?.length ?? 0) > MAX_VALUE_CHARACTERS) return jsonReply(413, { Message: "The input is too large." });
+    if (isTooLong(input)) return jsonReply(413, { Message: "The input is too large." });
     const version = query.get("version") ?? "";
     const begun = await requests.start({ name, version, instanceId, input });
     if (!begun) {

@@ -1,6 +1,5 @@
 /** What can be done to one instance over HTTP, but for its status. Called by endpoints.ts. */
 import { emptyReply, type HttpReply } from "../http-messages.ts";
-import { MAX_VALUE_CHARACTERS } from "./activity-call.ts";
 import { instanceLinks, type Place } from "./client-payload.ts";
 import {
   accepted,
@@ -14,6 +13,7 @@ import {
 } from "./endpoint-request.ts";
 import { type InstanceRecord, isEnded } from "./instance.ts";
 import type { InstanceRequests } from "./instance-requests.ts";
+import { isTooLong } from "./value-limit.ts";
 
 type Deps = { readonly requests: InstanceRequests; readonly place: () => Place };
 
@@ -25,7 +25,7 @@ async function raise({ requests }: Deps, request: EndpointRequest, record: Insta
   if (!isJson(request.contentType)) return badRequest("Only application/json request content is supported.");
   const input = jsonText(request.body);
   if (input === undefined || input === null) return badRequest("The data of the event is no JSON.");
-  if (input.length > MAX_VALUE_CHARACTERS) return jsonReply(413, { Message: "The data of the event is too large." });
+  if (isTooLong(input)) return jsonReply(413, { Message: "The data of the event is too large." });
   return (await requests.raise(record.instanceId, name, input)) ? accepted() : gone();
 }
 

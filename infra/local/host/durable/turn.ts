@@ -5,6 +5,7 @@ import { byArrival, type InstanceRecord, type InstanceState, type Message } from
 import type { OrchestratorAnswer } from "./orchestrator-call.ts";
 import { replay } from "./replay.ts";
 import type { MadeTask } from "./task-player.ts";
+import { isTooLong, MAX_VALUE_CHARACTERS } from "./value-limit.ts";
 
 /** Messages of one turn: what deletes them fits into one transaction with the row of the instance (100 changes). */
 const MAX_MESSAGES = 60;
@@ -114,8 +115,10 @@ function opening(task: MadeTask, record: InstanceRecord): NewEvent {
 }
 
 /** The failed status of an instance; clients see `reason` behind the name of the function. */
-const failedOutput = (record: InstanceRecord, reason: string): string =>
-  JSON.stringify(`Orchestrator function '${record.name}' failed: ${reason}`);
+const failedOutput = (record: InstanceRecord, reason: string): string => {
+  const said = isTooLong(JSON.stringify(reason)) ? `${reason.slice(0, 1_000)} (cut)` : reason;
+  return JSON.stringify(`Orchestrator function '${record.name}' failed: ${said}`);
+};
 
 /** Time of the turn: not before what a timer waited for, or an orchestrator would look for it once more. */
 function turnTime(now: number, events: readonly NewEvent[]): number {
@@ -140,7 +143,15 @@ function answered(
   const actions: readonly Action[] = answer.actions;
   const { newTasks, settled, continueAsNew, problem } = replay(actions, history);
   if (problem !== undefined) return failed(problem);
-  const events = newTasks.map((task) => stamped(opening(task, record), at, task.id));
+  const openings = newTasks.map((task) => opening(task, record));
+  const inputs = openings.map((event) => ("Input" in event ? event.Input : null));
+  const values = [...inputs, jsonOf(answer.output), jsonOf(answer.customStatus), jsonOf(continueAsNew?.input)];
+  if (values.some(isTooLong)) {
+    return failed(
+      `An input, output or status is longer than the ${MAX_VALUE_CHARACTERS} characters that this host takes.`,
+    );
+  }
+  const events = openings.map((event, index) => stamped(event, at, newTasks[index]?.id));
   // A canceled timer is made and never waited for; every other new task keeps the instance running.
   if (!settled || !(answer.isDone || answer.error !== undefined)) return { events, end: undefined, next: undefined };
   if (answer.error !== undefined) return { ...failed(answer.error), events };
@@ -186,7 +197,9 @@ export async function runTurn(
   const answer = await deps.call(record, played, firstNew);
   const { events, end, next } = answered(record, played, answer, at);
   const customStatus =
-    "broken" in answer || answer.customStatus === undefined ? record.customStatus : jsonOf(answer.customStatus);
+    "broken" in answer || answer.customStatus === undefined || isTooLong(jsonOf(answer.customStatus))
+      ? record.customStatus
+      : jsonOf(answer.customStatus);
   if (next) {
     // The start of the next generation is this very row: both happen or neither.
     const fresh = { executionId: deps.newExecutionId(), generation: record.generation + 1, historyCount: 0 };

@@ -119,6 +119,11 @@ df.app.orchestration("activity-inputs", function* (context) {
   const inputs = ["text", 5, true, null, { a: 1 }, [1, "2"]];
   return yield context.df.Task.all(inputs.map((input) => context.df.callActivity("echo-input", input)));
 });
+df.app.activity("large", { handler: ({ length }) => "x".repeat(length - 2) });
+df.app.orchestration("returns-large", function* (context) {
+  const text = yield context.df.callActivity("large", context.df.getInput());
+  return `${text}xx`;
+});
 df.app.orchestration("unknown-activity", function* (context) {
   return yield context.df.callActivity("nowhere", {});
 });
