@@ -195,6 +195,12 @@ describe("account key", () => {
     await table.createTable();
     await table.createEntity({ partitionKey: "p", rowKey: "r" });
     expect((await table.getEntity("p", "r")).rowKey).toBe("r");
+    await table.submitTransaction([
+      ["upsert", { partitionKey: "p", rowKey: "s", v: "1" }, "Replace"],
+      ["delete", { partitionKey: "p", rowKey: "r" }],
+    ]);
+    expect((await table.getEntity("p", "s")).v).toBe("1");
+    await expect(table.getEntity("p", "r")).rejects.toMatchObject({ statusCode: 404 });
   });
 
   test("a wrong key fails to authenticate", async () => {

@@ -92,15 +92,18 @@ export function createStorage(deps: StorageDeps): {
     if (operation?.name === DELEGATION_KEY && who.kind !== "token") {
       return refuse(authenticationFailed("Only authentication scheme Bearer is supported"));
     }
-    if (who.kind === "key" && !transaction) return pass();
-    if (transaction) {
+    if (who.kind === "key") {
+      if (!transaction) return pass();
       const body = await read(request, TRANSACTION_LIMIT_BYTES);
       if (!body) return refuse(bodyTooLarge(TRANSACTION_LIMIT_BYTES));
       const parts = operationsInTransaction(body.toString("utf8"));
       // A key may do everything, and its signature does not cover the body.
-      if (who.kind === "key") {
-        return pass({ body: Buffer.from(withAccountInPaths(body.toString("latin1"), name), "latin1"), parts });
-      }
+      return pass({ body: Buffer.from(withAccountInPaths(body.toString("latin1"), name), "latin1"), parts });
+    }
+    if (transaction) {
+      const body = await read(request, TRANSACTION_LIMIT_BYTES);
+      if (!body) return refuse(bodyTooLarge(TRANSACTION_LIMIT_BYTES));
+      const parts = operationsInTransaction(body.toString("utf8"));
       const inside = operationsOf(parts);
       if (inside.length === 0 || inside.includes(undefined)) return refuse(invalidInput());
       const allowed = inside.every((part) => part && isAllowed(who, part, entry.id));
