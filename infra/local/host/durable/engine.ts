@@ -104,6 +104,8 @@ export function createEngine(deps: EngineDeps) {
   /** After a commit of which nobody knows whether it was done: what is stored counts. */
   async function reload(actor: Actor): Promise<void> {
     const { instanceId } = actor.state.record;
+    // Only these can be consumed by now: what comes while the store is read may be behind what it answers.
+    const before = [...actor.inbox.keys()];
     const stored = await store.load(instanceId);
     if (!stored || isEnded(stored.record)) {
       dispatcher.forget(actor);
@@ -114,7 +116,7 @@ export function createEngine(deps: EngineDeps) {
     if (stored.record.executionId !== actor.state.record.executionId) dispatcher.forget(actor);
     actor.state = stored;
     const known = new Set(stored.messages.map(({ key }) => key));
-    for (const key of actor.inbox.keys()) if (!known.has(key)) actor.inbox.delete(key);
+    for (const key of before) if (!known.has(key)) actor.inbox.delete(key);
     for (const message of stored.messages) actor.inbox.set(message.key, message);
     dispatcher.dispatch(actor);
   }

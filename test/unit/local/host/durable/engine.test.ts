@@ -14,7 +14,7 @@ const NEVER = new Promise<never>(() => {});
 /** A table in memory. `before` and `after` are asked at each write, by its number. */
 function memoryStore(
   hub: Hub,
-  steps: { before?: (n: number) => unknown; after?: (n: number) => unknown },
+  steps: { before?: (n: number) => unknown; after?: (n: number) => unknown; loaded?: () => unknown },
 ): TaskHubStore {
   let count = 0;
   const write = async (work: () => void) => {
@@ -29,7 +29,9 @@ function memoryStore(
     record: async (id) => copy(hub.get(id)?.record),
     async load(id) {
       const stored = hub.get(id);
-      return stored && copy({ ...stored, messages: [...stored.messages.values()] });
+      const read = stored && copy({ ...stored, messages: [...stored.messages.values()] });
+      await steps.loaded?.();
+      return read;
     },
     create: (record) => write(() => void hub.set(record.instanceId, { record, history: [], messages: new Map() })),
     post: (id, message) => write(() => void hub.get(id)?.messages.set(message.key, message)),
@@ -69,6 +71,11 @@ const call: TurnDeps["call"] = async (record, history) => {
     };
   };
   if (record.name === "child") return answer([[activity("c")]], "child");
+  if (record.name === "waits") {
+    const raised = history.filter(({ EventType }) => EventType === EVENT.eventRaised).length;
+    const actions: Action[] = [{ actionType: 6, externalEventName: "go" }];
+    return { isDone: raised > 0, actions, output: raised, error: undefined, customStatus: undefined };
+  }
   const generation = Number(JSON.parse(record.input ?? "0"));
   const child: Action = { actionType: 2, functionName: "child", input: generation };
   const timer: Action = { actionType: 5, fireAt: new Date(0).toISOString(), isCanceled: false };
@@ -171,5 +178,28 @@ describe("engine", () => {
       await rest(engine, () => isDone(hub));
       expect([failAt, hub.get("i")?.record.status]).toEqual([failAt, "Completed"]);
     }
+  });
+
+  it("a message that is stored while an instance is read again is not lost", async () => {
+    const hub: Hub = new Map();
+    let failures = 0;
+    let engine: ReturnType<typeof engineOn> | undefined;
+    let raised: Promise<unknown> | undefined;
+    const steps = {
+      // The commit of the first turn.
+      before: (number: number) => {
+        if (number === 1 && failures++ === 0) throw new Error("no answer");
+      },
+      async loaded() {
+        raised ??= engine?.raise("i", "go", "1");
+        await settle();
+      },
+    };
+    engine = engineOn({ hub, runs: [], steps });
+    engine.goOn();
+    await engine.start({ ...START, name: "waits" });
+    await rest(engine, () => isDone(hub));
+    expect(await raised).toBe(true);
+    expect(hub.get("i")?.record).toMatchObject({ status: "Completed", output: "1" });
   });
 });
