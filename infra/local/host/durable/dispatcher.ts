@@ -72,19 +72,20 @@ export function createDispatcher(core: Core): Dispatcher {
     const tell = (event: Completion) => complete(parentId, executionId, taskId, event);
     const begun = await core.insist(`Start of sub-orchestration ${task.InstanceId}`, () =>
       core.alone(task.InstanceId, async (): Promise<InstanceRecord | "begun" | "taken"> => {
-        const old = core.actors.get(task.InstanceId)?.state.record ?? (await core.store.record(task.InstanceId));
+        const old = await core.current(task.InstanceId);
         const isOurs = old?.parent?.executionId === executionId && old.parent.taskId === taskId;
         if (old && isOurs) return old;
         if (old && !isEnded(old)) return "taken";
         const now = core.now();
         const parent = { instanceId: parentId, executionId, name, taskId };
         const fresh = { executionId: core.newId(), generation: (old?.generation ?? 0) + 1, historyCount: 0 };
-        await core.begin({
+        const record: InstanceRecord = {
           ...fresh,
           ...{ instanceId: task.InstanceId, name: task.Name, version: task.Version, input: task.Input, parent },
           ...{ status: "Pending", suspended: false, customStatus: null, output: null },
           ...{ createdTime: now, lastUpdatedTime: now },
-        });
+        };
+        await core.begin({ record, history: [] }, [], () => core.store.create(record));
         return "begun";
       }),
     );

@@ -38,10 +38,13 @@ export type Core = EngineDeps & {
   alone<T>(instanceId: string, work: () => Promise<T>): Promise<T>;
   /** Stores a message for a running instance and lets it go on. False when the instance has ended or is not there. */
   post(instanceId: string, message: Message): Promise<boolean>;
-  /** Stores a new instance and lets it go on. */
-  begin(record: InstanceRecord): Promise<void>;
-  /** Lets an instance go on as it is stored. */
-  resumeStored(state: InstanceState, messages: readonly Message[]): void;
+  /** The instance as it is; one that is stored and has not ended but that nobody runs goes on. Only inside `alone`. */
+  current(instanceId: string): Promise<InstanceRecord | undefined>;
+  /**
+   * Stores an instance by `write` and lets it go on. Only inside `alone`. Rejects when `write` does; what it has stored all the
+   * same goes on too.
+   */
+  begin(state: InstanceState, messages: readonly Message[], write: () => Promise<void>): Promise<void>;
   /** Forgets an instance that is no longer stored. */
   drop(instanceId: string): void;
   newId(): string;

@@ -54,13 +54,26 @@ export function createEngine(deps: EngineDeps) {
       wake(instanceId);
       return true;
     },
-    async begin(record) {
-      await store.create(record);
-      core.resumeStored({ record, history: [] }, []);
+    async current(instanceId) {
+      const running = actors.get(instanceId);
+      if (running) return running.state.record;
+      const record = await store.record(instanceId);
+      if (!record || isEnded(record)) return record;
+      const stored = await store.load(instanceId);
+      if (stored) resume(stored, stored.messages);
+      return stored?.record;
     },
-    resumeStored(stored, messages) {
-      host(stored, messages);
-      wake(stored.record.instanceId);
+    async begin({ record, history }, messages, write) {
+      const { instanceId } = record;
+      try {
+        await write();
+      } catch (error) {
+        // It may be stored all the same, and the client may not ask again: what is stored runs.
+        const look = () => core.alone(instanceId, () => core.current(instanceId));
+        void core.insist(`Start of orchestration ${instanceId}`, look);
+        throw error;
+      }
+      resume({ record, history }, messages);
     },
     drop(instanceId) {
       const actor = actors.get(instanceId);
@@ -76,6 +89,14 @@ export function createEngine(deps: EngineDeps) {
     const actor: Actor = { state: stored, inbox, ...fresh };
     actors.set(stored.record.instanceId, actor);
     return actor;
+  }
+
+  /** Lets an instance go on as it is stored. */
+  function resume(stored: InstanceState, messages: readonly Message[]): void {
+    const actor = host(stored, messages);
+    if (state !== "running") return;
+    dispatcher.dispatch(actor);
+    wake(stored.record.instanceId);
   }
 
   /** One turn. @returns whether there may be another one at once */

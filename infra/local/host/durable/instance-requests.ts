@@ -23,13 +23,14 @@ export function instanceRequests(core: Core) {
   async function start(request: { name: string; version: string; instanceId: string; input: string | null }) {
     const { instanceId } = request;
     return core.alone(instanceId, async () => {
-      const old = await recordOf(instanceId);
+      const old = await core.current(instanceId);
       if (old && !isEnded(old)) return false;
       const now = core.now();
       const fresh = { executionId: core.newId(), generation: (old?.generation ?? 0) + 1, historyCount: 0 };
       const empty = { suspended: false, customStatus: null, output: null, parent: null };
       const times = { createdTime: now, lastUpdatedTime: now };
-      await core.begin({ ...request, ...fresh, ...empty, ...times, status: "Pending" });
+      const record: InstanceRecord = { ...request, ...fresh, ...empty, ...times, status: "Pending" };
+      await core.begin({ record, history: [] }, [], () => store.create(record));
       return true;
     });
   }
@@ -52,7 +53,8 @@ export function instanceRequests(core: Core) {
     /** `not-supported`: failed sub-orchestrations are not rewound. */
     rewind: (instanceId: string, reason: string): Promise<"done" | "not-failed" | "not-supported"> =>
       core.alone(instanceId, async () => {
-        const stored = await store.load(instanceId);
+        const old = await core.current(instanceId);
+        const stored = old?.status === "Failed" ? await store.load(instanceId) : undefined;
         if (stored?.record.status !== "Failed") return "not-failed";
         const history = rewound(stored.history, reason);
         if (!history) return "not-supported";
@@ -62,14 +64,14 @@ export function instanceRequests(core: Core) {
         const record = { ...stored.record, ...changes, generation, historyCount: history.length };
         const message: Message = { ...stamp(), kind: "rewind", reason };
         await store.post(instanceId, message);
-        await store.commit({ state: { record, history }, firstNew: 0, consumed: [] });
-        core.resumeStored({ record, history }, [message]);
+        const state = { record, history };
+        await core.begin(state, [message], () => store.commit({ state, firstNew: 0, consumed: [] }));
         return "done";
       }),
     /** False when the instance runs. */
     purge: (instanceId: string): Promise<boolean> =>
       core.alone(instanceId, async () => {
-        const record = await recordOf(instanceId);
+        const record = await core.current(instanceId);
         if (record && !isEnded(record)) return false;
         await store.purge(instanceId);
         core.drop(instanceId);
