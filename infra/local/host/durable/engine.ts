@@ -178,7 +178,9 @@ export function createEngine(deps: EngineDeps) {
       const records = await store.list();
       for (const { instanceId } of records.filter((record) => !isEnded(record))) {
         const stored = await store.load(instanceId);
-        if (stored && !isEnded(stored.record)) host(stored, stored.messages);
+        if (!stored || isEnded(stored.record)) continue;
+        host(stored, stored.messages);
+        await store.clean(stored.record);
       }
       const message = `${actors.size} of ${records.length} orchestrations go on.`;
       log({ level: "Information", category, message });

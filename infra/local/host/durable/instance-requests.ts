@@ -42,7 +42,9 @@ export function instanceRequests(core: Core) {
     start,
     list: () => store.list(),
     async history(instanceId: string): Promise<readonly HistoryEvent[]> {
-      return actors.get(instanceId)?.state.history ?? (await store.load(instanceId))?.history ?? [];
+      const running = actors.get(instanceId)?.state.history;
+      // Alone: rows that are read while a rewind or a new start writes them do not fit together.
+      return running ?? (await core.alone(instanceId, () => store.load(instanceId)))?.history ?? [];
     },
     /** False when the instance has ended. @param input JSON text */
     raise: (instanceId: string, name: string, input: string | null) =>

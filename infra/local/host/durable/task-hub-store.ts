@@ -2,7 +2,7 @@
  * The task hub in one table, a partition for each instance: `i` is the instance and with its count of history events the
  * commit marker, `h:GENERATION:NUMBER` an event, `m:KEY` a message that waits. Opened by durable-host.ts, used by engine.ts.
  */
-import type { TableClient, TransactionAction } from "@azure/data-tables";
+import type { TransactionAction } from "@azure/data-tables";
 import type { HistoryEvent } from "./history.ts";
 import type { InstanceRecord, InstanceState, Message } from "./instance.ts";
 import { charactersOf, partitionKeyOf, type Row, rowsOf, valuesOf } from "./rows.ts";
@@ -15,12 +15,21 @@ const MAX_CHARACTERS = 1_500_000;
 /** An instance as a host that starts finds it. */
 export type StoredInstance = InstanceState & { readonly messages: readonly Message[] };
 
+/** What of a table client the store uses. */
+export type HubTable = {
+  listEntities(options: { queryOptions: { filter: string } }): AsyncIterable<Record<string, unknown>>;
+  /** All or nothing. */
+  submitTransaction(actions: TransactionAction[]): Promise<unknown>;
+};
+
 /** Every call rejects when the storage account does not answer; then it may have been done all the same. */
 export type TaskHubStore = {
   /** Every instance, without its history. */
   list(): Promise<InstanceRecord[]>;
   record(instanceId: string): Promise<InstanceRecord | undefined>;
   load(instanceId: string): Promise<StoredInstance | undefined>;
+  /** Deletes the history of generations before this one. Nothing else may write the instance meanwhile. */
+  clean(record: InstanceRecord): Promise<void>;
   /** Makes an instance, whatever is there under its id. */
   create(record: InstanceRecord): Promise<void>;
   /** Writes a message; one with the same key may be there. */
@@ -56,12 +65,11 @@ function batches(rows: readonly Row[]): Row[][] {
   return all;
 }
 
-export function openTaskHubStore(table: TableClient): TaskHubStore {
+export function openTaskHubStore(table: HubTable): TaskHubStore {
   async function rowsWhere(filter: string): Promise<Row[]> {
     const rows: Row[] = [];
-    for await (const row of table.listEntities<Record<string, unknown>>({ queryOptions: { filter } })) {
-      const { partitionKey = "", rowKey = "" } = row;
-      rows.push({ ...row, partitionKey, rowKey });
+    for await (const row of table.listEntities({ queryOptions: { filter } })) {
+      rows.push({ ...row, partitionKey: String(row.partitionKey), rowKey: String(row.rowKey) });
     }
     return rows;
   }
@@ -99,14 +107,17 @@ export function openTaskHubStore(table: TableClient): TaskHubStore {
         return event as HistoryEvent;
       });
       const messages = [...values].flatMap(([key, value]) => (key.startsWith("m:") ? [value as Message] : []));
-      const current = historyKey(record.generation, 0).slice(0, -8);
-      await removeAll(rows.filter(({ rowKey }) => rowKey.startsWith("h:") && !rowKey.startsWith(current)));
       return { record, history, messages };
     },
+    async clean({ instanceId, generation }) {
+      await removeAll(await partition(instanceId, "h:", historyKey(generation, 0)));
+    },
     async create(record) {
-      // What is left of an older one under this id must not speak to the new one.
-      await removeAll((await partition(record.instanceId)).filter(({ rowKey }) => !rowKey.startsWith("i")));
+      const old = await partition(record.instanceId);
+      // Messages to an older one under this id must not speak to the new one; its history counts until `i` is written.
+      await removeAll(old.filter(({ rowKey }) => rowKey.startsWith("m:")));
       await change(rowsOf(partitionKeyOf(record.instanceId), "i", record).map(upsert));
+      await removeAll(old.filter(({ rowKey }) => rowKey.startsWith("h:")));
     },
     async post(instanceId, message) {
       await change(rowsOf(partitionKeyOf(instanceId), messageKey(message), message).map(upsert));

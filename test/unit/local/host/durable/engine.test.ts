@@ -33,6 +33,7 @@ function memoryStore(
       await steps.loaded?.();
       return read;
     },
+    clean: async () => {},
     create: (record) => write(() => void hub.set(record.instanceId, { record, history: [], messages: new Map() })),
     post: (id, message) => write(() => void hub.get(id)?.messages.set(message.key, message)),
     commit: ({ state, consumed }) =>
@@ -253,5 +254,30 @@ describe("engine", () => {
     await rest(engine, () => isDone(hub));
     expect(await raised).toBe(true);
     expect(hub.get("i")?.record).toMatchObject({ status: "Completed", output: "1" });
+  });
+
+  it("the history of an ended instance is not read while its rewind is written", async () => {
+    const hub: Hub = new Map();
+    const failing = engineOn({ hub, runs: [], failsAt: 1 });
+    failing.goOn();
+    await failing.start({ ...START, name: "child" });
+    await rest(failing, () => hub.get("i")?.record.status === "Failed");
+    const order: string[] = [];
+    const steps = {
+      before: async (number: number) => {
+        if (number === 1) await settle();
+      },
+      after: (number: number) => order.push(`write ${number}`),
+      loaded: () => order.push("load"),
+    };
+    const engine = engineOn({ hub, runs: [], steps });
+    await engine.load();
+    const rewound = engine.rewind("i", "r");
+    const read = engine.history("i");
+    await rewound;
+    await read;
+    // The first look is the rewind's own.
+    expect(order).toEqual(["load", "write 0", "write 1", "load"]);
+    engine.stop();
   });
 });
