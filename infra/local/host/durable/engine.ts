@@ -5,6 +5,7 @@ import { createDispatcher } from "./dispatcher.ts";
 import type { Actor, Core, EngineDeps } from "./engine-core.ts";
 import { type InstanceState, isEnded, type Message } from "./instance.ts";
 import { instanceRequests } from "./instance-requests.ts";
+import { UnreadableInstance } from "./task-hub-store.ts";
 import { runTurn } from "./turn.ts";
 
 /** Milliseconds between tries while the storage account does not answer: doubled from the first up to the second. */
@@ -177,10 +178,17 @@ export function createEngine(deps: EngineDeps) {
     async load(): Promise<void> {
       const records = await store.list();
       for (const { instanceId } of records.filter((record) => !isEnded(record))) {
-        const stored = await store.load(instanceId);
-        if (!stored || isEnded(stored.record)) continue;
-        host(stored, stored.messages);
-        await store.clean(stored.record);
+        try {
+          const stored = await store.load(instanceId);
+          if (!stored || isEnded(stored.record)) continue;
+          host(stored, stored.messages);
+          await store.clean(stored.record);
+        } catch (error) {
+          // One of them must not keep all others, and the app, from running.
+          if (!(error instanceof UnreadableInstance)) throw error;
+          const message = `Orchestration ${instanceId} cannot be read, and does not go on.`;
+          log({ level: "Error", category, message, exception: exceptionText(error) });
+        }
       }
       const message = `${actors.size} of ${records.length} orchestrations go on.`;
       log({ level: "Information", category, message });

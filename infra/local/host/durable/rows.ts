@@ -42,7 +42,16 @@ export const charactersOf = (row: Row): number =>
 const textOf = (row: Row): string =>
   Array.from({ length: PROPERTIES_PER_ROW }, (_, n) => String(row[`v${n}`] ?? "")).join("");
 
-/** Values by the key of their first row. A value of which a part is missing was never written whole: it is left out. */
+/** `undefined` for text that this host did not write. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Values by the key of their first row. One of which a part is missing was never written whole: it is left out, as is no JSON. */
 export function valuesOf(rows: readonly Row[]): Map<string, unknown> {
   const byKey = new Map(rows.map((row) => [row.rowKey, row]));
   const values = new Map<string, unknown>();
@@ -50,7 +59,8 @@ export function valuesOf(rows: readonly Row[]): Map<string, unknown> {
     if (typeof first.parts !== "number") continue;
     const parts = Array.from({ length: first.parts }, (_, part) => byKey.get(partKey(first.rowKey, part)));
     if (parts.some((part) => part === undefined)) continue;
-    values.set(first.rowKey, JSON.parse(parts.map((part) => (part ? textOf(part) : "")).join("")));
+    const value = parsed(parts.map((part) => (part ? textOf(part) : "")).join(""));
+    if (value !== undefined) values.set(first.rowKey, value);
   }
   return values;
 }

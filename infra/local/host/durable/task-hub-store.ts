@@ -15,6 +15,11 @@ const MAX_CHARACTERS = 1_500_000;
 /** An instance as a host that starts finds it. */
 export type StoredInstance = InstanceState & { readonly messages: readonly Message[] };
 
+/** What is stored of an instance does not fit together: somebody else wrote or deleted rows of it. */
+export class UnreadableInstance extends Error {
+  override name = "UnreadableInstance";
+}
+
 /** What of a table client the store uses. */
 export type HubTable = {
   listEntities(options: { queryOptions: { filter: string } }): AsyncIterable<Record<string, unknown>>;
@@ -27,6 +32,7 @@ export type TaskHubStore = {
   /** Every instance, without its history. */
   list(): Promise<InstanceRecord[]>;
   record(instanceId: string): Promise<InstanceRecord | undefined>;
+  /** @throws UnreadableInstance */
   load(instanceId: string): Promise<StoredInstance | undefined>;
   /** Deletes the history of generations before this one. Nothing else may write the instance meanwhile. */
   clean(record: InstanceRecord): Promise<void>;
@@ -103,7 +109,9 @@ export function openTaskHubStore(table: HubTable): TaskHubStore {
       if (!record) return undefined;
       const history = Array.from({ length: record.historyCount }, (_, index) => {
         const event = values.get(historyKey(record.generation, index));
-        if (!event) throw new Error(`The history of instance ${record.instanceId} lacks its event ${index}.`);
+        if (event === undefined) {
+          throw new UnreadableInstance(`The history of instance ${record.instanceId} lacks its event ${index}.`);
+        }
         return event as HistoryEvent;
       });
       const messages = [...values].flatMap(([key, value]) => (key.startsWith("m:") ? [value as Message] : []));

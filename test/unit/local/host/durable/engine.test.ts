@@ -1,126 +1,10 @@
 /** The engine on a store that fails at every step: after each crash a new engine ends the work as if nothing had been. */
 import { describe, expect, it } from "vitest";
-import type { Action } from "../../../../../infra/local/host/durable/actions.ts";
-import { createEngine } from "../../../../../infra/local/host/durable/engine.ts";
 import { completedTask, EVENT } from "../../../../../infra/local/host/durable/history.ts";
-import type { InstanceState, Message } from "../../../../../infra/local/host/durable/instance.ts";
-import type { TaskHubStore } from "../../../../../infra/local/host/durable/task-hub-store.ts";
-import type { TurnDeps } from "../../../../../infra/local/host/durable/turn.ts";
+import { UnreadableInstance } from "../../../../../infra/local/host/durable/task-hub-store.ts";
+import { engineOn, type Hub, isDone, rest, START, settle } from "./memory-engine.ts";
 
-type Stored = InstanceState & { messages: Map<string, Message> };
-type Hub = Map<string, Stored>;
 const NEVER = new Promise<never>(() => {});
-
-/** A table in memory. `before` and `after` are asked at each write, by its number. */
-function memoryStore(
-  hub: Hub,
-  steps: { before?: (n: number) => unknown; after?: (n: number) => unknown; loaded?: () => unknown },
-): TaskHubStore {
-  let count = 0;
-  const write = async (work: () => void) => {
-    const number = count++;
-    await steps.before?.(number);
-    work();
-    await steps.after?.(number);
-  };
-  const copy = <T>(value: T): T => structuredClone(value);
-  return {
-    list: async () => [...hub.values()].map(({ record }) => copy(record)),
-    record: async (id) => copy(hub.get(id)?.record),
-    async load(id) {
-      const stored = hub.get(id);
-      const read = stored && copy({ ...stored, messages: [...stored.messages.values()] });
-      await steps.loaded?.();
-      return read;
-    },
-    clean: async () => {},
-    create: (record) => write(() => void hub.set(record.instanceId, { record, history: [], messages: new Map() })),
-    post: (id, message) => write(() => void hub.get(id)?.messages.set(message.key, message)),
-    commit: ({ state, consumed }) =>
-      write(() => {
-        const stored = hub.get(state.record.instanceId);
-        if (!stored) return;
-        for (const { key } of consumed) {
-          // As the service does: nothing of a transaction is done when one of its changes is not possible.
-          if (!stored.messages.has(key)) throw new Error("404");
-        }
-        for (const { key } of consumed) stored.messages.delete(key);
-        hub.set(state.record.instanceId, { ...copy(state), messages: stored.messages });
-      }),
-    purge: (id) => write(() => void hub.delete(id)),
-  };
-}
-
-const activity = (functionName: string): Action => ({ actionType: 0, functionName, input: functionName });
-/** Orchestrators as the library plays them: all actions so far, done when `needed` tasks have ended. */
-const call: TurnDeps["call"] = async (record, history) => {
-  const ended = history.filter((event) => completedTask(event) !== undefined).length;
-  const answer = (steps: readonly Action[][], output: unknown) => {
-    let needed = 0;
-    const actions: Action[] = [];
-    for (const step of steps) {
-      if (ended < needed) break;
-      actions.push(step.length === 1 && step[0] ? step[0] : { actionType: 12, compoundActions: step });
-      needed += step.length;
-    }
-    return {
-      isDone: ended >= needed && actions.length === steps.length,
-      actions,
-      output,
-      error: undefined,
-      customStatus: undefined,
-    };
-  };
-  if (record.name === "child") {
-    const state = answer([[activity("c")]], "child");
-    const isFailed = history.some(({ EventType }) => EventType === EVENT.taskFailed);
-    return isFailed ? { ...state, isDone: false, error: "failed" } : state;
-  }
-  if (record.name === "waits") {
-    const raised = history.filter(({ EventType }) => EventType === EVENT.eventRaised).length;
-    const actions: Action[] = [{ actionType: 6, externalEventName: "go" }];
-    return { isDone: raised > 0, actions, output: raised, error: undefined, customStatus: undefined };
-  }
-  const generation = Number(JSON.parse(record.input ?? "0"));
-  const child: Action = { actionType: 2, functionName: "child", input: generation };
-  const timer: Action = { actionType: 5, fireAt: new Date(0).toISOString(), isCanceled: false };
-  const steps = [[activity("a")], [activity("b1"), activity("b2"), child], [timer], [activity("d")]];
-  if (generation >= 2) return answer(steps, "all");
-  const state = answer(steps, null);
-  return state.isDone ? { ...state, actions: [...state.actions, { actionType: 4, input: generation + 1 }] } : state;
-};
-
-/** `failsAt`: the number of the activity that fails, from 1. */
-type Deps = { hub: Hub; runs: string[]; steps?: Parameters<typeof memoryStore>[1]; failsAt?: number };
-function engineOn({ hub, runs, steps = {}, failsAt }: Deps) {
-  return createEngine({
-    store: memoryStore(hub, steps),
-    callOrchestrator: call,
-    async runActivity({ name, instanceId, taskId }) {
-      runs.push(`${instanceId} ${name}`);
-      if (runs.length === failsAt) {
-        return { EventType: EVENT.taskFailed, TaskScheduledId: taskId, Reason: "r", Details: "d" };
-      }
-      return { EventType: EVENT.taskCompleted, TaskScheduledId: taskId, Result: JSON.stringify(name) };
-    },
-    log: () => {},
-    now: () => 1_000,
-    wait: async () => {},
-  });
-}
-const settle = async () => {
-  for (let i = 0; i < 200; i++) await new Promise((done) => setImmediate(done));
-};
-/** Timers of the engine fire at once: they are due. */
-const rest = async (engine: { stop(): void }, look: () => boolean) => {
-  for (let i = 0; i < 50 && !look(); i++) {
-    await settle();
-    await new Promise((done) => setTimeout(done, 1));
-  }
-  engine.stop();
-};
-const isDone = (hub: Hub) => hub.size > 0 && [...hub.values()].every(({ record }) => record.status === "Completed");
-const START = { name: "main", version: "", instanceId: "i", input: "0" };
 
 describe("engine", () => {
   it("runs activities, children, timers and generations to the end", async () => {
@@ -279,5 +163,30 @@ describe("engine", () => {
     // The first look is the rewind's own.
     expect(order).toEqual(["load", "write 0", "write 1", "load"]);
     engine.stop();
+  });
+
+  it("an instance that cannot be read is told in the log, and the others go on", async () => {
+    const hub: Hub = new Map();
+    const first = engineOn({ hub, runs: [] });
+    for (const instanceId of ["a", "b"]) await first.start({ ...START, name: "child", instanceId });
+    const levels: string[] = [];
+    const loaded = (id: string) => {
+      if (id === "a") throw new UnreadableInstance();
+    };
+    const engine = engineOn({ hub, runs: [], steps: { loaded }, log: ({ level }) => void levels.push(level) });
+    await engine.load();
+    engine.goOn();
+    await rest(engine, () => hub.get("b")?.record.status === "Completed");
+    expect([...hub.values()].map(({ record }) => record.status)).toEqual(["Pending", "Completed"]);
+    expect(levels).toEqual(["Error", "Information"]);
+  });
+
+  it("a store that does not answer does stop the start: nothing may be left out unnoticed", async () => {
+    const hub: Hub = new Map();
+    await engineOn({ hub, runs: [] }).start(START);
+    const loaded = () => {
+      throw new Error("no answer");
+    };
+    await expect(engineOn({ hub, runs: [], steps: { loaded } }).load()).rejects.toThrow("no answer");
   });
 });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { EVENT, stamped } from "../../../../../infra/local/host/durable/history.ts";
 import type { InstanceRecord, Message } from "../../../../../infra/local/host/durable/instance.ts";
-import { openTaskHubStore } from "../../../../../infra/local/host/durable/task-hub-store.ts";
+import { openTaskHubStore, UnreadableInstance } from "../../../../../infra/local/host/durable/task-hub-store.ts";
 import { memoryTable } from "./memory-table.ts";
 
 const RECORD: InstanceRecord = {
@@ -75,5 +75,23 @@ describe("task hub store", () => {
       expect([failAt, record?.generation, history?.length]).toEqual(failAt < 2 ? [failAt, 1, 250] : [failAt, 2, 0]);
       if (isDone) return;
     }
+  });
+
+  it.each([
+    ["is missing", undefined],
+    ["is no JSON", { v0: "{" }],
+  ])("an instance of which an event %s is unreadable, and the others are not", async (_, broken) => {
+    const table = memoryTable();
+    const store = openTaskHubStore(table);
+    await store.create({ ...RECORD, instanceId: "other" });
+    await store.create(RECORD);
+    await store.commit(turn(1, 2));
+    const rows = table.rows.get("i");
+    const [key = "", row = {}] = [...(rows ?? [])].find(([rowKey]) => rowKey.startsWith("h:")) ?? [];
+    if (broken) rows?.set(key, { ...row, ...broken });
+    else rows?.delete(key);
+    await expect(store.load("i")).rejects.toThrow(UnreadableInstance);
+    expect(await store.list()).toHaveLength(2);
+    expect(await store.load("other")).toMatchObject({ record: { instanceId: "other" } });
   });
 });
