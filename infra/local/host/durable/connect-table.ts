@@ -1,5 +1,5 @@
 /** The table of the task hub in the host's own storage account. Called by durable-host.ts. */
-import { TableClient } from "@azure/data-tables";
+import type { TableClient } from "@azure/data-tables";
 
 /** Characters of a table name, of which `Durable` takes seven. */
 const MAX_HUB = 45;
@@ -28,6 +28,8 @@ export async function connectTable(connection: string | undefined, hub: string):
   if (!connection) throw new DurableSettingsError("Durable functions need a connection string in AzureWebJobsStorage.");
   // Azurite alone, as tests run it, has no TLS.
   const isPlain = /UseDevelopmentStorage=true|TableEndpoint=http:\/\/127\.0\.0\.1[:/]/i.test(connection);
+  // Only now: a host without durable functions starts faster without it.
+  const { TableClient } = await import("@azure/data-tables");
   const table = TableClient.fromConnectionString(connection, `${hub}Durable`, { allowInsecureConnection: isPlain });
   await table.createTable();
   return table;
