@@ -4,7 +4,7 @@ import type { ActivityFunction } from "../function-index.ts";
 import type { Invoker } from "../invocation.ts";
 import { exceptionText, type Log } from "../log.ts";
 import { type Completion, EVENT } from "./history.ts";
-import { isTooLong, MAX_VALUE_CHARACTERS } from "./value-limit.ts";
+import { cut, isTooLong, MAX_VALUE_CHARACTERS } from "./value-limit.ts";
 
 /** Settles with the end of the activity; undefined when nobody can run it, and then its instance waits for ever. */
 export type RunActivity = (task: {
@@ -60,8 +60,8 @@ export function createActivityRunner(deps: {
     const failed = (reason: string, details: string): Completion => ({
       EventType: EVENT.taskFailed,
       TaskScheduledId: taskId,
-      Reason: `Activity function '${name}' failed: ${reason}`,
-      Details: details,
+      Reason: `Activity function '${name}' failed: ${cut(reason)}`,
+      Details: cut(details),
     });
     if (result.ok) {
       const Result = resultText(result.returnValue);

@@ -7,8 +7,8 @@ import { replay } from "./replay.ts";
 import type { MadeTask } from "./task-player.ts";
 import { isTooLong, MAX_VALUE_CHARACTERS } from "./value-limit.ts";
 
-/** Messages of one turn: what deletes them fits into one transaction with the row of the instance (100 changes). */
-const MAX_MESSAGES = 60;
+/** Messages of one turn: two rows each at most, deleted in one transaction with up to ten rows of the instance (100 changes). */
+const MAX_MESSAGES = 45;
 
 export type TurnDeps = {
   /** Calls the orchestrator. `firstNew` is the index of the first event of this turn. */

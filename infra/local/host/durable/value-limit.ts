@@ -12,3 +12,10 @@ export function isTooLong(text: string | null): boolean {
   const escaped = text.match(/[\u007f-\uffff]/g)?.length ?? 0;
   return text.length + 5 * escaped > MAX_VALUE_CHARACTERS;
 }
+
+/** Characters of the message, and of the stack, of a failure: with every one of them escaped both are one row. */
+const MAX_FAILURE_CHARACTERS = 20_000;
+
+/** The beginning of a text that a function made and that may be of any length. */
+export const cut = (text: string): string =>
+  text.length > MAX_FAILURE_CHARACTERS ? `${text.slice(0, MAX_FAILURE_CHARACTERS)} (cut)` : text;

@@ -3,6 +3,8 @@ import { describe, expect, it } from "vitest";
 import { EVENT, stamped } from "../../../../../infra/local/host/durable/history.ts";
 import type { InstanceRecord, Message } from "../../../../../infra/local/host/durable/instance.ts";
 import { openTaskHubStore, UnreadableInstance } from "../../../../../infra/local/host/durable/task-hub-store.ts";
+import { runTurn } from "../../../../../infra/local/host/durable/turn.ts";
+import { MAX_VALUE_CHARACTERS } from "../../../../../infra/local/host/durable/value-limit.ts";
 import { memoryTable } from "./memory-table.ts";
 
 const RECORD: InstanceRecord = {
@@ -93,5 +95,56 @@ describe("task hub store", () => {
     await expect(store.load("i")).rejects.toThrow(UnreadableInstance);
     expect(await store.list()).toHaveLength(2);
     expect(await store.load("other")).toMatchObject({ record: { instanceId: "other" } });
+  });
+
+  it("a turn consumes no more messages than one transaction deletes, however long they are", async () => {
+    const store = openTaskHubStore(memoryTable());
+    // Quotes are the longest: each is escaped once as JSON and once more in the row.
+    const longest = JSON.stringify('"'.repeat(MAX_VALUE_CHARACTERS / 2 - 1));
+    const record = { ...RECORD, input: longest };
+    await store.create(record);
+    const messages = Array.from({ length: 100 }, (_, n): Message => ({ ...MESSAGE, key: `k${n}`, input: longest }));
+    for (const message of messages) await store.post("i", message);
+    const value: unknown = JSON.parse(longest);
+    const done = await runTurn(
+      {
+        call: async () => ({ isDone: true, actions: [], output: value, error: undefined, customStatus: value }),
+        now: () => 0,
+        newExecutionId: () => "e",
+      },
+      { record, history: [] },
+      messages,
+    );
+    if (!done) throw new Error("nothing done");
+    expect(done.consumed.length).toBeGreaterThan(0);
+    await store.commit(done);
+    expect(await store.record("i")).toMatchObject({ status: "Completed", output: longest, customStatus: longest });
+  });
+
+  it("a long turn that breaks off between its transactions is not there, and can be done again", async () => {
+    for (let failAt = 0; ; failAt++) {
+      let count = Number.NEGATIVE_INFINITY;
+      const table = memoryTable(() => {
+        if (count++ === failAt) throw new Error("no answer");
+      });
+      const store = openTaskHubStore(table);
+      await store.create(RECORD);
+      await store.post("i", MESSAGE);
+      const long = { ...turn(1, 250), consumed: [MESSAGE] };
+      count = 0;
+      const isDone = await store.commit(long).then(
+        () => true,
+        () => false,
+      );
+      if (isDone) {
+        expect(failAt).toBe(4);
+        return;
+      }
+      expect(await store.load("i")).toMatchObject({ history: [], messages: [MESSAGE] });
+      // The turn that is done instead may be a shorter one: nothing of the first may show.
+      await store.commit({ ...turn(1, 3, "again"), consumed: [MESSAGE] });
+      expect((await store.load("i"))?.history).toEqual(events(3, "again"));
+      expect((await store.load("i"))?.messages).toEqual([]);
+    }
   });
 });
