@@ -46,15 +46,17 @@ export function createEngine(deps: EngineDeps) {
       void settled.then(() => queues.get(instanceId) === settled && queues.delete(instanceId));
       return result;
     },
-    async post(instanceId, message) {
-      if (!actors.has(instanceId)) return false;
-      await store.post(instanceId, message);
-      const actor = actors.get(instanceId);
-      if (!actor) return false;
-      actor.inbox.set(message.key, message);
-      wake(instanceId);
-      return true;
-    },
+    // Alone: what comes as an instance ends must not reach the next one under its id, nor get lost while one is read again.
+    post: (instanceId, message) =>
+      core.alone(instanceId, async () => {
+        await core.current(instanceId);
+        const actor = actors.get(instanceId);
+        if (!actor) return false;
+        await store.post(instanceId, message);
+        actor.inbox.set(message.key, message);
+        wake(instanceId);
+        return true;
+      }),
     async current(instanceId) {
       const running = actors.get(instanceId);
       if (running) return running.state.record;
@@ -126,8 +128,6 @@ export function createEngine(deps: EngineDeps) {
   /** After a commit of which nobody knows whether it was done: what is stored counts. */
   async function reload(actor: Actor): Promise<void> {
     const { instanceId } = actor.state.record;
-    // Only these can be consumed by now: what comes while the store is read may be behind what it answers.
-    const before = [...actor.inbox.keys()];
     const stored = await store.load(instanceId);
     if (!stored || isEnded(stored.record)) {
       dispatcher.forget(actor);
@@ -138,7 +138,7 @@ export function createEngine(deps: EngineDeps) {
     if (stored.record.executionId !== actor.state.record.executionId) dispatcher.forget(actor);
     actor.state = stored;
     const known = new Set(stored.messages.map(({ key }) => key));
-    for (const key of before) if (!known.has(key)) actor.inbox.delete(key);
+    for (const key of actor.inbox.keys()) if (!known.has(key)) actor.inbox.delete(key);
     for (const message of stored.messages) actor.inbox.set(message.key, message);
     dispatcher.dispatch(actor);
   }

@@ -189,4 +189,25 @@ describe("engine", () => {
     };
     await expect(engineOn({ hub, runs: [], steps: { loaded } }).load()).rejects.toThrow("no answer");
   });
+
+  it("an event that comes as an instance ends does not reach the next one under its id", async () => {
+    const hub: Hub = new Map();
+    const gate = Promise.withResolvers<void>();
+    // Creation, first turn, first event, second event.
+    const before = (number: number) => (number === 3 ? gate.promise : undefined);
+    const engine = engineOn({ hub, runs: [], steps: { before } });
+    engine.goOn();
+    const request = { ...START, name: "waits" };
+    await engine.start(request);
+    await settle();
+    const raised = [engine.raise("i", "go", "1"), engine.raise("i", "go", "2")];
+    await settle();
+    const started = engine.start(request);
+    await settle();
+    gate.resolve();
+    expect([await Promise.all(raised), await started]).toEqual([[true, true], true]);
+    await settle();
+    engine.stop();
+    expect(hub.get("i")).toMatchObject({ record: { generation: 2, status: "Running" }, messages: new Map() });
+  });
 });
