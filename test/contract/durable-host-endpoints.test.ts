@@ -60,6 +60,17 @@ describe("management endpoints of durable functions", () => {
     expect(await ended("m-1")).toMatchObject({ output: { input: { again: true } } });
   });
 
+  it("start: an id of any characters has links that work", async () => {
+    const id = 'a b%41&c=é+"x';
+    const response = await startOne("approval", encodeURIComponent(id), { seconds: 3600 });
+    const links = (await response.json()) as Record<string, string>;
+    expect([response.status, links.id]).toEqual([202, id]);
+    const answer = await fetch(response.headers.get("location") ?? "");
+    expect([answer.status, await answer.json()]).toMatchObject([202, { instanceId: id }]);
+    const ended = await fetch((links.terminatePostUri ?? "").replace("{text}", "r"), { method: "POST" });
+    expect(ended.status).toBe(202);
+  });
+
   it("start: bad ids and bodies are 400; a wait gives the output", async () => {
     expect((await manage("orchestrators/sequence/@a", { method: "POST", body: "1" })).status).toBe(400);
     expect((await manage(`orchestrators/sequence/${"a".repeat(101)}`, { method: "POST", body: "1" })).status).toBe(400);

@@ -11,7 +11,7 @@ const query = ({ hub, key }: Place): string => `taskHub=${hub}&connection=Storag
 
 /** Links of one instance, as they are sent at its start. `{eventName}` and `{text}` are for the client to replace. */
 export function instanceLinks(place: Place, instanceId: string): Record<string, string> {
-  const base = `${place.origin}${WEBHOOK_PATH}/instances/${instanceId}`;
+  const base = `${place.origin}${WEBHOOK_PATH}/instances/${encodeURIComponent(instanceId)}`;
   const common = query(place);
   return {
     id: instanceId,
