@@ -33,9 +33,9 @@ describe("durable functions", () => {
     });
   });
 
-  it("fan-out: all results, more activities than a turn takes", async () => {
-    const { body } = await run("fan-out", { count: 80, ms: 5 });
-    expect(body).toEqual({ count: 80, sum: Array.from({ length: 80 }, (_, n) => n * n).reduce((a, b) => a + b) });
+  it("fan-out: all results, more activities than a turn or a transaction takes", async () => {
+    const { body } = await run("fan-out", { count: 150, ms: 5 });
+    expect(body).toEqual({ count: 150, sum: Array.from({ length: 150 }, (_, n) => n * n).reduce((a, b) => a + b) });
   });
 
   it.each([
