@@ -141,3 +141,19 @@ it("SIGTERM: a running activity ends and is stored, the next host goes on from t
   expect((await status("stopped")).output).toEqual({ sum: 5, count: 3 });
   expect(squares()).toBe(before + 3);
 });
+
+it("SIGTERM: a function that runs may still start an orchestration, others are refused; the next host runs it", async () => {
+  const late = fetch(`${host.url}/api/start/sequence/late?delay=1500`, { method: "POST", body: "{}" });
+  await untilSo("the function", async () => host.log().some((line) => line.function === "start"));
+  const ended = host.end("SIGTERM");
+  await untilSo("the end to begin", async () => {
+    const other = await fetch(`${host.url}/api/client/getStatus`, { method: "POST", body: "[]" }).catch(
+      () => undefined,
+    );
+    return other?.status === 503;
+  });
+  expect((await late).status).toBe(202);
+  expect(await ended).toBe(0);
+  await startAgain();
+  await untilSo("the end", async () => (await status("late")).runtimeStatus === "Completed");
+});

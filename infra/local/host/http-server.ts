@@ -1,7 +1,13 @@
 /** HTTP side of the host: request → route → key → function → reply. Made by main.ts. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AdminApi, isHostPath } from "./admin-api.ts";
-import { type DurableHost, type DurableRequest, EXTENSION_KEY, isDurablePath } from "./durable/durable-host.ts";
+import {
+  type DurableHost,
+  type DurableRequest,
+  EXTENSION_KEY,
+  isDurablePath,
+  isRpcPath,
+} from "./durable/durable-host.ts";
 import type { HostedFunction, HttpFunction } from "./function-index.ts";
 import { emptyReply, type HttpReply, queryMap, toHttpReply, toRpcRequest } from "./http-messages.ts";
 import type { Invoker } from "./invocation.ts";
@@ -82,8 +88,10 @@ function send(response: ServerResponse, reply: HttpReply): void {
 
 export type HttpHost = {
   readonly server: Server;
-  /** Refuses what comes from now on (503) and lets open requests end. */
+  /** Refuses what comes from now on (503), but for what functions that still run ask of the durable part; open requests end. */
   drain(): void;
+  /** Takes no connection any more. After `drain`, when no function runs. */
+  close(): void;
   /** Answers every open request with 500: the process is about to end. */
   failOpenRequests(): void;
 };
@@ -163,19 +171,24 @@ export function createHttpHost(deps: {
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: KEEP_ALIVE_MS }, (req, res) => {
     open.add(res);
     res.once("close", () => open.delete(res));
-    if (draining) {
-      res.setHeader("connection", "close");
+    if (draining) res.setHeader("connection", "close");
+    if (draining && !(deps.durable && isRpcPath(parseTarget(req.url ?? "/")?.path ?? ""))) {
       send(res, emptyReply(503));
       return;
     }
     void handle(req, res);
   });
+  const close = () => {
+    if (server.listening) server.close();
+    server.closeIdleConnections();
+  };
   return {
     server,
+    close,
     drain() {
       draining = true;
-      server.close();
-      server.closeIdleConnections();
+      if (deps.durable) server.closeIdleConnections();
+      else close();
       // A connection that is now busy must not wait for another request.
       for (const response of open) if (!response.headersSent) response.setHeader("connection", "close");
     },

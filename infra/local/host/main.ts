@@ -97,7 +97,10 @@ function stopOnSignals(deps: {
     deps.durable?.stop();
     const closed = new Promise((done) => deps.http.server.once("close", done));
     deps.http.drain();
-    const idle = deps.idle().then(() => deps.durable?.idle());
+    const idle = deps.idle().then(() => {
+      deps.http.close();
+      return deps.durable?.idle();
+    });
     await bounded(Promise.all([idle, closed]), DRAIN_MS);
     const context = hookContext({ hookData: {}, appHookData: core.appHookData }, {});
     await bounded(core.runHooks("appTerminate", context), TERMINATE_HOOK_MS).catch((error: unknown) =>

@@ -48,6 +48,9 @@ const below = (path: string, base: string): string | undefined =>
 export const isDurablePath = (path: string): boolean =>
   below(path, WEBHOOK_PATH) !== undefined || below(path, RPC_PATH) !== undefined;
 
+/** True for what functions of this host ask of the durable part. */
+export const isRpcPath = (path: string): boolean => below(path, RPC_PATH) !== undefined;
+
 const isLoopback = (host: string | undefined): boolean => /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i.test(host ?? "");
 
 /** Who may: with the key of the extension or the master key, or without one from this machine itself, but no web page. */

@@ -1,4 +1,5 @@
 /** HTTP functions that use the durable client, for the contract tests. Loaded by the Functions host. */
+const { setTimeout: wait } = require("node:timers/promises");
 const { app } = require("@azure/functions");
 const df = require("durable-functions");
 
@@ -35,6 +36,7 @@ app.http("start-and-wait", {
     });
   },
 });
+/** `?delay=MS`: starts so much later. */
 app.http("start", {
   route: "start/{name}/{id?}",
   methods: ["POST"],
@@ -42,6 +44,7 @@ app.http("start", {
   handler: async (request, context) => {
     const client = df.getClient(context);
     const { name, id } = request.params;
+    await wait(Number(request.query.get("delay") ?? 0));
     const text = await request.text();
     const options = { ...(id && { instanceId: id }), ...(text && { input: JSON.parse(text) }) };
     return client.createCheckStatusResponse(request, await client.startNew(name, options));
