@@ -41,8 +41,11 @@ beforeAll(async () => {
   await startAgain();
 });
 afterAll(async () => {
-  await host.end("SIGKILL");
-  await tables.stop();
+  try {
+    await host.end("SIGKILL");
+  } finally {
+    await tables.stop();
+  }
 });
 
 const EXPECTED: Readonly<Record<string, readonly [name: string, input: unknown, output: unknown]>> = {

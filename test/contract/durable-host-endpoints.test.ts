@@ -19,8 +19,11 @@ describe("management endpoints of durable functions", () => {
     host = await mustStartHost({ appRoot: DURABLE_APP, stateDir, env });
   });
   afterAll(async () => {
-    expect(await host.end("SIGTERM")).toBe(0);
-    await tables.stop();
+    try {
+      expect(await host.end("SIGTERM")).toBe(0);
+    } finally {
+      await tables.stop();
+    }
   });
 
   const startOne = async (name: string, id: string, input: unknown) =>

@@ -1,6 +1,5 @@
 /** Durable functions on the local host, driven by the real client inside HTTP functions. */
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DURABLE_APP, durableCalls, untilSo } from "../support/host-fixtures/durable-calls.ts";
 import { jsonLines, temporaryFolders } from "../support/host-fixtures/sandbox.ts";
@@ -22,8 +21,11 @@ describe("durable functions", () => {
     host = await mustStartHost({ appRoot: DURABLE_APP, stateDir, env });
   });
   afterAll(async () => {
-    expect(await host.end("SIGTERM")).toBe(0);
-    await tables.stop();
+    try {
+      expect(await host.end("SIGTERM")).toBe(0);
+    } finally {
+      await tables.stop();
+    }
   });
 
   it("sequence: one activity after the other, each once", async () => {
@@ -86,10 +88,9 @@ describe("durable functions", () => {
     await call("raiseEvent", id, "go", 1);
     await call("raiseEvent", id, "go", 2);
     await call("resume", id, "r");
-    await wait(500);
-    expect(await status(id)).toMatchObject({ runtimeStatus: "Running", input: { generation: 2 } });
+    await untilSo("generation 2", async () => JSON.stringify((await status(id)).input) === '{"generation":2}');
     await call("raiseEvent", id, "go", 3);
-    expect(await ended(id)).toMatchObject({ output: { generation: 2 } });
+    expect(await ended(id)).toMatchObject({ output: { generation: 2, go: 3 } });
   });
 
   it("failure: of an activity and of the orchestrator itself", async () => {

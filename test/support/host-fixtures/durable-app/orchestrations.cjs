@@ -102,8 +102,8 @@ df.app.orchestration("counter", function* (context) {
 });
 df.app.orchestration("drops-events", function* (context) {
   const { generation } = context.df.getInput();
-  yield context.df.waitForExternalEvent("go");
-  if (generation === 2) return { generation };
+  const go = yield context.df.waitForExternalEvent("go");
+  if (generation === 2) return { generation, go };
   context.df.continueAsNew({ generation: generation + 1 });
   return undefined;
 });
