@@ -45,7 +45,5 @@ export type Core = EngineDeps & {
    * same goes on too.
    */
   begin(state: InstanceState, messages: readonly Message[], write: () => Promise<void>): Promise<void>;
-  /** Forgets an instance that is no longer stored. */
-  drop(instanceId: string): void;
   newId(): string;
 };

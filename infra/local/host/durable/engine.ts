@@ -78,11 +78,6 @@ export function createEngine(deps: EngineDeps) {
       }
       resume({ record, history }, messages);
     },
-    drop(instanceId) {
-      const actor = actors.get(instanceId);
-      if (actor) dispatcher.forget(actor);
-      actors.delete(instanceId);
-    },
   };
   const dispatcher = createDispatcher(core);
 

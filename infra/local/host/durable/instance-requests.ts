@@ -76,7 +76,6 @@ export function instanceRequests(core: Core) {
         const record = await core.current(instanceId);
         if (record && !isEnded(record)) return false;
         await store.purge(instanceId);
-        core.drop(instanceId);
         return true;
       }),
   };

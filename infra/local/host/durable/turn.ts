@@ -30,12 +30,6 @@ export type Turn = {
   readonly consumed: readonly Message[];
 };
 
-/** Whether the instance still waits for this: an answer to an older generation, or a second one, is nothing. */
-function isAwaited(message: Message & { kind: "completion" }, { record, history }: InstanceState): boolean {
-  const id = completedTask(message.event);
-  return message.executionId === record.executionId && openTasks(history).some(({ EventId }) => EventId === id);
-}
-
 type Taken = {
   readonly consumed: Message[];
   readonly events: NewEvent[];
@@ -52,25 +46,29 @@ function take(state: InstanceState, messages: readonly Message[]): Taken {
   const taken: Taken = { consumed: [], events: [], controls: [], suspended, terminated: undefined, wake: false };
   const sorted = [...messages].sort(byArrival);
   const controls = sorted.filter(({ kind }) => kind !== "completion" && kind !== "event").slice(0, MAX_MESSAGES);
+  const rewinds = controls.filter(({ kind }) => kind === "rewind");
   for (const message of controls) {
+    if (message.kind === "rewind") continue;
     taken.consumed.push(message);
     if (message.kind === "terminate") taken.terminated ??= message.reason;
-    if (message.kind === "rewind") taken.wake = true;
     if (message.kind !== "suspend" && message.kind !== "resume") continue;
     const EventType = message.kind === "suspend" ? EVENT.executionSuspended : EVENT.executionResumed;
     taken.controls.push({ EventType, Reason: message.reason });
     taken.suspended = message.kind === "suspend";
   }
   if (taken.suspended || taken.terminated !== undefined) return taken;
-  const ended = new Set<number>();
+  // Not before: an instance that is suspended at once would not be moved by it when it is resumed.
+  taken.consumed.push(...rewinds);
+  taken.wake = rewinds.length > 0;
+  // An answer to an older generation, or a second one, is nothing.
+  const awaited = new Set(openTasks(state.history).map(({ EventId }) => EventId));
   for (const message of sorted) {
     if (taken.consumed.length >= MAX_MESSAGES) break;
     if (message.kind === "event") {
       taken.events.push({ EventType: EVENT.eventRaised, Name: message.name, Input: message.input });
     } else if (message.kind === "completion") {
-      const id = completedTask(message.event) ?? -1;
-      if (!ended.has(id) && isAwaited(message, state)) taken.events.push(message.event);
-      ended.add(id);
+      const isOurs = message.executionId === state.record.executionId;
+      if (isOurs && awaited.delete(completedTask(message.event) ?? -1)) taken.events.push(message.event);
     } else continue;
     taken.consumed.push(message);
   }
