@@ -1,4 +1,6 @@
 /** Management endpoints of durable functions on the local host. */
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DURABLE_APP, durableCalls, type Status, untilSo } from "../support/host-fixtures/durable-calls.ts";
 import { keysOf, temporaryFolders } from "../support/host-fixtures/sandbox.ts";
@@ -98,6 +100,15 @@ describe("management endpoints of durable functions", () => {
     const path = `${host.url}/durabletask/instances/none`;
     expect((await fetch(path)).status).toBe(404);
     expect((await fetch(path, { headers: { origin: "http://127.0.0.1" } })).status).toBe(403);
+    // As a page of a name that was made to mean this machine; fetch sets no host.
+    const asHost = async (name: string) => {
+      const sent = get(path, { headers: { host: name } });
+      const [response] = (await once(sent, "response")) as [IncomingMessage];
+      response.resume();
+      return response.statusCode;
+    };
+    expect([await asHost("evil.example"), await asHost("127.0.0.1.evil.example")]).toEqual([403, 403]);
+    expect(await asHost("localhost")).toBe(404);
   });
 
   it("list: filters and pages; history folds what opened a task into its end", async () => {

@@ -4,7 +4,7 @@ import { emptyReply, type HttpReply } from "../http-messages.ts";
 import { instanceLinks, type Place } from "./client-payload.ts";
 import { badRequest, type EndpointRequest, flag, jsonReply, jsonText, notImplemented } from "./endpoint-request.ts";
 import { type InstanceRecord, isEnded } from "./instance.ts";
-import { instanceOperation } from "./instance-endpoints.ts";
+import { instanceOperation, startedReply } from "./instance-endpoints.ts";
 import type { InstanceRequests } from "./instance-requests.ts";
 import { listInstances, purgeInstances } from "./query-endpoints.ts";
 import { historyBody, statusBody } from "./status-body.ts";
@@ -12,26 +12,19 @@ import { isTooLong } from "./value-limit.ts";
 
 /** Characters of an instance id. */
 const MAX_INSTANCE_ID = 100;
-/** Seconds that a client is told to wait: after a start, and while an instance runs. */
-const START_RETRY_SECONDS = "10";
+/** Seconds that a client is told to wait while an instance runs. */
 const STATUS_RETRY_SECONDS = "5";
 /** Seconds of `timeout` and `pollingInterval` of a start that waits, when only one is given. */
 const DEFAULT_TIMEOUT_SECONDS = 10;
 const DEFAULT_POLLING_SECONDS = 1;
+/** Milliseconds between two looks at an instance: no client makes this host busy, or a timer longer than there are. */
+const SHORTEST_POLLING_MS = 20;
+const LONGEST_POLLING_MS = 60_000;
 
 export type Endpoints = (request: EndpointRequest) => Promise<HttpReply>;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
 const BAD_INSTANCE_ID = /^@|[/\\#?\u0000-\u001f\u007f-\u009f]/;
-
-/** 202 with all that can be done to the new instance. */
-export function startedReply(place: Place, instanceId: string): HttpReply {
-  const links = instanceLinks(place, instanceId);
-  return jsonReply(202, links, [
-    ["location", links.statusQueryGetUri ?? ""],
-    ["retry-after", START_RETRY_SECONDS],
-  ]);
-}
 
 /** @param deps.isStopping ends waits */
 export function createEndpoints(deps: {
@@ -65,7 +58,8 @@ export function createEndpoints(deps: {
   async function waited(instanceId: string, request: EndpointRequest): Promise<HttpReply> {
     const seconds = (name: string, absent: number) => Number(request.query.get(name) ?? absent);
     const until = deps.now() + seconds("timeout", DEFAULT_TIMEOUT_SECONDS) * 1_000;
-    const pause = seconds("pollingInterval", DEFAULT_POLLING_SECONDS) * 1_000;
+    const asked = seconds("pollingInterval", DEFAULT_POLLING_SECONDS) * 1_000;
+    const pause = Math.min(Math.max(asked, SHORTEST_POLLING_MS), LONGEST_POLLING_MS);
     for (;;) {
       const record = await requests.record(instanceId);
       if (record?.status === "Completed") return jsonReply(200, JSON.parse(record.output ?? "null"));

@@ -17,6 +17,18 @@ import { isTooLong } from "./value-limit.ts";
 
 type Deps = { readonly requests: InstanceRequests; readonly place: () => Place };
 
+/** Seconds that a client is told to wait after a start. */
+const START_RETRY_SECONDS = "10";
+
+/** 202 with all that can be done to the new instance. */
+export function startedReply(place: Place, instanceId: string): HttpReply {
+  const links = instanceLinks(place, instanceId);
+  return jsonReply(202, links, [
+    ["location", links.statusQueryGetUri ?? ""],
+    ["retry-after", START_RETRY_SECONDS],
+  ]);
+}
+
 const gone = (): HttpReply => emptyReply(410);
 
 async function raise({ requests }: Deps, request: EndpointRequest, record: InstanceRecord): Promise<HttpReply> {
@@ -59,11 +71,7 @@ async function restart({ requests, place }: Deps, request: EndpointRequest, old:
   if (!(await requests.start({ name, version, instanceId, input }))) {
     return jsonReply(409, { Message: `The instance ${instanceId} has not ended.` });
   }
-  const links = instanceLinks(place(), instanceId);
-  return jsonReply(202, links, [
-    ["location", links.statusQueryGetUri ?? ""],
-    ["retry-after", "10"],
-  ]);
+  return startedReply(place(), instanceId);
 }
 
 /** @param record of the instance that the request names */
