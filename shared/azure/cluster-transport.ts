@@ -1,4 +1,4 @@
-/** The way to one API server: trust in its own authority alone, bounded answers, Status objects. Used by cluster-api.ts. */
+/** The way to one API server: trust in its own authority alone, bounded answers, Status objects. Used by cluster-calls.ts. */
 import type { PipelinePolicy, PipelineResponse } from "@azure/core-rest-pipeline";
 import type { ClusterCertificate, ClusterServer } from "../credentials/cluster-ports.ts";
 import { UpstreamError } from "../errors.ts";
@@ -7,13 +7,25 @@ import { clusterOptions } from "./client-options.ts";
 
 /** Largest answer that is read, in bytes: a Secret may have a million, and its base64 a third more. */
 const MAX_ANSWER_BYTES = 2_000_000;
+/** What is read of an answer; left out: what is read of an object. */
+export type AnswerBounds = {
+  /** Largest answer, unpacked, in bytes. */
+  readonly maxBytes: number;
+  /** Whether a 404 without a Status passes: so an API server answers for a group that it has not. */
+  readonly isPlainNotFoundRead: boolean;
+};
+const OBJECT_BOUNDS: AnswerBounds = { maxBytes: MAX_ANSWER_BYTES, isPlainNotFoundRead: false };
 
 /**
  * Options of a client for one API server.
  * @param certificate with which the client signs in; null = a token does
  */
-export function transportOptions(server: ClusterServer, certificate: ClusterCertificate | null) {
-  return clusterOptions(server.url, [refuseStrangers, readStatus, trustOnly(server, certificate)]);
+export function transportOptions(
+  server: ClusterServer,
+  certificate: ClusterCertificate | null,
+  bounds: AnswerBounds = OBJECT_BOUNDS,
+) {
+  return clusterOptions(server.url, [refuseStrangers, readStatus(bounds), trustOnly(server, certificate)]);
 }
 
 /**
@@ -78,25 +90,35 @@ const refuseStrangers: PipelinePolicy = {
   },
 };
 
+/** The answer is larger than is read. Asked for in smaller pieces, it may fit. */
+export class OversizedAnswerError extends UpstreamError {
+  constructor() {
+    super("UPSTREAM_REFUSED", "The API server of the cluster sent an answer that is larger than is read.", {
+      retryable: false,
+    });
+  }
+}
+
 /** Refuses what no API server answers. A "not there" of a stranger would be taken for a fact. */
-const readStatus: PipelinePolicy = {
+const readStatus = ({ maxBytes, isPlainNotFoundRead }: AnswerBounds): PipelinePolicy => ({
   name: "readStatus",
   async sendRequest(request, next) {
     let isTooLarge = false;
     request.onDownloadProgress = ({ loadedBytes }) => {
-      if (loadedBytes <= MAX_ANSWER_BYTES) return;
+      if (loadedBytes <= maxBytes) return;
       isTooLarge = true;
       throw new Error("The answer is too large.");
     };
     const response = await next(request).catch((error: unknown) => {
-      throw isTooLarge ? new BrokenAnswerError({ status: 502, headers: new Map() }) : error;
+      throw isTooLarge ? new OversizedAnswerError() : error;
     });
     const kind = kindOf(response);
-    const isReadable = response.status >= 200 && response.status < 300 ? kind !== null : kind === "Status";
+    const isPassed = isPlainNotFoundRead && response.status === 404;
+    const isReadable = response.status >= 200 && response.status < 300 ? kind !== null : kind === "Status" || isPassed;
     if (!isReadable) throw new BrokenAnswerError(response);
     return response;
   },
-};
+});
 
 /** What the object of an answer says it is; null for no object. */
 function kindOf({ bodyAsText }: PipelineResponse): string | null {
