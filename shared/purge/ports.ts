@@ -66,13 +66,18 @@ export type LinesStore = {
   /** Makes one blob of several, in their order. */
   join(name: string, parts: readonly string[]): Promise<void>;
   /**
-   * Lines from a place on, each with the place behind it in bytes.
+   * Lines from a place on, each with the place behind it in bytes; `undefined` for one that is damaged.
    * @param from 0, or a place that this gave
    * @throws NotFoundError NOT_FOUND when there is no such blob
    */
   read(name: string, from: number): AsyncIterable<{ readonly value: unknown; readonly end: number }>;
-  /** Writes the lines of one group of a blob that grows: groups stand in the order of their numbers; a group that is written again is replaced. Groups behind it are dropped. */
+  /**
+   * Writes or replaces the lines of one group of a blob that is made bit by bit. Groups are numbered from 0; none of them
+   * is seen by `read` until `joinGroups` has made the blob.
+   */
   writeGroup(name: string, group: number, lines: readonly unknown[]): Promise<void>;
+  /** Makes the blob of its first `groups` groups, in their order. @throws NotFoundError NOT_FOUND when one is missing */
+  joinGroups(name: string, groups: number): Promise<void>;
   /** One that is not there is no error. */
   remove(name: string): Promise<void>;
 };
@@ -109,6 +114,8 @@ export type PurgePolicyStore = {
 
 /** A run with its ETag. */
 export type StoredRun = { readonly run: PurgeRun; readonly etag: string };
+/** A run whose record cannot be read: whoever looks at all of them must see that it is there. */
+export type DamagedRun = { readonly id: string; readonly loginServer: string; readonly damaged: true };
 /** Stored runs. Every call: @throws UpstreamError STATE_UNAVAILABLE */
 export type PurgeRunStore = {
   /**
@@ -126,8 +133,8 @@ export type PurgeRunStore = {
     readonly loginServer: string | null;
     readonly after: { readonly loginServer: string; readonly runId: string } | null;
     readonly limit: number;
-  }): Promise<readonly PurgeRun[]>;
-  /** Runs that are open and were not touched since: to be started again. At most `limit`. */
+  }): Promise<readonly (PurgeRun | DamagedRun)[]>;
+  /** Runs that are open and were not touched since: to be started again. At most `limit`; damaged ones are left out. */
   listStale(before: Date, limit: number): Promise<readonly PurgeRun[]>;
 };
 

@@ -3,11 +3,8 @@ import { text as textOf } from "node:stream/consumers";
 import type { TokenCredential } from "@azure/identity";
 import type { BlobRequestConditions } from "@azure/storage-blob";
 import { BrokenAnswerError, readable } from "../azure/broken-answers.ts";
-import { BLOB_OPTIONS } from "../azure/client-options.ts";
-import { callOwn, failureOf, UPSTREAM_TIMEOUT_MS } from "../azure/upstream.ts";
-import { lazy } from "../lazy.ts";
-
-const CONTAINER = "latchkey";
+import { callOwn, failureOf } from "../azure/upstream.ts";
+import { openStateContainer } from "./state-container.ts";
 
 /** Every call: @throws UpstreamError STATE_UNAVAILABLE */
 export type JsonBlobs = {
@@ -30,16 +27,7 @@ export type ChangingBlobs = JsonBlobs & {
 
 /** Opens the container at its first use. @param url of the account's blob service */
 export function openJsonBlobs(options: { url: string; identity: TokenCredential }): ChangingBlobs {
-  const container = lazy(async () => {
-    const { BlobServiceClient } = await import("@azure/storage-blob");
-    return new BlobServiceClient(options.url, options.identity, BLOB_OPTIONS).getContainerClient(CONTAINER);
-  });
-  /** A new installation has no container; once per process, the first write makes sure of it. */
-  const made = lazy(async () => {
-    const client = await container();
-    await client.createIfNotExists({ abortSignal: AbortSignal.timeout(UPSTREAM_TIMEOUT_MS) });
-    return client;
-  });
+  const { forReading: container, forWriting: made } = openStateContainer(options);
   const upload = async (name: string, value: unknown, abortSignal: AbortSignal, conditions: BlobRequestConditions) => {
     const text = JSON.stringify(value);
     await (await made()).getBlockBlobClient(name).upload(text, Buffer.byteLength(text), {
