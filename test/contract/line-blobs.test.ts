@@ -20,11 +20,12 @@ afterEach(() => control.clear());
 
 const open = () =>
   openLineBlobs({ url: STATE_BLOBS, identity: credentialOf(azure, "latchkey-service"), newId: randomUUID });
-const valuesOf = async (name: string, from = 0) => {
-  const values: unknown[] = [];
-  for await (const { value } of open().read(name, from)) values.push(value);
-  return values;
+const allOf = async <T>(items: AsyncIterable<T>) => {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
 };
+const valuesOf = async (name: string, from = 0) => (await allOf(open().read(name, from))).map(({ value }) => value);
 
 // First in the file: the container is not there yet.
 test("without the container: nothing to read, nothing to remove", async () => {
@@ -35,8 +36,7 @@ test("without the container: nothing to read, nothing to remove", async () => {
 test("what was written is read back, from every place that reading gave", async () => {
   const lines = [{ n: 1 }, { text: "ä €\n" }, [null]];
   await open().write("plans/a.jsonl", lines);
-  const read: { value: unknown; end: number }[] = [];
-  for await (const one of open().read("plans/a.jsonl", 0)) read.push(one);
+  const read = await allOf(open().read("plans/a.jsonl", 0));
   expect(read.map(({ value }) => value)).toEqual(lines);
   expect(await valuesOf("plans/a.jsonl", read[0]?.end)).toEqual(lines.slice(1));
   expect(await valuesOf("plans/a.jsonl", read[2]?.end)).toEqual([]);
@@ -91,7 +91,7 @@ test("facts: come back, none where there are none, and a line that is none is le
     children: [`sha256:${"b".repeat(64)}`],
     parts: [],
   };
-  const all = async (repository: string) => Array.fromAsync(facts.read("x.azurecr.io", repository));
+  const all = async (repository: string) => allOf(facts.read("x.azurecr.io", repository));
   expect(await all("team/app")).toEqual([]);
   await facts.write("x.azurecr.io", "team/app", [one]);
   expect(await all("team/app")).toEqual([one]);
@@ -109,7 +109,7 @@ test("facts: come back, none where there are none, and a line that is none is le
       yield* damaged.read();
     },
   });
-  expect(await Array.fromAsync(store.read("x.azurecr.io", "team/app"))).toEqual([]);
+  expect(await allOf(store.read("x.azurecr.io", "team/app"))).toEqual([]);
 });
 
 test("a state storage that fails is a code", async () => {
