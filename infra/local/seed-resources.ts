@@ -59,6 +59,11 @@ const words = z.array(z.string());
 const namespaceSchema = z.strictObject({
   serviceAccounts: z.array(kubernetesName).default([]),
   pods: z.array(z.strictObject({ name: kubernetesName, image: z.string() })).default([]),
+  /** Each of one container. Nothing runs them: pods that they would have stand beside them. */
+  deployments: z
+    .array(z.strictObject({ name: kubernetesName, image: z.string(), replicas: z.int().min(0) }))
+    .default([]),
+  cronJobs: z.array(z.strictObject({ name: kubernetesName, image: z.string(), schedule: z.string() })).default([]),
   /** Values by key, in the clear. */
   secrets: z.record(kubernetesName, z.record(z.string(), z.string())).default({}),
   /** Rules by name of the role. `names`: of the objects alone that have one of these. */

@@ -13,6 +13,8 @@ export type ApiResource = {
   readonly categories: readonly string[];
   readonly subresources: readonly Subresource[];
   readonly isServed: boolean;
+  /** Whether its objects are replaced and patched here too. */
+  readonly isChanged: boolean;
   /** Whether it is nothing but a question to the server, which keeps nothing. */
   readonly isReview: boolean;
 };
@@ -36,6 +38,7 @@ type Options = {
   readonly short?: readonly string[];
   readonly all?: boolean;
   readonly served?: boolean;
+  readonly changed?: boolean;
   readonly cluster?: boolean;
   readonly subresources?: readonly Subresource[];
 };
@@ -50,7 +53,8 @@ function resource(group: string, plural: string, kind: string, options: Options 
     shortNames: options.short ?? [],
     categories: options.all === true ? ["all"] : [],
     subresources: options.subresources ?? [],
-    isServed: options.served === true,
+    isServed: options.served === true || options.changed === true,
+    isChanged: options.changed === true,
     isReview: false,
   };
 }
@@ -74,7 +78,14 @@ const POD_ACTIONS: readonly Subresource[] = ["attach", "exec", "portforward"].ma
   kind: `Pod${{ attach: "Attach", exec: "Exec", portforward: "PortForward" }[name]}Options`,
   verbs: ["create", "get"],
 }));
-const status = (kind: string): Subresource => ({ name: "status", kind, verbs: ["get", "patch", "update"] });
+const PART_VERBS = ["get", "patch", "update"];
+const status = (kind: string): Subresource => ({ name: "status", kind, verbs: PART_VERBS });
+const SCALE: Subresource = { name: "scale", kind: "Scale", group: "autoscaling", version: "v1", verbs: PART_VERBS };
+/** What makes pods, at most a number of them that is scaled. */
+const maker = (group: string, plural: string, kind: string, short: readonly string[], isScaled = true) => {
+  const subresources = isScaled ? [SCALE, status(kind)] : [status(kind)];
+  return resource(group, plural, kind, { short, all: true, changed: true, subresources });
+};
 
 /** Every resource that is known, groups in the order in which AKS names them. */
 export const API_RESOURCES: readonly ApiResource[] = [
@@ -97,22 +108,23 @@ export const API_RESOURCES: readonly ApiResource[] = [
     served: true,
     subresources: [...POD_ACTIONS, LOG, status("Pod")],
   }),
+  maker("", "replicationcontrollers", "ReplicationController", ["rc"]),
   resource("", "resourcequotas", "ResourceQuota", { short: ["quota"] }),
   resource("", "secrets", "Secret", { served: true }),
   resource("", "serviceaccounts", "ServiceAccount", { short: ["sa"], served: true, subresources: [TOKEN] }),
   resource("", "services", "Service", { short: ["svc"], all: true }),
-  resource("apps", "daemonsets", "DaemonSet", { short: ["ds"], all: true }),
-  resource("apps", "deployments", "Deployment", { short: ["deploy"], all: true }),
-  resource("apps", "replicasets", "ReplicaSet", { short: ["rs"], all: true }),
-  resource("apps", "statefulsets", "StatefulSet", { short: ["sts"], all: true }),
+  maker("apps", "daemonsets", "DaemonSet", ["ds"], false),
+  maker("apps", "deployments", "Deployment", ["deploy"]),
+  maker("apps", "replicasets", "ReplicaSet", ["rs"]),
+  maker("apps", "statefulsets", "StatefulSet", ["sts"]),
   review("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview", true),
   review("authentication.k8s.io", "tokenreviews", "TokenReview", false),
   review("authorization.k8s.io", "localsubjectaccessreviews", "LocalSubjectAccessReview", false),
   review("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview", true),
   review("authorization.k8s.io", "selfsubjectrulesreviews", "SelfSubjectRulesReview", true),
   review("authorization.k8s.io", "subjectaccessreviews", "SubjectAccessReview", false),
-  resource("batch", "cronjobs", "CronJob", { short: ["cj"], all: true }),
-  resource("batch", "jobs", "Job", { all: true, served: true, subresources: [status("Job")] }),
+  maker("batch", "cronjobs", "CronJob", ["cj"], false),
+  maker("batch", "jobs", "Job", [], false),
   resource("networking.k8s.io", "ingresses", "Ingress", { short: ["ing"] }),
   resource("networking.k8s.io", "networkpolicies", "NetworkPolicy", { short: ["netpol"] }),
   resource(RBAC, "clusterrolebindings", "ClusterRoleBinding", { served: true, cluster: true }),

@@ -78,6 +78,8 @@ export const notFound = (resource: Named, name: string) =>
 /** A path that means nothing below a group and version that is served. */
 export const unknownResource = () =>
   new ApiError(404, "NotFound", "the server could not find the requested resource", {});
+export const methodNotAllowed = () =>
+  new ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {});
 export const alreadyExists = (resource: Named, name: string) =>
   new ApiError(409, "AlreadyExists", `${qualified(resource)} "${name}" already exists`, {
     name,

@@ -42,6 +42,15 @@ export function clusterContents(seed: Seed, contents: Contents, deps: Maker): Cl
       add("Secret", namespace, name, { data: Object.fromEntries(data), type: "Opaque" });
     }
     for (const { name, image } of inside.pods) add("Pod", namespace, name, podOf(name, image, deps.now()));
+    for (const { name, image, replicas } of inside.deployments) {
+      const template = { metadata: { labels: { app: name } }, spec: specOf(image, "Always") };
+      const spec = { replicas, selector: { matchLabels: { app: name } }, template };
+      add("Deployment", namespace, name, { metadata: { labels: { app: name } }, spec });
+    }
+    for (const { name, image, schedule } of inside.cronJobs) {
+      const jobTemplate = { spec: { template: { spec: specOf(image, "Never") } } };
+      add("CronJob", namespace, name, { spec: { schedule, jobTemplate } });
+    }
     for (const [name, rules] of Object.entries(inside.roles)) {
       add("Role", namespace, name, {
         rules: rules.map(({ groups, resources, names, verbs }) => ({
@@ -75,13 +84,18 @@ function subjectOf(seed: Seed, principal: string) {
   return { kind: "User", apiGroup: RBAC_GROUP, name: user?.name ?? id };
 }
 
+/** One container. */
+function specOf(image: string, restartPolicy: string) {
+  const container = { name: "main", image, imagePullPolicy: "IfNotPresent", resources: {} };
+  return { containers: [container], restartPolicy, serviceAccountName: "default" };
+}
+
 /** A pod that runs one container. */
 function podOf(name: string, image: string, now: Date) {
   const startedAt = now.toISOString().replace(/\.\d+Z$/, "Z");
-  const container = { name: "main", image, imagePullPolicy: "IfNotPresent", resources: {} };
   return {
     metadata: { labels: { app: name } },
-    spec: { containers: [container], nodeName: NODE, restartPolicy: "Always", serviceAccountName: "default" },
+    spec: { ...specOf(image, "Always"), nodeName: NODE },
     status: {
       phase: "Running",
       startTime: startedAt,

@@ -1,19 +1,20 @@
 /** Answers one request to one cluster, user known: rights first, then the operation. Called by kubernetes.ts. */
 import { type ApiResource, findApiResource } from "./api-resources.ts";
-import { ApiError, notEmulated, unknownResource } from "./api-status.ts";
+import { ApiError, methodNotAllowed, notEmulated, unknownResource } from "./api-status.ts";
 import { demand, type judge } from "./authorize.ts";
 import { discover, hasGroupVersion } from "./discovery.ts";
 import type { KubeObject } from "./kube-object.ts";
 import type { KubernetesSettings } from "./kubernetes-settings.ts";
 import { inOrder, parseBody, readDeleteOptions, readObject } from "./object-bodies.ts";
+import { changeObject } from "./object-changes.ts";
 import { listObjects } from "./object-lists.ts";
 import { type ChangeDeps, createObject, deleteObject, getObject } from "./object-operations.ts";
 import { demandNoEscalation } from "./rbac-escalation.ts";
 import { type ResourceRequest, requestInfo } from "./request-info.ts";
 import { answerReview } from "./self-reviews.ts";
 import type { ServiceAccountTokens } from "./service-account-tokens.ts";
+import { answerSubresource, changeOf } from "./subresource-requests.ts";
 import { asksForTable, tableOf } from "./tables.ts";
-import { requestToken } from "./token-requests.ts";
 import type { UserInfo } from "./user-info.ts";
 
 /** A request as it came. `path` without query. */
@@ -26,11 +27,13 @@ export type ClusterRequest = {
   readonly body: Buffer;
 };
 
-/** What is sent back: JSON, or plain text. */
+/** What is sent back: JSON, plain text, or bytes of another type. */
 export type ClusterAnswer = {
   readonly status: number;
   readonly json?: unknown;
   readonly text?: string;
+  readonly bytes?: Buffer;
+  readonly contentType?: string;
   readonly warning?: string | undefined;
 };
 
@@ -133,6 +136,11 @@ function answerObjects(
         ? { status: 200, json: deletedStatus(resource, object) }
         : one(200, object);
     }
+    case "update":
+    case "patch":
+      if (name === "") throw methodNotAllowed();
+      if (!resource.isChanged) throw notEmulated(`${asked.verb} ${resource.plural}`);
+      return one(200, changeObject(deps, resource, asked, changeOf(asked.verb, request)));
     default:
       throw notEmulated(`${asked.verb} ${resource.plural}`);
   }
@@ -145,26 +153,3 @@ function deletedStatus({ group, plural }: ApiResource, { metadata: { name, uid }
   const details = { name, ...(group === "" ? {} : { group }), kind: plural, uid };
   return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details };
 }
-
-async function answerSubresource(
-  deps: ClusterDeps,
-  resource: ApiResource,
-  { subresource, verb, namespace, name }: ResourceRequest,
-  request: ClusterRequest,
-): Promise<ClusterAnswer> {
-  if (!resource.subresources.some((one) => one.name === subresource)) throw unknownResource();
-  if (resource.kind !== "ServiceAccount" || subresource !== "token") {
-    throw notEmulated(`${verb} ${resource.plural}/${subresource}`);
-  }
-  if (verb !== "create") throw methodNotAllowed();
-  const { document, serviceAccounts, audience, now } = deps;
-  const { body, warning } = await requestToken(
-    parseBody(request.body, request.contentType),
-    { namespace, name },
-    { state: document.read(), tokens: serviceAccounts, audience, maxSeconds: deps.settings().maxTokenSeconds, now },
-  );
-  return { status: 201, json: body, warning };
-}
-
-const methodNotAllowed = () =>
-  new ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {});

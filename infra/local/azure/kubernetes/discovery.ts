@@ -1,5 +1,6 @@
 /** What an API server says of itself: version, groups, resources, in the form that every client knows. Called by kubernetes.ts. */
 import { API_RESOURCES, type ApiResource, apiVersionOf, KEPT_VERBS } from "./api-resources.ts";
+import { type OpenApiAnswer, openApi } from "./openapi.ts";
 
 /** `/version` of the release that the local ARM shows. */
 const VERSION = {
@@ -19,12 +20,13 @@ const VERSION = {
 };
 const HEALTH_PATHS = new Set(["/healthz", "/livez", "/readyz"]);
 
-/** An answer: an object as JSON, or plain text. */
-export type DiscoveryAnswer = { readonly json: unknown } | { readonly text: string };
+/** An answer: an object as JSON, plain text, or a document in another form. */
+export type DiscoveryAnswer = OpenApiAnswer | { readonly text: string };
 
 /** The answer at a path without a resource, or undefined when the server has none there. */
 export function discover(path: string): DiscoveryAnswer | undefined {
   if (HEALTH_PATHS.has(path)) return { text: "ok" };
+  if (path.startsWith("/openapi/")) return openApi(path);
   const [root, group, version, ...rest] = path.split("/").filter(Boolean);
   if (rest.length > 0) return undefined;
   if (root === "version" && group === undefined) return { json: VERSION };

@@ -66,6 +66,7 @@ export async function createKubernetes(deps: {
       const answer = await answerOf(clusterOf(request.headers.host), request);
       if (answer.warning !== undefined) reply.header("warning", `299 - ${JSON.stringify(answer.warning)}`);
       reply.code(answer.status);
+      if (answer.bytes !== undefined) return reply.header("content-type", answer.contentType).send(answer.bytes);
       return answer.text === undefined
         ? reply.header("content-type", "application/json").send(jsonBytes(answer.json, request))
         : reply.type("text/plain; charset=utf-8").send(answer.text);

@@ -3,6 +3,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { type ApiResource, apiVersionOf } from "./api-resources.ts";
 import { ApiError, badRequest, invalid } from "./api-status.ts";
+import { contentFaults } from "./content-faults.ts";
 import { type KubeObject, metadataSchema } from "./kube-object.ts";
 import {
   annotationFaults,
@@ -154,30 +155,6 @@ function readSecret(rest: Readonly<Record<string, unknown>>, name: string, resou
       : []),
   ]);
   return { ...others, ...(Object.keys(all).length === 0 ? {} : { data: all }) };
-}
-
-/** Where the containers stand of what runs some. */
-const CONTAINERS: Readonly<Record<string, readonly string[]>> = {
-  Job: ["spec", "template", "spec", "containers"],
-  Pod: ["spec", "containers"],
-};
-
-/** The few members without which an object of its kind means nothing; the real server knows many more faults. */
-function contentFaults(kind: string, content: unknown): Fault[] {
-  const at = (path: readonly string[]) =>
-    path.reduce<unknown>((value, name) => Reflect.get(Object(value), name), content);
-  const path = CONTAINERS[kind];
-  if (path !== undefined) {
-    const containers = at(path);
-    if (!Array.isArray(containers) || containers.length === 0) return [requiredValue(path.join("."), "")];
-    return containers.flatMap((container, index) =>
-      ["name", "image"]
-        .filter((member) => !Reflect.get(Object(container), member))
-        .map((member) => requiredValue(`${path.join(".")}[${index}].${member}`, "")),
-    );
-  }
-  const isBinding = kind === "RoleBinding" || kind === "ClusterRoleBinding";
-  return isBinding && !at(["roleRef", "name"]) ? [requiredValue("roleRef.name", "")] : [];
 }
 
 function refuseFaults(resource: ApiResource, name: string, faults: readonly Fault[]): void {

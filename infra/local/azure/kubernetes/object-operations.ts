@@ -10,6 +10,7 @@ import {
   timestamp,
 } from "./kube-object.ts";
 import type { DeleteOptions, WantedObject } from "./object-bodies.ts";
+import { isGenerational, withDefaults } from "./workload-defaults.ts";
 
 /** What changes of objects need. `newId`: uid of an object. */
 export type ChangeDeps = { readonly document: ClusterDocument; readonly now: () => Date; readonly newId: () => string };
@@ -41,7 +42,9 @@ export function createObject(
     throw alreadyExists(resource, name);
   }
   const place = resource.namespaced ? namespace : "";
-  const made = newObject(resource, place, name, body, { deps, revision: state.revision + 1 });
+  // What is, is not for the client to say: it has a path of its own.
+  const { status: _, ...wanted } = body;
+  const made = newObject(resource, place, name, wanted, { deps, revision: state.revision + 1 });
   if (isRehearsal) return made;
   deps.document.update((changed) => {
     changed.revision += 1;
@@ -80,19 +83,14 @@ export function newObject(
       uid: at.deps.newId(),
       resourceVersion: String(at.revision),
       creationTimestamp: timestamp(at.deps.now()),
+      ...(isGenerational(resource.kind) ? { generation: 1 } : {}),
       ...given,
       ...named,
     },
-    ...content,
+    ...withDefaults(resource.kind, content),
     ...(isNamespace ? { spec: { finalizers: ["kubernetes"] }, status: { phase: "Active" } } : {}),
-    ...(resource.kind === "Pod"
-      ? { status: { phase: "Pending", qosClass: "BestEffort", ...asObject(content.status) } }
-      : {}),
-    ...(resource.kind === "Job" ? { status: asObject(content.status) } : {}),
   };
 }
-
-const asObject = (value: unknown) => (typeof value === "object" && value !== null ? value : {});
 
 /** What a delete came to: the object is gone, or it waits for whoever holds it. */
 export type Deleted = { readonly object: KubeObject; readonly isGone: boolean };

@@ -67,6 +67,8 @@ const CONTAINER = schema({
 });
 const POD_SPEC = schema({ 2: ["containers", CONTAINER, "many"], 3: ["restartPolicy", "string"] });
 const POD_TEMPLATE = schema({ 1: ["metadata", METADATA], 2: ["spec", POD_SPEC] });
+const JOB_SPEC = schema({ 6: ["template", POD_TEMPLATE] });
+const SELECTOR = schema({ 1: ["matchLabels", { mapOf: "string" }] });
 const SCHEMAS: Readonly<Record<string, Schema>> = {
   ClusterRole: ROLE,
   ClusterRoleBinding: BINDING,
@@ -76,7 +78,21 @@ const SCHEMAS: Readonly<Record<string, Schema>> = {
     4: ["propagationPolicy", "string"],
     5: ["dryRun", "string", "many"],
   }),
-  Job: schema({ 1: ["metadata", METADATA], 2: ["spec", schema({ 6: ["template", POD_TEMPLATE] })] }),
+  CronJob: schema({
+    1: ["metadata", METADATA],
+    2: [
+      "spec",
+      schema({
+        1: ["schedule", "string"],
+        5: ["jobTemplate", schema({ 1: ["metadata", METADATA], 2: ["spec", JOB_SPEC] })],
+      }),
+    ],
+  }),
+  Deployment: schema({
+    1: ["metadata", METADATA],
+    2: ["spec", schema({ 1: ["replicas", "number"], 2: ["selector", SELECTOR], 3: ["template", POD_TEMPLATE] })],
+  }),
+  Job: schema({ 1: ["metadata", METADATA], 2: ["spec", JOB_SPEC] }),
   Namespace: METADATA_ONLY,
   Role: ROLE,
   RoleBinding: BINDING,

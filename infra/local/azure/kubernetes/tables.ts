@@ -13,7 +13,27 @@ const ROLE: Column = {
   name: "Role",
   cell: ({ roleRef }) => `${String(member(roleRef, "kind"))}/${String(member(roleRef, "name"))}`,
 };
+const NONE = "<none>";
 const CREATED: Column = { name: "Created At", cell: ({ metadata }) => metadata.creationTimestamp };
+
+/** `of` is the object's `spec` or `status`; a member that is left out is zero. */
+const count = (name: string, of: "spec" | "status", wanted: string): Column => ({
+  name,
+  type: "integer",
+  cell: (object) => Number(member(object[of], wanted) ?? 0),
+});
+const READY: Column = {
+  name: "Ready",
+  cell: ({ spec, status }) =>
+    `${Number(member(status, "readyReplicas") ?? 0)}/${Number(member(spec, "replicas") ?? 0)}`,
+};
+const REPLICAS = [
+  NAME,
+  count("Desired", "spec", "replicas"),
+  count("Current", "status", "replicas"),
+  count("Ready", "status", "readyReplicas"),
+  AGE,
+];
 
 /** Columns of each kind between its name and its age. */
 const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
@@ -43,6 +63,35 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     { name: "Duration", cell: () => "" },
     AGE,
   ],
+  CronJob: [
+    NAME,
+    { name: "Schedule", cell: ({ spec }) => member(spec, "schedule") },
+    { name: "Timezone", cell: ({ spec }) => member(spec, "timeZone") ?? NONE },
+    { name: "Suspend", cell: ({ spec }) => (member(spec, "suspend") === true ? "True" : "False") },
+    { name: "Active", type: "integer", cell: ({ status }) => [member(status, "active") ?? []].flat().length },
+    { name: "Last Schedule", cell: () => NONE },
+    AGE,
+  ],
+  DaemonSet: [
+    NAME,
+    count("Desired", "status", "desiredNumberScheduled"),
+    count("Current", "status", "currentNumberScheduled"),
+    count("Ready", "status", "numberReady"),
+    count("Up-to-date", "status", "updatedNumberScheduled"),
+    count("Available", "status", "numberAvailable"),
+    { name: "Node Selector", cell: () => NONE },
+    AGE,
+  ],
+  Deployment: [
+    NAME,
+    READY,
+    count("Up-to-date", "status", "updatedReplicas"),
+    count("Available", "status", "availableReplicas"),
+    AGE,
+  ],
+  ReplicaSet: REPLICAS,
+  ReplicationController: REPLICAS,
+  StatefulSet: [NAME, READY, AGE],
   Role: [NAME, CREATED],
   ClusterRole: [NAME, CREATED],
   RoleBinding: [NAME, ROLE, AGE],

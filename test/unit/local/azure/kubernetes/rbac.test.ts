@@ -13,7 +13,15 @@ const account = (namespace: string, name: string): UserInfo => ({
 const now = () => new Date("2026-11-22T08:00:00Z");
 let ids = 0;
 const newId = () => `id-${ids++}`;
-const empty = { serviceAccounts: [], pods: [], secrets: {}, roles: {}, roleBindings: [] };
+const empty = {
+  serviceAccounts: [],
+  pods: [],
+  deployments: [],
+  cronJobs: [],
+  secrets: {},
+  roles: {},
+  roleBindings: [],
+};
 const state = clusterContents(
   loadSeed(),
   {
