@@ -8,6 +8,7 @@ export type InputCode =
   | "UNSUPPORTED_BY_METHOD"
   | "CROSS_TENANT"
   | "MODE_UNSUPPORTED"
+  | "PATTERN_UNSUPPORTED"
   | "IF_MATCH_REQUIRED";
 /** The caller is not known, or may not (401, 403). */
 export type DeniedCode =
@@ -29,7 +30,9 @@ export type ConflictCode =
   | "CONNECTOR_DISABLED"
   | "CONNECTOR_IN_USE"
   | "ETAG_MISMATCH"
-  | "LEASE_CLOSED";
+  | "LEASE_CLOSED"
+  | "PLAN_CHANGED"
+  | "RUN_ACTIVE";
 /** Too much at once: the same request may be sent again later (429). */
 export type LimitCode = "RATE_LIMITED" | "LEASE_LIMIT" | "REGISTRY_TOKEN_QUOTA";
 /** Something that we depend on failed; nothing was issued or changed (502, 503, 504). */
