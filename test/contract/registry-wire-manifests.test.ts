@@ -160,7 +160,7 @@ describe("lists", () => {
   });
 
   test("what is not there is 501 for who has a token, and another method 405", async () => {
-    expect(await send("GET", "/acr/v1/zenml/_tags")).toMatchObject({ status: 501, json: errorOf("UNSUPPORTED") });
+    expect(await send("GET", "/acr/v1/zenml/_deleted")).toMatchObject({ status: 501, json: errorOf("UNSUPPORTED") });
     expect(await send("PATCH", "/v2/zenml/manifests/latest")).toMatchObject({
       status: 405,
       json: errorOf("UNSUPPORTED"),

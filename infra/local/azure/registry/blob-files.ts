@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -41,6 +42,8 @@ export type BlobFiles = {
   put(digest: string, content: Buffer): void;
   /** Bytes; null when there is no such blob. */
   size(digest: string): number | null;
+  /** The whole blob; null when it is not there or has more bytes than `limit`. */
+  small(digest: string, limit: number): Buffer | null;
   /** @param range first and last byte */
   read(digest: string, range?: { readonly start: number; readonly end: number }): Readable;
 };
@@ -101,6 +104,10 @@ export function openBlobFiles(folder: string, now: () => Date): BlobFiles {
       moveTo(uploadFile(id), digest);
     },
     size: (digest) => sizeOf(blobFile(digest)),
+    small(digest, limit) {
+      const size = sizeOf(blobFile(digest));
+      return size === null || size > limit ? null : readFileSync(blobFile(digest));
+    },
     read: (digest, range) => createReadStream(blobFile(digest), range),
   };
 }

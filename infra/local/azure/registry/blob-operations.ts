@@ -1,4 +1,5 @@
 /** Blobs of a repository: read, checked for, deleted. Used by container-registry.ts. */
+import { demandReadable, demandWritable } from "./lock-checks.ts";
 import { blobUnknown, rangeInvalid } from "./registry-errors.ts";
 import { inRepository, type RegistryOperation, type RegistryRequest } from "./registry-operation.ts";
 import { digestOf, repositoryName } from "./repository-name.ts";
@@ -17,6 +18,7 @@ export const BLOB_OPERATIONS: readonly RegistryOperation[] = [
       const [name, digest] = [repositoryName(parts[0] ?? ""), digestOf(parts[1] ?? "")];
       const size = content.hasBlob(name, digest) ? content.files.size(digest) : null;
       if (size === null) throw blobUnknown(digest);
+      demandReadable(content, name);
       const headers = {
         "accept-ranges": "bytes",
         "content-type": "application/octet-stream",
@@ -45,6 +47,7 @@ export const BLOB_OPERATIONS: readonly RegistryOperation[] = [
     needs: (request) => inRepository(nameOf(request), "delete"),
     answer({ content, parts }) {
       const [name, digest] = [repositoryName(parts[0] ?? ""), digestOf(parts[1] ?? "")];
+      demandWritable(content, name);
       if (!content.removeBlob(name, digest)) throw blobUnknown(digest);
       return { status: 202, headers: { "content-length": 0, "docker-content-digest": digest } };
     },

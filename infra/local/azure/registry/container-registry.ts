@@ -8,6 +8,7 @@ import type { Service } from "../../service.ts";
 import type { SigningKey } from "../entra/signing-key.ts";
 import type { AccessTokens, Authorization, RegistryTokens } from "../ports.ts";
 import { holds } from "./access.ts";
+import { ACR_OPERATIONS } from "./acr-operations.ts";
 import { BLOB_OPERATIONS } from "./blob-operations.ts";
 import { LIST_OPERATIONS } from "./list-operations.ts";
 import { MANIFEST_OPERATIONS } from "./manifest-operations.ts";
@@ -38,7 +39,14 @@ const PING: RegistryOperation = {
   needs: () => [],
   answer: () => ({ status: 200, headers: { "content-type": "application/json; charset=utf-8" }, body: "{}" }),
 };
-const OPERATIONS = [PING, ...LIST_OPERATIONS, ...MANIFEST_OPERATIONS, ...UPLOAD_OPERATIONS, ...BLOB_OPERATIONS];
+const OPERATIONS = [
+  PING,
+  ...LIST_OPERATIONS,
+  ...ACR_OPERATIONS,
+  ...MANIFEST_OPERATIONS,
+  ...UPLOAD_OPERATIONS,
+  ...BLOB_OPERATIONS,
+];
 
 /** Bytes of a form: an Entra token with many groups fits in. */
 const MAX_FORM_BYTES = 256 * 1024;

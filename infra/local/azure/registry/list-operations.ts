@@ -1,12 +1,8 @@
 /** Lists of repositories and tags, in pages. Used by container-registry.ts. */
-import { nameUnknown, RegistryError } from "./registry-errors.ts";
-import { inRepository, json, type RegistryOperation, type RegistryRequest } from "./registry-operation.ts";
+import { nameUnknown } from "./registry-errors.ts";
+import { inRepository, json, type RegistryOperation } from "./registry-operation.ts";
+import { linkTo, pageOf } from "./registry-pages.ts";
 import { repositoryName } from "./repository-name.ts";
-
-/** Items of a page for which no number is given. Source: a thread of azure-powershell (16032). */
-const DEFAULT_PAGE = 100;
-/** Items of the largest page, whatever is asked. Source: a thread of acr (749). */
-const MAX_PAGE = 1_000;
 
 /** What lists are there. */
 export const LIST_OPERATIONS: readonly RegistryOperation[] = [
@@ -38,18 +34,3 @@ export const LIST_OPERATIONS: readonly RegistryOperation[] = [
     },
   },
 ];
-
-/** @throws RegistryError 400 PAGINATION_NUMBER_INVALID */
-function pageOf({ query }: RegistryRequest) {
-  const n = query.get("n");
-  if (n !== null && !/^\d{1,9}$/.test(n)) {
-    throw new RegistryError(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested", { detail: { n } });
-  }
-  const limit = n === null || Number(n) === 0 ? DEFAULT_PAGE : Math.min(Number(n), MAX_PAGE);
-  return { limit, last: query.get("last") ?? "" };
-}
-
-/** Relative, as the service sends it. */
-function linkTo(path: string, last: string | undefined, limit: number) {
-  return { link: `<${path}?last=${encodeURIComponent(last ?? "")}&n=${limit}&orderby=>; rel="next"` };
-}

@@ -1,8 +1,10 @@
 /** Manifests of a repository, and what refers to them. Used by container-registry.ts. */
 import { createHash } from "node:crypto";
-import { MEDIA, readManifest } from "./manifest-content.ts";
+import { demandReadable, demandWritable } from "./lock-checks.ts";
+import { MEDIA, platformBlob, readManifest, readPlatform } from "./manifest-content.ts";
 import { readWhole } from "./read-whole.ts";
-import { digestInvalid, manifestBlobUnknown, manifestUnknown, RegistryError } from "./registry-errors.ts";
+import { digestInvalid, disallowed, manifestBlobUnknown, manifestUnknown, RegistryError } from "./registry-errors.ts";
+import { MAX_CONFIG_BYTES } from "./registry-migration.ts";
 import { inRepository, json, type RegistryOperation, type RegistryRequest } from "./registry-operation.ts";
 import { digestOf, reference, repositoryName } from "./repository-name.ts";
 
@@ -25,6 +27,7 @@ export const MANIFEST_OPERATIONS: readonly RegistryOperation[] = [
       const found = request.content.manifest(name, wanted);
       if (found === null)
         throw manifestUnknown("digest" in wanted ? { Name: name, Revision: wanted.digest } : { Tag: wanted.tag });
+      demandReadable(request.content, name, found.digest, "tag" in wanted ? wanted.tag : undefined);
       if (!accepts(request.header("accept"), found.mediaType)) {
         // Newer types are not sent to clients that do not say that they know them; the older ones are.
         const message = "OCI manifest found, but accept header does not support OCI manifests";
@@ -52,7 +55,10 @@ export const MANIFEST_OPERATIONS: readonly RegistryOperation[] = [
       if ("digest" in wanted && wanted.digest !== digest) throw digestInvalid("manifest does not match digest");
       for (const blob of says.blobs) if (!store.hasBlob(name, blob)) throw manifestBlobUnknown(blob);
       for (const child of says.manifests) if (!store.hasManifest(name, child)) throw manifestBlobUnknown(child);
-      store.putManifest(name, { digest, content, says }, "tag" in wanted ? wanted.tag : undefined);
+      const blob = platformBlob(says);
+      const platform = readPlatform(blob === null ? null : store.files.small(blob, MAX_CONFIG_BYTES));
+      demandWritable(store, name, "tag" in wanted ? wanted.tag : undefined);
+      store.putManifest(name, { digest, content, says, platform }, "tag" in wanted ? wanted.tag : undefined);
       return {
         status: 201,
         headers: {
@@ -72,9 +78,9 @@ export const MANIFEST_OPERATIONS: readonly RegistryOperation[] = [
       const [name, wanted] = [nameOf(request), wantedOf(request)];
       // A tag is taken away at /acr/v1; here whole images are deleted.
       if ("tag" in wanted) throw digestInvalid("a manifest is deleted by its digest");
-      if (!request.content.removeManifest(name, wanted.digest)) {
-        throw manifestUnknown({ Name: name, Revision: wanted.digest });
-      }
+      const deletion = request.content.removeManifest(name, wanted.digest);
+      if (deletion === "unknown") throw manifestUnknown({ Name: name, Revision: wanted.digest });
+      if (deletion === "locked") throw disallowed();
       return { status: 202, headers: { "content-length": 0 } };
     },
   },
@@ -84,6 +90,7 @@ export const MANIFEST_OPERATIONS: readonly RegistryOperation[] = [
     needs: (request) => inRepository(nameOf(request), "pull"),
     answer({ content, parts, query }) {
       const [name, digest] = [repositoryName(parts[0] ?? ""), digestOf(parts[1] ?? "")];
+      demandReadable(content, name);
       const wanted = query.get("artifactType");
       const manifests = content
         .referrers(name, digest)

@@ -29,6 +29,7 @@ export function answerWith(reply: FastifyReply, { status, headers = {}, body }: 
 /** Sends a refusal. */
 export function refuse(reply: FastifyReply, error: RegistryError) {
   if (error.challenge !== undefined) reply.header("www-authenticate", error.challenge);
+  if (error.retryAfter !== undefined) reply.header("retry-after", error.retryAfter);
   return reply
     .code(error.status)
     .header("content-type", "application/json; charset=utf-8")

@@ -2,8 +2,13 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type BlobFiles, openBlobFiles } from "./blob-files.ts";
-import type { ManifestContent } from "./manifest-content.ts";
+import type { ManifestContent, Platform } from "./manifest-content.ts";
+import { imageSize, type RegistryAttributes, registryAttributes } from "./registry-attributes.ts";
 import { bytesOf, numberOf, openRegistryDatabase, type Row, textOf } from "./registry-database.ts";
+import { type RegistryDeletions, registryDeletions } from "./registry-deletions.ts";
+import { HIDDEN } from "./registry-locks.ts";
+import { migrate } from "./registry-migration.ts";
+import { createTickClock, dateOf } from "./registry-time.ts";
 
 /** A manifest as it was pushed. */
 export type StoredManifest = {
@@ -12,7 +17,7 @@ export type StoredManifest = {
   readonly content: Buffer;
   readonly artifactType: string;
   readonly created: Date;
-  /** When it, or a tag of it, was last pushed. */
+  /** That of its first push: neither another tag nor the loss of one moves it. Source: recordings. */
   readonly updated: Date;
 };
 
@@ -25,8 +30,9 @@ export type StoredTag = {
 };
 
 /** Content of one registry. Names and digests are checked by the caller. */
-export type RegistryContent = {
+export type RegistryContent = RegistryDeletions & {
   readonly files: BlobFiles;
+  readonly attributes: RegistryAttributes;
   /** @returns names behind `last`, at most `limit`, in order */
   repositories(last: string, limit: number): readonly string[];
   hasRepository(name: string): boolean;
@@ -44,11 +50,14 @@ export type RegistryContent = {
   /** @param tag moved to it if it stands elsewhere */
   putManifest(
     repository: string,
-    manifest: { readonly digest: string; readonly content: Buffer; readonly says: ManifestContent },
+    manifest: {
+      readonly digest: string;
+      readonly content: Buffer;
+      readonly says: ManifestContent;
+      readonly platform: Platform;
+    },
     tag?: string,
   ): void;
-  /** With all its tags. False when there is none. */
-  removeManifest(repository: string, digest: string): boolean;
   tags(repository: string, last: string, limit: number): readonly StoredTag[];
   /** Manifests that refer to the digest, which need not be there. */
   referrers(repository: string, digest: string): readonly StoredManifest[];
@@ -62,15 +71,23 @@ export function openRegistryContent(folder: string, now: () => Date): RegistryCo
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const db = openRegistryDatabase(join(folder, "registry.db"));
   const files = openBlobFiles(folder, now);
+  migrate(db, files);
+  const stamp = createTickClock(now);
   for (const id of db.all("SELECT id FROM uploads").map((row) => textOf(row, "id"))) {
     if (files.uploadSize(id) === null) db.run("DELETE FROM uploads WHERE id = ?", id);
   }
   const exists = (sql: string, ...values: string[]) => db.get(sql, ...values) !== undefined;
   return {
+    ...registryDeletions(db, stamp),
     files,
+    attributes: registryAttributes(db),
     repositories: (last, limit) =>
       db
-        .all("SELECT name FROM repositories WHERE name > ? ORDER BY name LIMIT ?", last, limit)
+        .all(
+          `SELECT name FROM repositories WHERE name > ? AND locks & ${HIDDEN} = 0 ORDER BY name LIMIT ?`,
+          last,
+          limit,
+        )
         .map((row) => textOf(row, "name")),
     hasRepository: (name) => exists("SELECT 1 FROM repositories WHERE name = ?", name),
     hasBlob: (repository, digest) =>
@@ -106,19 +123,21 @@ export function openRegistryContent(folder: string, now: () => Date): RegistryCo
     },
     hasManifest: (repository, digest) =>
       exists("SELECT 1 FROM manifests WHERE repository = ? AND digest = ?", repository, digest),
-    putManifest(repository, { digest, content, says }, tag) {
-      const at = now().getTime();
+    putManifest(repository, { digest, content, says, platform }, tag) {
+      const at = stamp();
       db.transaction(() => {
         db.run(
-          "INSERT INTO repositories VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET updated = excluded.updated",
+          `INSERT INTO repositories (name, created, updated) VALUES (?, ?, ?)
+           ON CONFLICT DO UPDATE SET updated = excluded.updated`,
           repository,
           at,
           at,
         );
         db.run(
-          `INSERT INTO manifests (repository, digest, media, content, subject, artifact_type, created, updated)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-           ON CONFLICT DO UPDATE SET media = excluded.media, updated = excluded.updated`,
+          `INSERT INTO manifests (repository, digest, media, content, subject, artifact_type, created, updated,
+             size, config_media, architecture, os)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET media = excluded.media`,
           repository,
           digest,
           says.mediaType,
@@ -127,10 +146,14 @@ export function openRegistryContent(folder: string, now: () => Date): RegistryCo
           says.artifactType,
           at,
           at,
+          imageSize(db, repository, says),
+          says.config?.mediaType ?? "",
+          platform.architecture,
+          platform.os,
         );
         if (tag === undefined) return;
         db.run(
-          `INSERT INTO tags VALUES (?, ?, ?, ?, ?)
+          `INSERT INTO tags (repository, name, digest, created, updated) VALUES (?, ?, ?, ?, ?)
            ON CONFLICT DO UPDATE SET digest = excluded.digest, updated = excluded.updated`,
           repository,
           tag,
@@ -140,18 +163,14 @@ export function openRegistryContent(folder: string, now: () => Date): RegistryCo
         );
       });
     },
-    removeManifest: (repository, digest) =>
-      db.transaction(() => {
-        if (db.run("DELETE FROM manifests WHERE repository = ? AND digest = ?", repository, digest) === 0) return false;
-        db.run("DELETE FROM tags WHERE repository = ? AND digest = ?", repository, digest);
-        // A repository is what has manifests.
-        const left = exists("SELECT 1 FROM manifests WHERE repository = ? LIMIT 1", repository);
-        if (!left) db.run("DELETE FROM repositories WHERE name = ?", repository);
-        return true;
-      }),
     tags: (repository, last, limit) =>
       db
-        .all("SELECT * FROM tags WHERE repository = ? AND name > ? ORDER BY name LIMIT ?", repository, last, limit)
+        .all(
+          `SELECT * FROM tags WHERE repository = ? AND name > ? AND locks & ${HIDDEN} = 0 ORDER BY name LIMIT ?`,
+          repository,
+          last,
+          limit,
+        )
         .map((row) => ({ name: textOf(row, "name"), digest: textOf(row, "digest"), ...timesOf(row) })),
     referrers: (repository, digest) =>
       db
@@ -181,5 +200,5 @@ function manifestOf(row: Row): StoredManifest {
 }
 
 function timesOf(row: Row) {
-  return { created: new Date(numberOf(row, "created")), updated: new Date(numberOf(row, "updated")) };
+  return { created: dateOf(numberOf(row, "created")), updated: dateOf(numberOf(row, "updated")) };
 }

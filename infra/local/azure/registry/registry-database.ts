@@ -2,12 +2,14 @@
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
 
 /**
- * Times are milliseconds since 1970. A blob is in a repository when it was pushed or mounted there. `media` of a
- * manifest is its media type; `subject` the digest that it refers to, or empty.
+ * Times are ticks (registry-time.ts). `locks` is a set of bits (registry-locks.ts). A blob is in a repository when it was
+ * pushed or mounted there. `media` of a manifest is its media type; `subject` the digest that it refers to, or empty;
+ * `size` that of its configuration and layers, or of what an index names. What lists tell of a manifest has columns of
+ * its own, so that no list reads contents.
  */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS repositories (
-    name TEXT PRIMARY KEY, created INTEGER NOT NULL, updated INTEGER NOT NULL
+    name TEXT PRIMARY KEY, created INTEGER NOT NULL, updated INTEGER NOT NULL, locks INTEGER NOT NULL DEFAULT 0
   ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS blobs (
     repository TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (repository, digest)
@@ -19,14 +21,19 @@ const SCHEMA = `
     id INTEGER PRIMARY KEY,
     repository TEXT NOT NULL, digest TEXT NOT NULL, media TEXT NOT NULL, content BLOB NOT NULL,
     subject TEXT NOT NULL, artifact_type TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL,
+    size INTEGER NOT NULL DEFAULT 0, config_media TEXT NOT NULL DEFAULT '',
+    architecture TEXT NOT NULL DEFAULT '', os TEXT NOT NULL DEFAULT '', locks INTEGER NOT NULL DEFAULT 0,
     UNIQUE (repository, digest)
   );
   CREATE INDEX IF NOT EXISTS manifests_by_subject ON manifests (repository, subject, digest) WHERE subject <> '';
+  CREATE INDEX IF NOT EXISTS manifests_by_time ON manifests (repository, updated, digest);
   CREATE TABLE IF NOT EXISTS tags (
     repository TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL,
-    created INTEGER NOT NULL, updated INTEGER NOT NULL, PRIMARY KEY (repository, name)
+    created INTEGER NOT NULL, updated INTEGER NOT NULL, locks INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (repository, name)
   ) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS tags_by_digest ON tags (repository, digest);
+  CREATE INDEX IF NOT EXISTS tags_by_time ON tags (repository, updated, name);
 `;
 
 /** One row, by column. */

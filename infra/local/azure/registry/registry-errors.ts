@@ -11,12 +11,14 @@ export class RegistryError extends Error {
   readonly detail: unknown;
   /** Value of `WWW-Authenticate`. */
   readonly challenge: string | undefined;
+  /** Value of `Retry-After`, in seconds. */
+  readonly retryAfter: number | undefined;
 
   constructor(
     status: number,
     code: string,
     message: string,
-    options: { readonly detail?: unknown; readonly challenge?: string } = {},
+    options: { readonly detail?: unknown; readonly challenge?: string; readonly retryAfter?: number | undefined } = {},
   ) {
     super(message);
     this.name = "RegistryError";
@@ -24,6 +26,7 @@ export class RegistryError extends Error {
     this.code = code;
     this.detail = options.detail;
     this.challenge = options.challenge;
+    this.retryAfter = options.retryAfter;
   }
 }
 
@@ -96,6 +99,23 @@ export function nameUnknown(name: string): RegistryError {
 
 export function manifestUnknown(detail: unknown): RegistryError {
   return new RegistryError(404, "MANIFEST_UNKNOWN", "manifest unknown", { detail });
+}
+
+/** 404, without a detail. Source: recordings. */
+export function tagUnknown(): RegistryError {
+  return new RegistryError(404, "TAG_UNKNOWN", "the specified tag does not exist");
+}
+
+/** 405 of what a lock forbids. Source: a thread of acr-cli (70). */
+export function disallowed(): RegistryError {
+  const help = "https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation";
+  const message = `The operation is disallowed on this registry, repository or image. View troubleshooting steps at ${help}`;
+  return new RegistryError(405, "REGISTRY_DISALLOWED_OPERATION", message, { detail: {} });
+}
+
+/** 429. @param retryAfter seconds; undefined leaves the header out */
+export function tooManyRequests(retryAfter: number | undefined): RegistryError {
+  return new RegistryError(429, "TOOMANYREQUESTS", "too many requests", { retryAfter });
 }
 
 export function manifestInvalid(detail: string): RegistryError {

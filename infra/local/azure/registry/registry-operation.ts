@@ -39,12 +39,12 @@ export function inRepository(name: string, ...actions: readonly string[]): reado
   return [{ type: "repository", name, actions }];
 }
 
-/** An answer in JSON. */
+/** An answer in JSON, which ends with a line feed. */
 export function json(value: unknown, headers: Readonly<Record<string, string>> = {}): RegistryAnswer {
   return {
     status: 200,
     headers: { "content-type": "application/json; charset=utf-8", ...headers },
     // Not as text: fastify would add a character set to types that have none.
-    body: Buffer.from(JSON.stringify(value)),
+    body: Buffer.from(`${JSON.stringify(value)}\n`),
   };
 }

@@ -7,6 +7,7 @@ import { tarFile } from "./tar-file.ts";
 
 const LAYER = "application/vnd.oci.image.layer.v1.tar+gzip";
 const CONFIG = "application/vnd.oci.image.config.v1+json";
+const PLATFORM = { architecture: "amd64", os: "linux" };
 /** In every image. */
 const CREATED = "2026-01-12T09:30:41Z";
 
@@ -32,15 +33,14 @@ function pushImage(content: RegistryContent, repository: string, tag: string): v
     CONFIG,
     jsonBytes({
       created: CREATED,
-      architecture: "amd64",
-      os: "linux",
+      ...PLATFORM,
       config: { Cmd: ["/image.txt"] },
       rootfs: { type: "layers", diff_ids: [digestOf(archive)] },
     }),
   );
   const manifest = jsonBytes({ schemaVersion: 2, mediaType: MEDIA.ociManifest, config, layers: [layer] });
   const says = readManifest(manifest, MEDIA.ociManifest);
-  content.putManifest(repository, { digest: digestOf(manifest), content: manifest, says }, tag);
+  content.putManifest(repository, { digest: digestOf(manifest), content: manifest, says, platform: PLATFORM }, tag);
 }
 
 function jsonBytes(value: unknown): Buffer {

@@ -1,4 +1,5 @@
 /** Uploads of blobs, whole or in chunks, and mounts from other repositories. Used by container-registry.ts. */
+import { demandWritable } from "./lock-checks.ts";
 import type { RegistryContent } from "./registry-content.ts";
 import { digestInvalid, rangeInvalid, uploadUnknown } from "./registry-errors.ts";
 import {
@@ -27,6 +28,7 @@ export const UPLOAD_OPERATIONS: readonly RegistryOperation[] = [
     async answer(request) {
       const { content, parts, query } = request;
       const name = repositoryName(parts[0] ?? "");
+      demandWritable(content, name);
       const from = query.get("from");
       const mounted = query.get("mount");
       if (mounted !== null && from !== null) {

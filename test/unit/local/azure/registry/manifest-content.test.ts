@@ -26,6 +26,8 @@ test("an image needs its configuration and its layers, but for those that stand 
     manifests: [],
     subject: "",
     artifactType: "x/y",
+    config: { mediaType: "x/y", digest: digest("1") },
+    size: 2,
   });
 });
 

@@ -16,7 +16,16 @@ const digestOf = (content: string) => `sha256:${createHash("sha256").update(cont
 const manifest = (content: string, subject = "") => ({
   digest: digestOf(content),
   content: Buffer.from(content),
-  says: { mediaType: "m/t", blobs: [], manifests: [], subject, artifactType: "a/t" },
+  says: {
+    mediaType: "application/vnd.oci.image.manifest.v1+json",
+    blobs: [],
+    manifests: [],
+    subject,
+    artifactType: "a/t",
+    config: null,
+    size: 0,
+  },
+  platform: { architecture: "", os: "" },
 });
 
 let folder: string;
@@ -49,8 +58,8 @@ test("a manifest goes with its tags alone, and the last one with its repository"
   content.putManifest("a", manifest("one"), "v1-again");
   content.putManifest("a", manifest("two"), "v2");
   content.putManifest("b", manifest("one"), "v1");
-  expect(content.removeManifest("a", digestOf("one"))).toBe(true);
-  expect(content.removeManifest("a", digestOf("one"))).toBe(false);
+  expect(content.removeManifest("a", digestOf("one"))).toBe("deleted");
+  expect(content.removeManifest("a", digestOf("one"))).toBe("unknown");
   expect(content.tags("a", "", 10).map(({ name }) => name)).toEqual(["v2"]);
   content.removeManifest("a", digestOf("two"));
   expect(content.repositories("", 10)).toEqual(["b"]);
