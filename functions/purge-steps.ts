@@ -1,0 +1,91 @@
+/** The steps of a purge's orchestration as durable activities, and what starts an orchestration. Registered by main.ts. */
+import type { InvocationContext } from "@azure/functions";
+import * as df from "durable-functions";
+import { z } from "zod";
+import { LatchkeyError, UpstreamError } from "../shared/errors.ts";
+import { createLog } from "../shared/log.ts";
+import type { DriveRun } from "../shared/purge/ports.ts";
+import type {
+  Applied,
+  EndInput,
+  PlanInput,
+  Planned,
+  Prepared,
+  SettleInput,
+  Settled,
+  StepInput,
+} from "./purge-orchestration.ts";
+import { ORCHESTRATION, orchestratePurge, STEPS } from "./purge-orchestration.ts";
+import { logFailure } from "./route.ts";
+
+/** The steps, as shared/purge does them. All may be repeated, and run on several machines at once. @throws LatchkeyError */
+export type PurgeSteps = {
+  prepare(input: StepInput): Promise<Prepared>;
+  plan(input: PlanInput): Promise<Planned>;
+  settle(input: SettleInput): Promise<Settled>;
+  apply(input: StepInput): Promise<Applied>;
+  end(input: EndInput): Promise<void>;
+};
+
+const stepSchema = z.strictObject({ registry: z.string(), run: z.string() });
+const SCHEMAS = {
+  prepare: stepSchema,
+  plan: stepSchema.extend({ batch: z.int().min(0), slice: z.int().min(0), from: z.int().min(0) }),
+  settle: stepSchema.extend({ parts: z.array(z.string()) }),
+  apply: stepSchema,
+  end: stepSchema.extend({ code: z.string().nullable() }),
+};
+
+/** Registers the orchestration and its steps. */
+export function registerPurge(app: Pick<typeof df.app, "orchestration" | "activity">, steps: PurgeSteps): void {
+  app.orchestration(ORCHESTRATION, orchestratePurge);
+  const register = <I>(name: string, schema: z.ZodType<I>, run: (input: I) => Promise<unknown>) =>
+    app.activity(name, {
+      handler: async (input: unknown, context: InvocationContext) => answerOf(context, () => run(schema.parse(input))),
+    });
+  register(STEPS.prepare, SCHEMAS.prepare, steps.prepare);
+  register(STEPS.plan, SCHEMAS.plan, steps.plan);
+  register(STEPS.settle, SCHEMAS.settle, steps.settle);
+  register(STEPS.apply, SCHEMAS.apply, steps.apply);
+  register(STEPS.end, SCHEMAS.end, steps.end);
+}
+
+/**
+ * What a step answers: what cannot be done is `{ok: false}`, what may pass is thrown. History keeps both for long, so that
+ * an error goes there as its code alone; what it was is in the log.
+ */
+async function answerOf(context: InvocationContext, work: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return (await work()) ?? { ok: true };
+  } catch (error) {
+    const log = createLog({
+      info: (line) => context.info(line),
+      warn: (line) => context.warn(line),
+      error: (line) => context.error(line),
+    });
+    logFailure(log, error, context.invocationId, "purge");
+    const isFinal = error instanceof UpstreamError ? !error.retryable : error instanceof LatchkeyError;
+    if (isFinal && error instanceof LatchkeyError) return { ok: false, code: error.code };
+    throw new Error(error instanceof LatchkeyError ? error.code : "INTERNAL");
+  }
+}
+
+/** The binding through which a function starts orchestrations. */
+export const durableInput = df.input.durableClient();
+
+/** States in which an orchestration still goes on by itself. */
+const RUNNING: ReadonlySet<string> = new Set(["Pending", "Running", "ContinuedAsNew", "Suspended"]);
+
+/**
+ * Starts the orchestration of a run, or starts it again when it has ended without ending the run. The instance has the run's
+ * id, but nothing relies on there being one only: what is exact is in the run's record.
+ * @param context of a function with `durableInput`
+ */
+export function driverOf(context: InvocationContext): DriveRun {
+  const client = df.getClient(context);
+  return async ({ id, loginServer }) => {
+    const known = await client.getStatus(id).catch(() => null);
+    if (known !== null && RUNNING.has(known.runtimeStatus)) return;
+    await client.startNew(ORCHESTRATION, { instanceId: id, input: { registry: loginServer, run: id } });
+  };
+}

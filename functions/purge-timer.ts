@@ -1,0 +1,44 @@
+/** The timer `purge-timer`: starts policies that are due, and drives on runs that stand still. Registered by main.ts. */
+import type { app as functionsApp, InvocationContext } from "@azure/functions";
+import { createLog } from "../shared/log.ts";
+import { type DueDeps, startDue } from "../shared/purge/due.ts";
+import type { DriveRun } from "../shared/purge/ports.ts";
+import { driveStale } from "../shared/purge/stale.ts";
+import { logFailure } from "./route.ts";
+
+/** Every 5 minutes, on the clock (NCRONTAB, UTC): the steps of a policy's schedule. */
+const SCHEDULE = "0 */5 * * * *";
+
+/** What the timer needs. */
+export type PurgeTimerDeps = Omit<DueDeps, "driveRun" | "onFailure"> & {
+  readonly newId: () => string;
+  /** As functions/purge-steps.ts has it. */
+  readonly durable: { readonly input: ReturnType<typeof import("durable-functions").input.durableClient>; driverOf(context: InvocationContext): DriveRun };
+};
+
+/** Registers the timer. A policy that fails is told in the log, and keeps no other from its turn. */
+export function registerPurgeTimer(app: Pick<typeof functionsApp, "timer">, deps: PurgeTimerDeps): void {
+  app.timer("purge-timer", {
+    schedule: SCHEDULE,
+    extraInputs: [deps.durable.input],
+    handler: async (_timer, context: InvocationContext) => {
+      const correlationId = deps.newId();
+      const log = createLog({
+        info: (line) => context.info(line),
+        warn: (line) => context.warn(line),
+        error: (line) => context.error(line),
+      });
+      let failures = 0;
+      const onFailure = (error: unknown) => {
+        failures++;
+        logFailure(log, error, correlationId, "purge");
+      };
+      const driven = { ...deps, driveRun: deps.durable.driverOf(context), onFailure };
+      const started = await startDue(driven, correlationId);
+      const restarted = await driveStale(driven);
+      log.info("purge.looked", { function: "purge-timer", correlationId, started, restarted });
+      // Thrown so that the host counts the look as failed; what went wrong is in the log.
+      if (failures > 0) throw new Error(`Failed: ${failures}.`);
+    },
+  });
+}
