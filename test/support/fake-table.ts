@@ -1,6 +1,6 @@
 /** A table in memory with the ETags and transactions of Table Storage, that fails when it is told to. For unit tests. */
 import { UpstreamError } from "../../shared/errors.ts";
-import type { Change, Row, RowPlace, StoredRow, Table } from "../../shared/store/tables.ts";
+import type { Change, Condition, Row, RowPlace, StoredRow, Table } from "../../shared/store/tables.ts";
 
 /** What becomes of a call. `lost`: done, no answer. `repeated`: done, answer lost, and sent again by the SDK. */
 export type Fate = "done" | "refused" | "lost" | "repeated";
@@ -43,8 +43,9 @@ export function fakeTable(options: { fate?: () => Fate; pause?: () => Promise<vo
     if (what === "lost") throw unavailable();
     return answer;
   };
-  const table: Pick<Table, "get" | "change" | "remove" | "range" | "replace" | "removeIf"> = {
+  const table: Pick<Table, "get" | "insert" | "change" | "remove" | "range" | "scan" | "replace" | "removeIf"> = {
     get: (partitionKey, rowKey) => call("get", () => rows.get(keyOf(partitionKey, rowKey)) ?? null),
+    insert: (row) => call("insert", () => apply([{ kind: "insert", row }])?.[0] ?? null),
     change: (changes) => call("change", () => apply(changes)),
     remove: (partitionKey, rowKeys) =>
       call("remove", () => {
@@ -54,9 +55,17 @@ export function fakeTable(options: { fate?: () => Fate; pause?: () => Promise<vo
       call("range", () => {
         const isMeant = ({ partitionKey: partition, rowKey = "" }: StoredRow) =>
           partition === partitionKey && rowKey > after && rowKey < before;
-        const byKey = (a: StoredRow, b: StoredRow) => ((a.rowKey ?? "") < (b.rowKey ?? "") ? -1 : 1);
-        return [...rows.values()].filter(isMeant).toSorted(byKey).slice(0, limit);
+        return [...rows.values()].filter(isMeant).toSorted(byKeys).slice(0, limit);
       }),
+    scan: ({ from, to, after, where, limit }) =>
+      call("scan", () =>
+        [...rows.values()]
+          .filter(({ partitionKey = "" }) => partitionKey >= from && partitionKey < to)
+          .filter((row) => after === null || byKeys(row, { ...after, etag: "" }) > 0)
+          .filter((row) => where.every((condition) => fits(row, condition)))
+          .toSorted(byKeys)
+          .slice(0, limit),
+      ),
     replace: (row, etag) => call("replace", () => apply([{ kind: "replace", row, etag }])?.[0] ?? null),
     removeIf: (partitionKey, rowKey, etag) =>
       call("removeIf", () => {
@@ -65,4 +74,17 @@ export function fakeTable(options: { fate?: () => Fate; pause?: () => Promise<vo
       }),
   };
   return { table, rows, calls };
+}
+
+function byKeys(left: StoredRow, right: StoredRow): number {
+  const compare = (a = "", b = "") => (a === b ? 0 : a < b ? -1 : 1);
+  return compare(left.partitionKey, right.partitionKey) || compare(left.rowKey, right.rowKey);
+}
+
+/** A column that is not there fits nothing. */
+function fits(row: StoredRow, [column, operator, value]: Condition): boolean {
+  const found = column === "RowKey" ? row.rowKey : row[column];
+  if (typeof found !== "string") return false;
+  if (operator === "eq") return found === value;
+  return operator === "ge" ? found >= value : found < value;
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { hash, newLeaseId, principalHash, sha256 } from "../../../shared/ids.ts";
+import { hash, newLeaseId, newRunId, principalHash, RUN_ID, sha256 } from "../../../shared/ids.ts";
 
 describe("principalHash", () => {
   // printf 'iss|tid|sub' | sha256sum
@@ -36,6 +36,25 @@ describe("newLeaseId", () => {
       digits.set(digit, (digits.get(digit) ?? 0) + 1);
     }
     expect([...digits.values()]).toEqual(Array.from({ length: 32 }, () => 8));
+  });
+});
+
+describe("newRunId", () => {
+  const zero = (count: number) => new Uint8Array(count);
+
+  test("is the inverted time in 13 digits and 6 digits of base32", () => {
+    expect(newRunId(new Date("2026-11-21T10:00:00.000Z"), zero)).toBe("8204689199999-aaaaaa");
+  });
+
+  test("a later one stands before an earlier one, and all have the form of one", () => {
+    const time = fc.date({ min: new Date(0), max: new Date(9_999_999_999_999), noInvalidDate: true });
+    fc.assert(
+      fc.property(time, time, fc.uint8Array({ minLength: 6, maxLength: 6 }), (one, other, bytes) => {
+        const [first, second] = [newRunId(one, zero), newRunId(other, () => bytes)];
+        expect(second).toMatch(RUN_ID);
+        if (one > other) expect(first < second).toBe(true);
+      }),
+    );
   });
 });
 
