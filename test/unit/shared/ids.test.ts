@@ -43,7 +43,7 @@ describe("newRunId", () => {
   const zero = (count: number) => new Uint8Array(count);
 
   test("is the inverted time in 13 digits and 6 digits of base32", () => {
-    expect(newRunId(new Date("2026-11-21T10:00:00.000Z"), zero)).toBe("8204689199999-aaaaaa");
+    expect(newRunId(new Date("2026-11-21T10:00:00.000Z"), zero)).toBe("8204744799999-aaaaaa");
   });
 
   test("a later one stands before an earlier one, and all have the form of one", () => {
