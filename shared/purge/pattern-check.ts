@@ -1,0 +1,90 @@
+/** Refuses parsed purge patterns on which Go's regexp2 is known to answer other than the pattern says; part of the parser. */
+import type { Problem } from "./pattern-atom.ts";
+import type { PatternCursor } from "./pattern-cursor.ts";
+import { childrenOf, type PatternNode } from "./pattern-nodes.ts";
+import { MAX_PATTERN_LOOKS, MAX_PATTERN_STATES, statesOf } from "./pattern-size.ts";
+
+/** The first thing, if any, for which the pattern must be refused. */
+export function findInexact(root: PatternNode, cursor: PatternCursor): Problem | undefined {
+  if (statesOf(root) > MAX_PATTERN_STATES) {
+    return { reason: "The pattern is too long with its repeats written out.", position: 0 };
+  }
+  const excess = looksOf(root)[MAX_PATTERN_LOOKS];
+  if (excess !== undefined) {
+    return { reason: `A pattern has at most ${MAX_PATTERN_LOOKS} look-arounds.`, position: excess.start };
+  }
+  // Go's tables of lower case outside ASCII are two, and they differ from each other and from ours.
+  if (cursor.sawIgnoreCase && cursor.firstNonAscii !== undefined) {
+    const reason = "A pattern that ignores case can name ASCII characters only.";
+    return { reason, position: cursor.firstNonAscii };
+  }
+  return findMixedCategories(root) ?? findLazyEmptyLoop(root, false);
+}
+
+function looksOf(node: PatternNode): PatternNode[] {
+  return [...(node.kind === "look" ? [node] : []), ...childrenOf(node).flatMap(looksOf)];
+}
+
+/**
+ * regexp2 joins the classes of neighbouring branches, and those that a match can begin with, into one. In a class the first
+ * negated category decides alone, so that another category beside it would be lost.
+ */
+function findMixedCategories(root: PatternNode): Problem | undefined {
+  const names = new Set<string>();
+  let position: number | undefined;
+  const visit = (node: PatternNode): void => {
+    if (node.kind === "class") {
+      for (const { name, negated } of node.set.categories) {
+        names.add(name);
+        if (negated) position ??= node.start;
+      }
+    }
+    childrenOf(node).forEach(visit);
+  };
+  visit(root);
+  if (position === undefined || names.size < 2) return undefined;
+  return { reason: "A negated Unicode category cannot stand together with other categories.", position };
+}
+
+/**
+ * A lazy loop without upper bound over something that can match nothing leaves regexp2's stack out of order after a pass
+ * that takes nothing. A loop or look-around about it would then go wrong; without one nothing reads the stack.
+ */
+function findLazyEmptyLoop(node: PatternNode, isInside: boolean): Problem | undefined {
+  const isLoop = node.kind === "repeat" && !(node.min === 1 && node.max === 1);
+  if (
+    isLoop &&
+    isInside &&
+    node.lazy &&
+    node.min <= 1 &&
+    node.max === Number.POSITIVE_INFINITY &&
+    canBeEmpty(node.body)
+  ) {
+    const reason = "A lazy repeat of something that can match nothing cannot stand in a repeat or look-around.";
+    return { reason, position: node.start };
+  }
+  for (const child of childrenOf(node)) {
+    const problem = findLazyEmptyLoop(child, isInside || isLoop || node.kind === "look");
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+/** Whether the part can match without taking a character; looks and anchors count as if they always held. */
+function canBeEmpty(node: PatternNode): boolean {
+  switch (node.kind) {
+    case "literal":
+    case "class":
+      return false;
+    case "sequence":
+      return node.items.every(canBeEmpty);
+    case "alternation":
+      return node.branches.some(canBeEmpty);
+    case "group":
+      return canBeEmpty(node.body);
+    case "repeat":
+      return node.min === 0 || canBeEmpty(node.body);
+    default:
+      return true;
+  }
+}
