@@ -23,6 +23,6 @@ function patternProblems(text: string, path: string): InputProblem[] {
     return [];
   } catch (error) {
     if (!(error instanceof PatternError)) throw error;
-    return [{ path, expected: `${error.reason}, at position ${error.position}` }];
+    return [{ path, expected: `another pattern: ${error.reason.replace(/\.$/, "")}, at position ${error.position}` }];
   }
 }

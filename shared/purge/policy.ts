@@ -4,14 +4,13 @@ import { InputError, type InputProblem } from "../errors.ts";
 import { nameSchema } from "../names.ts";
 import { parse } from "../parse.ts";
 import { readAge } from "./age.ts";
+import { MAX_PATTERN_LENGTH } from "./pattern-parse.ts";
 import { crossProblems } from "./policy-fields.ts";
 import { refusePatterns } from "./policy-patterns.ts";
 import { readSchedule, type Schedule } from "./schedule.ts";
 
 /** Most rules of a policy. */
 export const MAX_RULES = 50;
-/** Longest pattern, in characters; the longest repository name has 255. */
-export const MAX_PATTERN_CHARACTERS = 1_000;
 /** Longest policy as it is stored, in UTF-16 characters of JSON; a table's text holds 32,768. */
 export const MAX_SPEC_CHARACTERS = 30_000;
 /** Highest `keepNewest`: more images than a repository that is read at all can have. */
@@ -30,7 +29,7 @@ export const PRESETS = {
   monthly: { cron: "0 3 1 * *", age: "30d" },
 } as const;
 
-const patternSchema = z.string().min(1).max(MAX_PATTERN_CHARACTERS);
+const patternSchema = z.string().min(1).max(MAX_PATTERN_LENGTH);
 const ageSchema = z
   .string()
   .superRefine((text, context) => {
