@@ -4,7 +4,8 @@ import Fastify from "fastify";
 import { z } from "zod";
 import { type ArmLimits, armSettingsSchema } from "./azure/arm/arm-limits.ts";
 import { type KubernetesControl, kubernetesSettingsSchema } from "./azure/kubernetes/kubernetes-settings.ts";
-import { type RegistryControl, registrySettingsSchema } from "./azure/registry/registry-settings.ts";
+import { addRegistryRoutes } from "./azure/registry/registry-control-routes.ts";
+import type { RegistryControl } from "./azure/registry/registry-settings.ts";
 import { type Faults, faultRuleSchema } from "./faults.ts";
 import { hostName } from "./front.ts";
 import type { RequestLog } from "./request-log.ts";
@@ -27,6 +28,7 @@ export async function startControl(
     readonly registryControl: RegistryControl;
     readonly kubernetesControl: KubernetesControl;
     readonly services: readonly string[];
+    readonly now: () => Date;
   },
   port: number,
 ): Promise<Control> {
@@ -84,17 +86,7 @@ export async function startControl(
     return reply.code(204).send();
   });
 
-  // What the registries' token endpoints grant; DELETE sets it back.
-  app.get("/registry", async () => registryControl.settings());
-  app.patch("/registry", async (request) => {
-    const given = z.record(z.string(), z.unknown()).parse(request.body);
-    registryControl.change(registrySettingsSchema.parse({ ...registryControl.settings(), ...given }));
-    return registryControl.settings();
-  });
-  app.delete("/registry", async (_request, reply) => {
-    registryControl.reset();
-    return reply.code(204).send();
-  });
+  addRegistryRoutes(app, registryControl, deps.now);
 
   // Caches and limits of the clusters' API servers; DELETE sets them back.
   app.get("/kubernetes", async () => kubernetesControl.settings());

@@ -130,7 +130,7 @@ async function startParts(
   const identity = await startIdentityServer(services.managedIdentity, faults.intercept, ports.identity ?? 0);
   ends.push(() => identity.close());
   const names = [...services.named, services.managedIdentity].map(({ name }) => name);
-  const steered = { faults, log, armLimits, registryControl, kubernetesControl, services: names };
+  const steered = { faults, log, armLimits, registryControl, kubernetesControl, services: names, now };
   const control = await startControl(steered, ports.control ?? 0);
   ends.push(() => control.close());
 

@@ -108,7 +108,7 @@ export const ACR_OPERATIONS: readonly RegistryOperation[] = [
       const path = `/acr/v1/${encodeURIComponent(name)}/_manifests`;
       const cursor = last === undefined ? "" : cursorOf(page, { name: last.digest, updated: last.updated });
       return json(
-        { ...placeOf(request), manifests: manifests.map(manifestBody) },
+        { ...placeOf(request), manifests: manifests.map((one) => manifestBody(one, request)) },
         last === undefined ? {} : linkTo(path, cursor, page.limit, orderOf(page.order)),
       );
     },
@@ -158,7 +158,7 @@ function showManifest(request: RegistryRequest): RegistryAnswer {
   }));
   return json({
     ...placeOf(request),
-    manifest: { ...manifestBody(found), ...(references.length > 0 && { references }) },
+    manifest: { ...manifestBody(found, request), ...(references.length > 0 && { references }) },
   });
 }
 
@@ -209,8 +209,9 @@ function tagBody(tag: TagAttributes) {
 }
 
 /** Members in the order of the recordings; none where there is nothing to tell. */
-function manifestBody(manifest: ManifestAttributes) {
+function manifestBody(manifest: ManifestAttributes, { settings }: RegistryRequest) {
   const { digest, size, mediaType, configMediaType, artifactType, subject, tags, locks } = manifest;
+  const isTold = settings.artifactFields;
   return {
     digest,
     imageSize: size,
@@ -219,8 +220,8 @@ function manifestBody(manifest: ManifestAttributes) {
     mediaType,
     ...(configMediaType !== "" && { configMediaType }),
     // No source shows these two: they are named as the manifest names them.
-    ...(artifactType !== "" && artifactType !== configMediaType && { artifactType }),
-    ...(subject !== "" && { subject: { digest: subject } }),
+    ...(isTold && artifactType !== "" && artifactType !== configMediaType && { artifactType }),
+    ...(isTold && subject !== "" && { subject: { digest: subject } }),
     ...(tags.length > 0 && { tags }),
     changeableAttributes: changeableAttributes(locks),
   };

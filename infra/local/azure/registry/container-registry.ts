@@ -26,6 +26,7 @@ import {
   unauthorized,
 } from "./registry-errors.ts";
 import { createRegistryJwt } from "./registry-jwt.ts";
+import { type Category, categoryOf, createRequestLimits } from "./registry-limits.ts";
 import type { RegistryOperation, RegistryRequest } from "./registry-operation.ts";
 import type { RegistryControl } from "./registry-settings.ts";
 import { seedImages } from "./seed-images.ts";
@@ -73,10 +74,12 @@ export async function createContainerRegistry(deps: {
   const { key, now } = deps;
   const jwt = createRegistryJwt({ key, now });
   const tokenDeps: TokenEndpointDeps = { ...deps, jwt };
+  const limits = createRequestLimits({ now, settings: deps.control.settings });
   const registries = new Map<string, Registry>(
     registryPlaces(deps.seed).map((place) => {
       const content = openRegistryContent(join(deps.folder, place.loginServer), now);
       seedImages(content, place.images);
+      deps.control.contents.set(place.loginServer, content);
       return [place.loginServer, { ...place, content }];
     }),
   );
@@ -100,6 +103,11 @@ export async function createContainerRegistry(deps: {
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(headersFor(request.id));
+    // Whoever signs in is not known yet; the service has no limit for each of them there.
+    if (kindOf(request) === "oauth") limits.take(hostOf(request.headers.host), "oauth", undefined);
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    deps.control.requests.add(hostOf(request.headers.host), kindOf(request), reply.statusCode);
   });
   app.setErrorHandler((error, _request, reply) => refuse(reply, refusalOf(error)));
   app.setNotFoundHandler((request) => {
@@ -137,6 +145,7 @@ export async function createContainerRegistry(deps: {
       host: registry.loginServer,
       path,
       content: registry.content,
+      settings: deps.control.settings(),
       parts: (operation.path.exec(path) ?? []).slice(1),
       query: queryOf(request),
       header: (name) => firstHeader(request.raw, name),
@@ -152,10 +161,13 @@ export async function createContainerRegistry(deps: {
   ) => {
     const { loginServer } = registry;
     const { authorization } = request.headers;
-    if (readBasic(authorization) !== null) throw badBasic();
     const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
+    // All who show no token are one caller.
+    if (token === undefined) limits.take(loginServer, kindOf(request), "");
+    if (readBasic(authorization) !== null) throw badBasic();
     if (token === undefined) throw unauthorized(loginServer, needed);
     const claims = await jwt.readAccessToken(loginServer, token);
+    limits.take(loginServer, kindOf(request), claims?.sub ?? "");
     if (claims === null) throw unauthorized(loginServer, needed, "invalid_token");
     if (!needed.every((one) => holds(claims.access, one))) {
       throw unauthorized(loginServer, needed, "insufficient_scope");
@@ -200,6 +212,10 @@ function pathOf(request: FastifyRequest): string {
 function firstHeader(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value[0] : value;
+}
+
+function kindOf(request: FastifyRequest): Category {
+  return categoryOf(request.method, pathOf(request));
 }
 
 function hostOf(header: string | undefined): string {

@@ -2,12 +2,12 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type BlobFiles, openBlobFiles } from "./blob-files.ts";
-import type { ManifestContent, Platform } from "./manifest-content.ts";
-import { imageSize, type RegistryAttributes, registryAttributes } from "./registry-attributes.ts";
+import { type RegistryAttributes, registryAttributes } from "./registry-attributes.ts";
 import { bytesOf, numberOf, openRegistryDatabase, type Row, textOf } from "./registry-database.ts";
 import { type RegistryDeletions, registryDeletions } from "./registry-deletions.ts";
 import { HIDDEN } from "./registry-locks.ts";
 import { migrate } from "./registry-migration.ts";
+import { type RegistryPushes, registryPushes } from "./registry-pushes.ts";
 import { createTickClock, dateOf } from "./registry-time.ts";
 
 /** A manifest as it was pushed. */
@@ -30,41 +30,31 @@ export type StoredTag = {
 };
 
 /** Content of one registry. Names and digests are checked by the caller. */
-export type RegistryContent = RegistryDeletions & {
-  readonly files: BlobFiles;
-  readonly attributes: RegistryAttributes;
-  /** @returns names behind `last`, at most `limit`, in order */
-  repositories(last: string, limit: number): readonly string[];
-  hasRepository(name: string): boolean;
-  hasBlob(repository: string, digest: string): boolean;
-  addBlob(repository: string, digest: string): void;
-  /** False when the repository does not have it. Its bytes stay, since others may have it too. */
-  removeBlob(repository: string, digest: string): boolean;
-  /** @returns id of an empty upload */
-  startUpload(repository: string): string;
-  hasUpload(repository: string, id: string): boolean;
-  endUpload(id: string): void;
-  /** By digest or tag. */
-  manifest(repository: string, wanted: { readonly digest: string } | { readonly tag: string }): StoredManifest | null;
-  hasManifest(repository: string, digest: string): boolean;
-  /** @param tag moved to it if it stands elsewhere */
-  putManifest(
-    repository: string,
-    manifest: {
-      readonly digest: string;
-      readonly content: Buffer;
-      readonly says: ManifestContent;
-      readonly platform: Platform;
-    },
-    tag?: string,
-  ): void;
-  tags(repository: string, last: string, limit: number): readonly StoredTag[];
-  /** Manifests that refer to the digest, which need not be there. */
-  referrers(repository: string, digest: string): readonly StoredManifest[];
-  /** Runs once in the life of the registry's folder; again only when it was cut short. */
-  once(work: () => void): void;
-  close(): void;
-};
+export type RegistryContent = RegistryDeletions &
+  RegistryPushes & {
+    readonly files: BlobFiles;
+    readonly attributes: RegistryAttributes;
+    /** @returns names behind `last`, at most `limit`, in order */
+    repositories(last: string, limit: number): readonly string[];
+    hasRepository(name: string): boolean;
+    hasBlob(repository: string, digest: string): boolean;
+    addBlob(repository: string, digest: string): void;
+    /** False when the repository does not have it. Its bytes stay, since others may have it too. */
+    removeBlob(repository: string, digest: string): boolean;
+    /** @returns id of an empty upload */
+    startUpload(repository: string): string;
+    hasUpload(repository: string, id: string): boolean;
+    endUpload(id: string): void;
+    /** By digest or tag. */
+    manifest(repository: string, wanted: { readonly digest: string } | { readonly tag: string }): StoredManifest | null;
+    hasManifest(repository: string, digest: string): boolean;
+    tags(repository: string, last: string, limit: number): readonly StoredTag[];
+    /** Manifests that refer to the digest, which need not be there. */
+    referrers(repository: string, digest: string): readonly StoredManifest[];
+    /** Runs once in the life of the registry's folder; again only when it was cut short. */
+    once(work: () => void): void;
+    close(): void;
+  };
 
 /** @param folder made if it is not there */
 export function openRegistryContent(folder: string, now: () => Date): RegistryContent {
@@ -79,6 +69,7 @@ export function openRegistryContent(folder: string, now: () => Date): RegistryCo
   const exists = (sql: string, ...values: string[]) => db.get(sql, ...values) !== undefined;
   return {
     ...registryDeletions(db, stamp),
+    ...registryPushes(db, stamp),
     files,
     attributes: registryAttributes(db),
     repositories: (last, limit) =>
@@ -123,46 +114,6 @@ export function openRegistryContent(folder: string, now: () => Date): RegistryCo
     },
     hasManifest: (repository, digest) =>
       exists("SELECT 1 FROM manifests WHERE repository = ? AND digest = ?", repository, digest),
-    putManifest(repository, { digest, content, says, platform }, tag) {
-      const at = stamp();
-      db.transaction(() => {
-        db.run(
-          `INSERT INTO repositories (name, created, updated) VALUES (?, ?, ?)
-           ON CONFLICT DO UPDATE SET updated = excluded.updated`,
-          repository,
-          at,
-          at,
-        );
-        db.run(
-          `INSERT INTO manifests (repository, digest, media, content, subject, artifact_type, created, updated,
-             size, config_media, architecture, os)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-           ON CONFLICT DO UPDATE SET media = excluded.media`,
-          repository,
-          digest,
-          says.mediaType,
-          content,
-          says.subject,
-          says.artifactType,
-          at,
-          at,
-          imageSize(db, repository, says),
-          says.config?.mediaType ?? "",
-          platform.architecture,
-          platform.os,
-        );
-        if (tag === undefined) return;
-        db.run(
-          `INSERT INTO tags (repository, name, digest, created, updated) VALUES (?, ?, ?, ?, ?)
-           ON CONFLICT DO UPDATE SET digest = excluded.digest, updated = excluded.updated`,
-          repository,
-          tag,
-          digest,
-          at,
-          at,
-        );
-      });
-    },
     tags: (repository, last, limit) =>
       db
         .all(

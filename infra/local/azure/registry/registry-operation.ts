@@ -2,6 +2,7 @@
 import type { Readable } from "node:stream";
 import type { Access } from "./access.ts";
 import type { RegistryContent } from "./registry-content.ts";
+import type { RegistrySettings } from "./registry-settings.ts";
 
 /** A request, its token not yet checked. */
 export type RegistryRequest = {
@@ -9,6 +10,7 @@ export type RegistryRequest = {
   /** Without its query, as it was sent. */
   readonly path: string;
   readonly content: RegistryContent;
+  readonly settings: RegistrySettings;
   /** Parts of the path that the operation's pattern has in brackets, as they were sent. */
   readonly parts: readonly string[];
   readonly query: URLSearchParams;

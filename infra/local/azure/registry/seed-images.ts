@@ -1,4 +1,4 @@
-/** The images that a registry has at its first start: small, and the same each time. Used by container-registry.ts. */
+/** The images that a registry has at its first start: small, and the same each time. Used by container-registry.ts and cluster-contents.ts. */
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { MEDIA, readManifest } from "./manifest-content.ts";
@@ -20,27 +20,39 @@ export function seedImages(content: RegistryContent, images: Readonly<Record<str
   });
 }
 
+/** The digest of the manifest that a repository's tag has at the first start. */
+export function seedImageDigest(repository: string, tag: string): string {
+  return digestOf(imageOf(repository, tag).manifest);
+}
+
 function pushImage(content: RegistryContent, repository: string, tag: string): void {
-  const keep = (mediaType: string, bytes: Buffer) => {
+  const { blobs, manifest } = imageOf(repository, tag);
+  for (const bytes of blobs) {
     const digest = digestOf(bytes);
     content.files.put(digest, bytes);
     content.addBlob(repository, digest);
-    return { mediaType, digest, size: bytes.length };
-  };
-  const archive = tarFile({ "image.txt": `${repository}:${tag}\n` });
-  const layer = keep(LAYER, gzipSync(archive));
-  const config = keep(
-    CONFIG,
-    jsonBytes({
-      created: CREATED,
-      ...PLATFORM,
-      config: { Cmd: ["/image.txt"] },
-      rootfs: { type: "layers", diff_ids: [digestOf(archive)] },
-    }),
-  );
-  const manifest = jsonBytes({ schemaVersion: 2, mediaType: MEDIA.ociManifest, config, layers: [layer] });
+  }
   const says = readManifest(manifest, MEDIA.ociManifest);
   content.putManifest(repository, { digest: digestOf(manifest), content: manifest, says, platform: PLATFORM }, tag);
+}
+
+function imageOf(repository: string, tag: string) {
+  const archive = tarFile({ "image.txt": `${repository}:${tag}\n` });
+  const layer = gzipSync(archive);
+  const config = jsonBytes({
+    created: CREATED,
+    ...PLATFORM,
+    config: { Cmd: ["/image.txt"] },
+    rootfs: { type: "layers", diff_ids: [digestOf(archive)] },
+  });
+  const named = (mediaType: string, bytes: Buffer) => ({ mediaType, digest: digestOf(bytes), size: bytes.length });
+  const manifest = jsonBytes({
+    schemaVersion: 2,
+    mediaType: MEDIA.ociManifest,
+    config: named(CONFIG, config),
+    layers: [named(LAYER, layer)],
+  });
+  return { blobs: [layer, config], manifest };
 }
 
 function jsonBytes(value: unknown): Buffer {
