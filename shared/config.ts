@@ -3,6 +3,7 @@ import { z } from "zod";
 import { CLOUD_NAMES, type CloudName, KEY_VAULT_NAME, STORAGE_ACCOUNT_NAME } from "./cloud.ts";
 import type { AppIdentity } from "./connectors/app-identity.ts";
 import { type OidcIssuer, oidcIssuersSchema } from "./oidc-issuers.ts";
+import { type PurgeSettings, purgeRegistriesSchema } from "./purge-registries.ts";
 
 const commaList = <I extends z.ZodType<string, string>>(item: I) =>
   z
@@ -70,6 +71,15 @@ export const settingsSchema = z.object({
   LATCHKEY_MAX_ISSUES_PER_SECOND: wholeNumber(1, 10_000)
     .default(20)
     .describe("credentials a second that one caller gets from one process, 1 to 10000; five times as many at once"),
+  LATCHKEY_PURGE_REGISTRIES: purgeRegistriesSchema.describe(
+    "clusters that use each registry, and its own bounds on a purge, as JSON by login server",
+  ),
+  LATCHKEY_PURGE_MAX_ITEMS: wholeNumber(1, 10_000_000)
+    .default(50_000)
+    .describe("images and tags that one purge may take away, 1 to 10000000"),
+  LATCHKEY_PURGE_MAX_SHARE_PERCENT: wholeNumber(1, 100)
+    .default(100)
+    .describe("percent of the images that a purge looks at and may take away, 1 to 100"),
 });
 
 /** Settings of the Functions host and of the platform, as far as the app looks at them. */
@@ -98,6 +108,7 @@ export type Config = {
   readonly tokenAudiences: readonly string[];
   /** Of one caller. */
   readonly limits: { readonly maxActiveLeases: number; readonly maxIssuesPerSecond: number };
+  readonly purge: PurgeSettings;
   readonly callers: {
     readonly tenantIds: readonly string[];
     readonly apiClientId: string;
@@ -141,6 +152,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     limits: {
       maxActiveLeases: settings.LATCHKEY_MAX_ACTIVE_LEASES,
       maxIssuesPerSecond: settings.LATCHKEY_MAX_ISSUES_PER_SECOND,
+    },
+    purge: {
+      registries: settings.LATCHKEY_PURGE_REGISTRIES,
+      maxItems: settings.LATCHKEY_PURGE_MAX_ITEMS,
+      maxSharePercent: settings.LATCHKEY_PURGE_MAX_SHARE_PERCENT,
     },
     callers: {
       tenantIds: settings.LATCHKEY_TENANT_IDS.map((id) => id.toLowerCase()),

@@ -17,6 +17,13 @@ export const AUDIT_EVENTS = [
   "membership.deleted",
   "grant.changed",
   "grant.deleted",
+  "purge-policy.changed",
+  "purge-policy.deleted",
+  "purge.started",
+  "purge.deleting",
+  "purge.deleted",
+  "purge.ended",
+  "purge.cancel-requested",
 ] as const;
 /** `ok`: it happened. `withdrawn`: the record before said so, but it did not come about. */
 export const AUDIT_OUTCOMES = ["ok", "withdrawn"] as const;

@@ -36,6 +36,7 @@ describe("readConfig", () => {
       },
       tokenAudiences: [],
       limits: { maxActiveLeases: 1000, maxIssuesPerSecond: 20 },
+      purge: { registries: new Map(), maxItems: 50_000, maxSharePercent: 100 },
       callers: {
         tenantIds: [TENANT.toLowerCase(), OTHER],
         apiClientId: "6f2c1f5e-41a7-4b8e-9c35-0d1b6a7e9f10",
@@ -87,6 +88,11 @@ describe("readConfig", () => {
     ["LATCHKEY_TENANT_IDS", `${OTHER},organizations`],
     ["LATCHKEY_API_CLIENT_ID", "api"],
     ["LATCHKEY_V1_AUDIENCES", "not a url"],
+    ["LATCHKEY_PURGE_REGISTRIES", '{"registry.example.org":{}}'],
+    ["LATCHKEY_PURGE_MAX_ITEMS", "0"],
+    ["LATCHKEY_PURGE_MAX_ITEMS", "10000001"],
+    ["LATCHKEY_PURGE_MAX_SHARE_PERCENT", "101"],
+    ["LATCHKEY_PURGE_MAX_SHARE_PERCENT", "0.5"],
   ])("refuses %s = %j without showing the value", (name, value) => {
     const text = refusalOf({ ...good, [name]: value });
     expect(text).toContain(name);
