@@ -12,9 +12,11 @@ import { NotNowError } from "../../shared/errors.ts";
 import { tokenOf } from "../support/application-tokens.ts";
 import { fillCluster } from "../support/cluster-objects.ts";
 import { type Control, createControl } from "../support/control.ts";
+import { jsonRequest } from "../support/json-request.ts";
 import { type LocalAzure, startLocalAzure } from "../support/local-azure.ts";
 import { CLUSTER_SCOPE, clusterRequest, clusterUrl } from "../support/local-clusters.ts";
 import { HANG_MS, signInOf } from "../support/product-parts.ts";
+import { accessTokenFor, REGISTRY, refreshTokenOf } from "../support/registry-requests.ts";
 
 const DEMO = { as: "zenml-connector", group: "demo-zenml-demos", name: "demo-zenml-terraform-cluster" };
 /** Its own roles decide, and give the connector a namespace alone. */
@@ -25,7 +27,8 @@ const READER = { as: "research-connector", group: "research-speech", name: "trai
 const STOPPED = { as: "research-connector", group: "research-vision", name: "nightly" };
 type Place = typeof DEMO;
 
-const HOST = "demozenmlcontainerregistry.azurecr.io";
+const HOST = REGISTRY;
+const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 const MANY = 1_234;
 
 let azure: LocalAzure;
@@ -80,6 +83,15 @@ async function send(method: string, path: string, body: object): Promise<void> {
   if (answer.status > 201) throw new Error(answer.body);
 }
 
+/** Of a tag of the demo's registry. */
+async function digestOf(repository: string, tag: string): Promise<string> {
+  const refresh = await refreshTokenOf(azure, DEMO.as);
+  const token = await accessTokenFor(azure, refresh, `repository:${repository}:pull`);
+  const url = `https://${REGISTRY}/v2/${repository}/manifests/${tag}`;
+  const { headers } = await jsonRequest(azure, "GET", url, { token, headers: { accept: OCI_MANIFEST } });
+  return String(headers["docker-content-digest"]);
+}
+
 describe("what is in use", () => {
   test("pods, a Deployment at zero replicas and a CronJob, in all namespaces", async () => {
     const images = await imagesOf(DEMO);
@@ -92,6 +104,11 @@ describe("what is in use", () => {
         `${HOST}/zenml-pipelines:nightly`,
       ]),
     );
+  });
+
+  test("the digest that a pod runs is that of its tag in the registry", async () => {
+    const running = (await imagesOf(DEMO)).find((image) => image.startsWith(`${HOST}/vision/train@`));
+    expect(running).toBe(`${HOST}/vision/train@${await digestOf("vision/train", "latest")}`);
   });
 
   test("each kind that has a pod template, and what a pod's status says", async () => {

@@ -3,6 +3,8 @@ import type { z } from "zod";
 import type { Seed } from "../../seed.ts";
 import type { clusterSchema } from "../../seed-resources.ts";
 import { principalIdOf } from "../authorization.ts";
+import { registryPlaces } from "../registry/registry-directory.ts";
+import { seedImageDigest } from "../registry/seed-images.ts";
 import { resourceOfKind } from "./api-resources.ts";
 import { DEFAULT_ROLES } from "./default-roles.ts";
 import type { ClusterState } from "./kube-object.ts";
@@ -41,7 +43,8 @@ export function clusterContents(seed: Seed, contents: Contents, deps: Maker): Cl
       const data = Object.entries(values).map(([key, text]) => [key, Buffer.from(text).toString("base64")]);
       add("Secret", namespace, name, { data: Object.fromEntries(data), type: "Opaque" });
     }
-    for (const { name, image } of inside.pods) add("Pod", namespace, name, podOf(name, image, deps.now()));
+    for (const { name, image } of inside.pods)
+      add("Pod", namespace, name, podOf(name, image, imageIdOf(seed, image), deps.now()));
     for (const { name, image, replicas } of inside.deployments) {
       const template = { metadata: { labels: { app: name } }, spec: specOf(image, "Always") };
       const spec = { replicas, selector: { matchLabels: { app: name } }, template };
@@ -90,8 +93,15 @@ function specOf(image: string, restartPolicy: string) {
   return { containers: [container], restartPolicy, serviceAccountName: "default" };
 }
 
+/** As containerd names what it pulled; empty where the seed's registries have no such image. */
+function imageIdOf(seed: Seed, image: string): string {
+  const [, host = "", repository = "", tag = ""] = /^([^/]+)\/([^:]+):(.+)$/.exec(image) ?? [];
+  const images = registryPlaces(seed).find(({ loginServer }) => loginServer === host)?.images[repository] ?? [];
+  return images.includes(tag) ? `${host}/${repository}@${seedImageDigest(repository, tag)}` : "";
+}
+
 /** A pod that runs one container. */
-function podOf(name: string, image: string, now: Date) {
+function podOf(name: string, image: string, imageID: string, now: Date) {
   const startedAt = now.toISOString().replace(/\.\d+Z$/, "Z");
   return {
     metadata: { labels: { app: name } },
@@ -104,7 +114,7 @@ function podOf(name: string, image: string, now: Date) {
         {
           name: "main",
           image,
-          imageID: "",
+          imageID,
           ready: true,
           started: true,
           restartCount: 0,

@@ -65,7 +65,7 @@ export async function answerRequest(
   };
   demand(user, asked, judged);
   if (!asked.isResource) {
-    const found = asked.verb === "get" ? discover(request.path.replace(/(?<=.)\/+$/, "")) : undefined;
+    const found = asked.verb === "get" ? discover(request.path.replace(/(?<=.)\/+$/, ""), request.accept) : undefined;
     return found === undefined ? { status: 404, text: "404 page not found\n" } : { status: 200, ...found };
   }
   const resource = findApiResource(asked.group, asked.version, asked.resource);

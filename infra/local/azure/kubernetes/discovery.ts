@@ -23,10 +23,10 @@ const HEALTH_PATHS = new Set(["/healthz", "/livez", "/readyz"]);
 /** An answer: an object as JSON, plain text, or a document in another form. */
 export type DiscoveryAnswer = OpenApiAnswer | { readonly text: string };
 
-/** The answer at a path without a resource, or undefined when the server has none there. */
-export function discover(path: string): DiscoveryAnswer | undefined {
+/** The answer at a path without a resource, or undefined when the server has none there. `accept` as the client sent it. */
+export function discover(path: string, accept?: string): DiscoveryAnswer | undefined {
   if (HEALTH_PATHS.has(path)) return { text: "ok" };
-  if (path.startsWith("/openapi/")) return openApi(path);
+  if (path.startsWith("/openapi/")) return openApi(path, accept);
   const [root, group, version, ...rest] = path.split("/").filter(Boolean);
   if (rest.length > 0) return undefined;
   if (root === "version" && group === undefined) return { json: VERSION };

@@ -4,14 +4,21 @@ import { API_RESOURCES, apiVersionOf } from "./api-resources.ts";
 /** A document: JSON, or bytes of the media type that is named. */
 export type OpenApiAnswer = { readonly json: unknown } | { readonly bytes: Buffer; readonly contentType: string };
 
-/** Old clients ask for this form alone, and check nothing against a document that has no kinds in it. */
-const V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/** Old clients ask for this form alone (with an `@`), and check nothing against a document that has no kinds in it. */
+const V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 /** Changes with what is served; clients may keep a document by it. */
 const HASH = "1";
 
-/** The answer at a path, or undefined when there is none. */
-export function openApi(path: string): OpenApiAnswer | undefined {
-  if (path === "/openapi/v2") return { bytes: emptyV2(), contentType: V2_PROTOBUF };
+/**
+ * The answer at a path, or undefined when there is none.
+ * @param accept as the client sent it
+ */
+export function openApi(path: string, accept: string | undefined): OpenApiAnswer | undefined {
+  if (path === "/openapi/v2") {
+    return accept?.includes("protobuf")
+      ? { bytes: emptyV2(), contentType: V2_PROTOBUF }
+      : { json: { swagger: "2.0", info: { title: "Kubernetes", version: "v1" }, paths: {} } };
+  }
   const groups = new Map(API_RESOURCES.map((one) => [pathOf(one), one] as const));
   if (path === "/openapi/v3") {
     const paths = [...groups.keys()].map((key) => [key, { serverRelativeURL: `/openapi/v3/${key}?hash=${HASH}` }]);
