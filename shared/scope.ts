@@ -15,10 +15,13 @@ const NAMESPACE = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 const isOnce = (items: readonly string[]) => new Set(items).size === items.length;
 const listOf = (item: z.ZodString) => z.array(item).min(1).max(MAX_REPOSITORIES).refine(isOnce, "each once");
 
-/** Exact names of repositories, as a request has them: lower case, no host, no tag. */
-export const repositoriesSchema = listOf(
-  z.string().max(MAX_REPOSITORY_LENGTH).regex(NAME, "a repository's name in lower case, without host and tag"),
-);
+/** Exact name of a repository: lower case, no host, no tag. */
+export const repositoryNameSchema = z
+  .string()
+  .max(MAX_REPOSITORY_LENGTH)
+  .regex(NAME, "a repository's name in lower case, without host and tag");
+/** Exact names of repositories, as a request has them. */
+export const repositoriesSchema = listOf(repositoryNameSchema);
 /** The same for a grant, which may also say `prefix/*` or `*`. */
 export const repositoryPatternsSchema = listOf(
   z.string().max(MAX_REPOSITORY_LENGTH).regex(PATTERN, "a repository's name, prefix/* or *"),

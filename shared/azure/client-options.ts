@@ -90,6 +90,23 @@ export function registryOptions(url: string, cloud: CloudName) {
 }
 
 /**
+ * For the content of a registry, whose calls are repeated by what governs all of them: every answer comes back as it is.
+ * @param policies what its answers are read by
+ */
+export function contentOptions(url: string, cloud: CloudName, policies: readonly PipelinePolicy[]) {
+  const { additionalPolicies, ...options } = registryOptions(url, cloud);
+  const own = policies.map((policy) => ({ policy, position: "perCall" as const }));
+  return {
+    ...options,
+    retryOptions: { maxRetries: 0 },
+    additionalPolicies: [
+      ...own,
+      ...additionalPolicies.filter((one) => !COMMON_POLICIES.some(({ policy }) => policy === one.policy)),
+    ],
+  };
+}
+
+/**
  * For an API server of a customer's cluster: its host alone, and no redirect is followed.
  * @param policies what its answers are read by, in place of what ARM's are
  */

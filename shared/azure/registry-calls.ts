@@ -12,6 +12,7 @@ import { brokenList } from "./arm-list.ts";
 import { BrokenAnswerError } from "./broken-answers.ts";
 import { registryOptions } from "./client-options.ts";
 import type { ConnectorIdentities } from "./identity.ts";
+import { nextPage, refusalOf } from "./registry-answers.ts";
 import { registryOrigin } from "./registry-host.ts";
 import { callAsConnector } from "./upstream.ts";
 
@@ -33,15 +34,12 @@ const CATALOG = "/acr/v1/_catalog";
 const PAGE = 100;
 /** Most pages of one list, whatever their length: about ten seconds of asking. */
 const MAX_PAGES = 100;
-const NEXT = /^<([^<>]+)>; *rel="?next"?$/;
 const FORM = "application/x-www-form-urlencoded";
 
 const exchangedSchema = z.object({ refresh_token: z.string().min(1) });
 const issuedSchema = z.object({ access_token: z.string().min(1) });
 // No list at all stands for none.
 const pageSchema = z.object({ repositories: z.array(z.string()).nullable() });
-/** A code of the service: the first of its errors tells it. */
-const errorsSchema = z.object({ errors: z.tuple([z.object({ code: z.string() })], z.unknown()) });
 
 const restModule = lazy(() => import("@azure-rest/core-client"));
 
@@ -55,12 +53,7 @@ export function openRegistryCalls(
     const origin = registryOrigin(registry, signIn.cloud);
     const { createRestError, getClient } = await restModule();
     const client = getClient(origin, { ...registryOptions(origin, signIn.cloud), ...more });
-    const failure = (response: PathUncheckedResponse) => {
-      const error = createRestError(response);
-      const [first] = errorsSchema.safeParse(response.body).data?.errors ?? [];
-      if (first !== undefined) error.code = first.code;
-      return error;
-    };
+    const failure = (response: PathUncheckedResponse) => refusalOf(createRestError, response);
     const post = async (path: string, fields: Readonly<Record<string, string>>, abortSignal: AbortSignal) => {
       const body = new URLSearchParams(fields).toString();
       const response = await client.pathUnchecked(path).post({ body, contentType: FORM, abortSignal });
@@ -73,7 +66,7 @@ export function openRegistryCalls(
       if (response.status !== "200") throw failure(response);
       const page = pageSchema.safeParse(response.body);
       if (!page.success) throw brokenList();
-      return { names: page.data.repositories ?? [], next: nextPage(response.headers.link, origin) };
+      return { names: page.data.repositories ?? [], next: nextPage(response.headers.link, origin, CATALOG) };
     };
     return { origin, post, get };
   };
@@ -128,17 +121,6 @@ function refuseArmToken({ registry, signIn }: RegistrySignIn): void {
     "UNSUPPORTED_BY_METHOD",
     "The connector has an access token for Azure Resource Manager, which this registry does not take (azureADAuthenticationAsArmPolicy is disabled). Use a connector that signs in by another method; for the form docker-login, naming the repositories is enough.",
   );
-}
-
-/** @throws BrokenAnswerError for a link to anywhere but the next page of this list */
-function nextPage(link: string | undefined, origin: string): string | null {
-  if (link === undefined || link === "") return null;
-  const [, target] = NEXT.exec(link) ?? [];
-  const url = target !== undefined && URL.canParse(target, origin) ? new URL(target, origin) : null;
-  const isNext =
-    url !== null && url.origin === origin && url.pathname === CATALOG && url.username === "" && url.password === "";
-  if (!isNext) throw brokenList();
-  return url.href;
 }
 
 function read<T>(schema: z.ZodType<T>, body: unknown): T {

@@ -1,10 +1,13 @@
-/** What is asked of a registry's token service, and whether a token holds exactly that. Pure. Used by registry-tokens.ts. */
+/** What is asked of a registry's token service, and whether a token holds exactly that. Pure. Used by registry-tokens.ts and acr-access.ts. */
 import { decodeJwt } from "jose";
 import { z } from "zod";
 import type { RegistryAccess } from "../credentials/docker-registry.ts";
 import type { EndingToken } from "../credentials/ports.ts";
 import { UpstreamError } from "../errors.ts";
 import { repositoriesSchema } from "../scope.ts";
+
+/** What can be done with a repository, as tokens name it. Source: the ACR documentation on repository permissions. */
+export type RepositoryAction = "pull" | "push" | "delete" | "metadata_read" | "metadata_write";
 
 /**
  * What each right is to a registry. Listing tags takes `metadata_read`, which pulling alone does not give; who pushes
@@ -14,13 +17,13 @@ const ACTIONS = {
   read: ["pull", "metadata_read"],
   write: ["pull", "push"],
   delete: ["delete"],
-} as const satisfies Readonly<Record<RegistryAccess, readonly string[]>>;
+} as const satisfies Readonly<Record<RegistryAccess, readonly RepositoryAction[]>>;
 
 /** The scope of a token that may list the names of all repositories. */
 export const CATALOG_SCOPE = "registry:catalog:*";
 
 /** Actions for some rights, sorted, each once. */
-export function actionsOf(access: readonly RegistryAccess[]): readonly string[] {
+export function actionsOf(access: readonly RegistryAccess[]): readonly RepositoryAction[] {
   return [...new Set(access.flatMap((right) => [...ACTIONS[right]]))].sort();
 }
 
@@ -29,7 +32,11 @@ export function actionsOf(access: readonly RegistryAccess[]): readonly string[] 
  * @throws Error for what is no name: it could be read as another scope
  */
 export function repositoriesScope(repositories: readonly string[], access: readonly RegistryAccess[]): string {
-  const actions = actionsOf(access);
+  return actionsScope(repositories, actionsOf(access));
+}
+
+/** The same for actions. @throws Error for what is no name */
+export function actionsScope(repositories: readonly string[], actions: readonly RepositoryAction[]): string {
   if (actions.length === 0 || !repositoriesSchema.safeParse(repositories).success) {
     throw new Error("Not what a token can be asked for.");
   }
@@ -72,6 +79,9 @@ const grantedSchema = z
   .array(z.object({ type: z.literal("repository"), name: z.string(), actions: z.array(z.string()) }))
   .nullish()
   .transform((granted) => granted ?? []);
+const catalogSchema = z.tuple([
+  z.object({ type: z.literal("registry"), name: z.literal("catalog"), actions: z.tuple([z.literal("*")]) }),
+]);
 
 /**
  * The rights that were asked for and not given, by repository; none when the token holds exactly what was asked for.
@@ -83,19 +93,49 @@ export function missingRights(
   repositories: readonly string[],
   rights: readonly RegistryAccess[],
 ): readonly { readonly repository: string; readonly right: RegistryAccess }[] {
-  const asked: ReadonlySet<string> = new Set(actionsOf(rights));
-  const granted = grantedSchema.safeParse(access).data;
-  const byName = new Map(granted?.map(({ name, actions }) => [name, new Set(actions)]));
-  const isWithin =
-    granted !== undefined &&
-    byName.size === granted.length &&
-    granted.every(({ name, actions }) => repositories.includes(name) && actions.every((action) => asked.has(action)));
-  if (!isWithin) throw refused("The registry gave a token for something else than was asked for. Nothing was lent.");
+  const byName = grantedActions(access, repositories, actionsOf(rights));
   return repositories.flatMap((repository) => {
     const given = byName.get(repository);
     const missing = rights.filter((right) => ACTIONS[right].some((action) => given?.has(action) !== true));
     return missing.map((right) => ({ repository, right }));
   });
+}
+
+/**
+ * The repositories in which a token does not hold the action; none when it holds exactly what was asked for.
+ * @throws as missingRights
+ */
+export function repositoriesWithout(
+  access: unknown,
+  repositories: readonly string[],
+  action: RepositoryAction,
+): readonly string[] {
+  const byName = grantedActions(access, repositories, [action]);
+  return repositories.filter((name) => byName.get(name)?.has(action) !== true);
+}
+
+/** Whether a token lists the names of all repositories, and does nothing else. @throws as missingRights for anything else */
+export function mayListCatalog(access: unknown): boolean {
+  if (catalogSchema.safeParse(access).success) return true;
+  grantedActions(access, [], []);
+  return false;
+}
+
+/** @throws UpstreamError UPSTREAM_REFUSED */
+function grantedActions(
+  access: unknown,
+  repositories: readonly string[],
+  actions: readonly RepositoryAction[],
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const asked: ReadonlySet<string> = new Set(actions);
+  const granted = grantedSchema.safeParse(access).data;
+  const byName = new Map(granted?.map((one) => [one.name, new Set(one.actions)]));
+  const isWithin =
+    granted !== undefined &&
+    byName.size === granted.length &&
+    granted.every((one) => repositories.includes(one.name) && one.actions.every((action) => asked.has(action)));
+  if (!isWithin) throw refused("The registry gave a token for something else than was asked for. Nothing was lent.");
+  return byName;
 }
 
 function refused(detail: string): UpstreamError {

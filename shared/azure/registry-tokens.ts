@@ -1,13 +1,12 @@
 /** Tokens of registries for connectors' identities. Implements IssueRegistryToken, IssueRefreshToken and ListRepositories. */
 import type { HttpClient } from "@azure/core-rest-pipeline";
-import { ACCESS_NEEDS } from "../connectors/access-needs.ts";
-import type { RegistryAccess } from "../credentials/docker-registry.ts";
 import type { IssueRefreshToken, IssueRegistryToken, ListRepositories } from "../credentials/ports.ts";
 import { UpstreamError } from "../errors.ts";
 import type { ConnectorIdentities } from "./identity.ts";
-import { openRegistryCalls, type RegistrySignIn } from "./registry-calls.ts";
-import { CATALOG_SCOPE, missingRights, readRegistryToken, repositoriesScope } from "./registry-grant.ts";
-import { createRefreshTokens } from "./registry-refresh-tokens.ts";
+import { openRegistryCalls } from "./registry-calls.ts";
+import { CATALOG_SCOPE, missingRights, repositoriesScope } from "./registry-grant.ts";
+import { CATALOG_LISTERS, giveRole, rolesFor } from "./registry-remedy.ts";
+import { createRegistrySignIns } from "./registry-sign-in.ts";
 
 /** What registries give. */
 export type RegistryTokens = {
@@ -15,9 +14,6 @@ export type RegistryTokens = {
   readonly issueRefreshToken: IssueRefreshToken;
   readonly listRepositories: ListRepositories;
 };
-
-/** The least roles that list the names of repositories. Source: the ACR documentation on repository permissions. */
-const LISTERS = { legacy: "AcrPull", abac: "Container Registry Repository Catalog Lister" } as const;
 
 /**
  * @param deps.now decides which refresh tokens still serve
@@ -28,48 +24,17 @@ export function createRegistryTokens(
   more: { readonly httpClient?: HttpClient } = {},
 ): RegistryTokens {
   const calls = openRegistryCalls(deps.identities, more);
-  const refreshTokens = createRefreshTokens(deps.now);
-  const exchange = async (at: RegistrySignIn, remedy: string) => {
-    const token = await calls.exchange(at, remedy);
-    return readRegistryToken(token, at.registry.loginServer, deps.now());
-  };
-
-  /**
-   * Does something with a refresh token. One that was kept may be worth less than a new one: it was ended, or roles were
-   * given since. Then it is done once more.
-   */
-  const withRefreshToken = async <T>(
-    at: RegistrySignIn,
-    remedy: string,
-    use: (refreshToken: string) => Promise<T>,
-    isWorthless: (answer: T) => boolean,
-  ): Promise<T> => {
-    const get = () => refreshTokens(at, () => exchange(at, remedy));
-    const first = await get();
-    try {
-      const answer = await use(first.token);
-      if (!first.isKept || !isWorthless(answer)) return answer;
-    } catch (error) {
-      if (!isUnauthorized(error)) throw error;
-      if (!first.isKept) {
-        first.forget();
-        throw error;
-      }
-    }
-    first.forget();
-    return use((await get()).token);
-  };
+  const signIns = createRegistrySignIns(calls, deps.now);
 
   return {
     async issueRegistryToken(at, repositories, access) {
       const scope = repositoriesScope(repositories, access);
       const remedy = giveRole(at, rolesFor(at, access));
-      const { token, expiresAt, missing } = await withRefreshToken(
+      const { token, expiresAt, missing } = await signIns.withRefreshToken(
         at,
         remedy,
         async (refreshToken) => {
-          const answer = await calls.accessToken(at, refreshToken, scope, remedy);
-          const read = readRegistryToken(answer, at.registry.loginServer, deps.now());
+          const read = await signIns.accessToken(at, refreshToken, scope, remedy);
           return { ...read, missing: missingRights(read.access, repositories, access) };
         },
         (answer) => answer.missing.length > 0,
@@ -84,33 +49,20 @@ export function createRegistryTokens(
       );
     },
     async issueRefreshToken(at) {
-      const { token, expiresAt } = await exchange(at, giveRole(at, rolesFor(at, ["read"])));
+      const { token, expiresAt } = await signIns.exchange(at, giveRole(at, rolesFor(at, ["read"])));
       return { token, expiresAt };
     },
     async listRepositories(at, limit) {
-      const remedy = giveRole(at, [LISTERS[at.registry.mode]]);
-      return withRefreshToken(
+      const remedy = giveRole(at, [CATALOG_LISTERS[at.registry.mode]]);
+      return signIns.withRefreshToken(
         at,
         remedy,
         async (refreshToken) => {
-          const token = await calls.accessToken(at, refreshToken, CATALOG_SCOPE, remedy);
+          const { token } = await signIns.accessToken(at, refreshToken, CATALOG_SCOPE, remedy);
           return calls.repositories(at, token, limit, remedy);
         },
         () => false,
       );
     },
   };
-}
-
-/** The least roles that give these rights; a larger one that is among them gives the smaller ones' rights too. */
-function rolesFor({ registry: { mode } }: RegistrySignIn, access: readonly RegistryAccess[]): readonly string[] {
-  return [...new Set(access.map((right) => ACCESS_NEEDS[`docker-registry ${mode}`][right].role.name))];
-}
-
-function giveRole({ registry: { registry } }: RegistrySignIn, roles: readonly string[]): string {
-  return `Give the connector's identity the role ${roles.join(" and the role ")} at the registry ${registry}; where it has that, look whether the registry's firewall lets this service in.`;
-}
-
-function isUnauthorized(error: unknown): boolean {
-  return error instanceof UpstreamError && error.failure?.status === 401;
 }
