@@ -237,6 +237,7 @@ registerRoutes(app, routes, {
   takeTurn: createRateLimit({ perSecond: config.limits.maxIssuesPerSecond, now }),
   now,
   newId: randomUUID,
+  durable: null,
 });
 
 const seals = openSeals({ url: accountUrl(config.stateAccount, cloud.blobSuffix), identity });

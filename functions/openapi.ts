@@ -35,7 +35,7 @@ export async function describeApi(routes: readonly Route[], version: string) {
 }
 
 function operation(declared: Route): ZodOpenApiOperationObject {
-  const { status, description, schema } = declared.answer;
+  const { status, description, schema, textType } = declared.answer;
   const problem = {
     description: "An error; `code` says which",
     content: { "application/problem+json": { schema: problemSchema } },
@@ -53,7 +53,14 @@ function operation(declared: Route): ZodOpenApiOperationObject {
     responses: {
       [`${status}` as "200"]: {
         description,
-        ...(schema === undefined ? {} : { content: { "application/json": { schema } } }),
+        ...(schema === undefined
+          ? {}
+          : {
+              content: {
+                "application/json": { schema },
+                ...(textType === undefined ? {} : { [textType]: { schema: { type: "string" } } }),
+              },
+            }),
       },
       ...(declared.access === "anonymous" ? {} : { default: problem }),
     },

@@ -1,17 +1,23 @@
 /** One HTTP route: who may call it, what it takes, what it answers. Every route goes through registerRoutes. */
-import type { app as functionsApp, HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
+import type {
+  FunctionInput,
+  app as functionsApp,
+  HttpRequest,
+  HttpResponseInit,
+  InvocationContext,
+} from "@azure/functions";
 import { z } from "zod";
 import type { VerifyCaller } from "../shared/azure/caller-token.ts";
-import { InputError, UpstreamError } from "../shared/errors.ts";
+import { UpstreamError } from "../shared/errors.ts";
 import { principalHash } from "../shared/ids.ts";
 import { createLog, type Log, type LogFields } from "../shared/log.ts";
 import { parse } from "../shared/parse.ts";
 import { type Principal, type Role, requireRole } from "../shared/principal.ts";
+import type { DriveRun } from "../shared/purge/ports.ts";
 import type { TakeTurn } from "../shared/rate-limit.ts";
 import { codeOf, problemResponse } from "./problem.ts";
+import { readJson, readQuery } from "./read-request.ts";
 
-/** Largest body that is read, in bytes; the largest valid request is a tenth of it. */
-export const MAX_BODY_BYTES = 64 * 1024;
 /** Lines of a defect's stack that are logged. */
 const MAX_FRAMES = 8;
 
@@ -27,10 +33,14 @@ export type Call<P, Q, B> = {
   readonly preconditions: { readonly ifMatch: string | null; readonly ifNoneMatch: string | null };
   readonly correlationId: string;
 };
+/** What a handler of a driving route gets as well. */
+export type Driving = { readonly drive: DriveRun };
 /** What a handler gives back; the body is sent as JSON, undefined with 204. */
 export type Answer = {
   readonly status: number;
   readonly body?: unknown;
+  /** Instead of `body`: a text as it stands, of the type that the route declares. */
+  readonly text?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** What the log says of it, besides status and time. */
   readonly facts?: Pick<LogFields, "connector" | "leaseId" | "resourceId">;
@@ -49,27 +59,55 @@ type RouteShape = {
   readonly query: z.ZodObject;
   readonly body: z.ZodType | null;
   /** The answer when all is well; no schema = no body. */
-  readonly answer: { readonly status: number; readonly description: string; readonly schema?: z.ZodType };
+  readonly answer: {
+    readonly status: number;
+    readonly description: string;
+    readonly schema?: z.ZodType;
+    /** Media type of answers that are a text, where the caller may choose one. */
+    readonly textType?: string;
+  };
 };
 /** A route as the app and the API description know it. */
 export type Route = RouteShape &
   (
     | { readonly access: "anonymous"; handle(call: { correlationId: string }): Promise<Answer> }
-    | { readonly access: readonly [Role, ...Role[]]; handle(call: Call<unknown, unknown, unknown>): Promise<Answer> }
+    | {
+        readonly access: readonly [Role, ...Role[]];
+        readonly drives?: false;
+        handle(call: Call<unknown, unknown, unknown>): Promise<Answer>;
+      }
+    | {
+        readonly access: readonly [Role, ...Role[]];
+        readonly drives: true;
+        handle(call: Call<unknown, unknown, unknown> & Driving): Promise<Answer>;
+      }
   );
+
+type Declared<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType> = Omit<
+  RouteShape,
+  "params" | "query" | "body"
+> & {
+  readonly access: readonly [Role, ...Role[]];
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B | null;
+};
 
 /** Declares a route for signed-in callers; schemas give the handler its types. */
 export function route<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType>(
-  declared: Omit<RouteShape, "params" | "query" | "body"> & {
-    readonly access: readonly [Role, ...Role[]];
-    readonly params: P;
-    readonly query: Q;
-    readonly body: B | null;
-    handle(call: Call<z.output<P>, z.output<Q>, z.output<B>>): Promise<Answer>;
-  },
+  declared: Declared<P, Q, B> & { handle(call: Call<z.output<P>, z.output<Q>, z.output<B>>): Promise<Answer> },
 ): Route {
   // The wrapper parses with these very schemas before it calls, so the types hold.
   return declared as Route;
+}
+
+/** As route, for one that starts runs: it gets the host's durable client, which costs the others nothing. */
+export function drivingRoute<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType>(
+  declared: Declared<P, Q, B> & {
+    handle(call: Call<z.output<P>, z.output<Q>, z.output<B>> & Driving): Promise<Answer>;
+  },
+): Route {
+  return { ...declared, drives: true } as Route;
 }
 
 /** What the wrapper around every handler needs. */
@@ -79,11 +117,13 @@ export type RouteDeps = {
   readonly takeTurn: TakeTurn;
   readonly now: () => Date;
   readonly newId: () => string;
+  /** The durable client of routes that drive; null in an app that has none of them. */
+  readonly durable: { readonly input: FunctionInput; driverOf(context: InvocationContext): DriveRun } | null;
 };
 
 /**
  * Registers every route with the Functions runtime. All are `anonymous` for the host: keys are no identity.
- * @throws Error for a route without a declared access, so that the app does not start with one
+ * @throws Error for a route without a declared access, or without the client that it drives with: the app does not start
  */
 export function registerRoutes(
   app: Pick<typeof functionsApp, "http">,
@@ -94,10 +134,13 @@ export function registerRoutes(
     if (declared.access !== "anonymous" && !(declared.access?.length > 0)) {
       throw new Error(`The route ${declared.name} declares no role.`);
     }
+    const isDriving = declared.access !== "anonymous" && declared.drives === true;
+    if (isDriving && deps.durable === null) throw new Error(`The route ${declared.name} has no client to drive with.`);
     app.http(declared.name, {
       methods: [declared.method],
       route: declared.path,
       authLevel: "anonymous",
+      ...(isDriving && deps.durable !== null ? { extraInputs: [deps.durable.input] } : {}),
       handler: (request, context) => answerCall(declared, deps, request, context),
     });
   }
@@ -119,14 +162,16 @@ async function answerCall(
   const answered: LogFields = {};
   let response: HttpResponseInit & { status: number };
   try {
-    const answer = await handle(declared, deps, request, correlationId, (caller) => {
+    const drive: DriveRun = async (run) => deps.durable?.driverOf(context)(run);
+    const answer = await handle(declared, deps, request, { correlationId, drive }, (caller) => {
       Object.assign(answered, { principalHash: principalHash(caller) });
     });
     Object.assign(answered, answer.facts);
+    const content = contentOf(declared, answer);
     response = {
       status: answer.status,
-      headers: { ...(answer.body === undefined ? {} : { "content-type": "application/json" }), ...answer.headers },
-      ...(answer.body === undefined ? {} : { body: JSON.stringify(answer.body) }),
+      headers: { ...(content === null ? {} : { "content-type": content.type }), ...answer.headers },
+      ...(content === null ? {} : { body: content.body }),
     };
   } catch (error) {
     response = problemResponse(error, correlationId);
@@ -150,6 +195,14 @@ async function answerCall(
       "x-correlation-id": correlationId,
     },
   };
+}
+
+function contentOf({ answer: { textType } }: Route, { body, text }: Answer): { type: string; body: string } | null {
+  if (text !== undefined) {
+    if (textType === undefined) throw new Error("A text is no answer of this route.");
+    return { type: textType, body: text };
+  }
+  return body === undefined ? null : { type: "application/json", body: JSON.stringify(body) };
 }
 
 /**
@@ -185,7 +238,7 @@ async function handle(
   declared: Route,
   deps: RouteDeps,
   request: HttpRequest,
-  correlationId: string,
+  { correlationId, drive }: { correlationId: string } & Driving,
   onCaller: (caller: Principal) => void,
 ): Promise<Answer> {
   if (declared.access === "anonymous") return declared.handle({ correlationId });
@@ -201,45 +254,8 @@ async function handle(
     ifMatch: request.headers.get("if-match"),
     ifNoneMatch: request.headers.get("if-none-match"),
   };
-  return declared.handle({ caller, rule: `role:${role}`, params, query, body, preconditions, correlationId });
-}
-
-/** @throws InputError INVALID_REQUEST for a name given twice: which one counts would be a guess */
-function readQuery(query: URLSearchParams): Record<string, string> {
-  const names = [...query.keys()];
-  if (new Set(names).size !== names.length) {
-    throw new InputError("INVALID_REQUEST", "A query parameter is given twice. Give each once.");
-  }
-  return Object.fromEntries(query);
-}
-
-async function readJson(request: HttpRequest): Promise<unknown> {
-  const announced = Number(request.headers.get("content-length") ?? 0);
-  if (announced > MAX_BODY_BYTES) throw tooLarge();
-  if (!/^application\/json\s*(;|$)/i.test(request.headers.get("content-type") ?? "")) {
-    throw new InputError("INVALID_REQUEST", "Send the body as JSON with the header Content-Type: application/json.");
-  }
-  const bytes = await request.arrayBuffer();
-  if (bytes.byteLength > MAX_BODY_BYTES) throw tooLarge();
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes), refuseProto);
-  } catch (error) {
-    if (error instanceof InputError) throw error;
-    // The parser's own message repeats the text, which may hold a secret.
-    throw new InputError("INVALID_REQUEST", "The body is not valid JSON in UTF-8.");
-  }
-}
-
-/** The schema library leaves a member of this name out of a record instead of judging it. */
-function refuseProto(name: string, value: unknown): unknown {
-  if (name === "__proto__") {
-    throw new InputError("INVALID_REQUEST", "The body has a member named __proto__. Give it another name.");
-  }
-  return value;
-}
-
-function tooLarge(): InputError {
-  return new InputError("BODY_TOO_LARGE", `The body is larger than ${MAX_BODY_BYTES} bytes. Send less.`);
+  const call = { caller, rule: `role:${role}`, params, query, body, preconditions, correlationId };
+  return declared.drives === true ? declared.handle({ ...call, drive }) : declared.handle(call);
 }
 
 /** No parameters in the path or query. */

@@ -9,9 +9,10 @@ const responseSchema = z.object({
   headers: z.record(z.string(), z.string()),
   body: z.string().default(""),
 });
+const jsonSchema = z.record(z.string(), z.unknown());
 const logLineSchema = z.looseObject({ event: z.string() });
 
-/** An answer as the runtime gets it; `json` is its parsed body, empty when there is none. */
+/** An answer as the runtime gets it; `json` is its parsed body, empty when there is none or it is a text. */
 export type FakeAnswer = z.output<typeof responseSchema> & { readonly json: Readonly<Record<string, unknown>> };
 
 /** Routes ready to be called by function name; callers are ADMIN unless `deps.verifyCaller` says otherwise. */
@@ -24,6 +25,7 @@ export function runtimeOf(routes: readonly Route[], deps: Partial<RouteDeps> = {
     takeTurn: () => {},
     now,
     newId: countingIds(),
+    durable: null,
     ...deps,
   });
 
@@ -36,7 +38,8 @@ export function runtimeOf(routes: readonly Route[], deps: Partial<RouteDeps> = {
     });
     const url = "https://latchkey.example/api/x";
     const answer = responseSchema.parse(await handler(new HttpRequest({ method: "GET", url, ...request }), context));
-    return { ...answer, json: z.record(z.string(), z.unknown()).parse(JSON.parse(answer.body || "{}")) };
+    const isJson = answer.headers["content-type"]?.includes("json") === true;
+    return { ...answer, json: jsonSchema.parse(JSON.parse(isJson ? answer.body : "{}")) };
   }
   return { registered, logged, call };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type Answer, MAX_BODY_BYTES, nothing, type Route, route } from "../../../functions/route.ts";
+import { MAX_BODY_BYTES } from "../../../functions/read-request.ts";
+import { type Answer, nothing, type Route, route } from "../../../functions/route.ts";
 import { DeniedError, UpstreamError } from "../../../shared/errors.ts";
 import { principalHash } from "../../../shared/ids.ts";
 import { ADMIN, SECRET } from "../../support/fakes.ts";
