@@ -105,10 +105,14 @@ function readPage(
 ): Promise<WorkloadPage | "absent"> {
   const query = new URLSearchParams({ limit: String(limit), ...(next === null ? {} : { continue: next }) });
   const path = `${groupPath(group)}/${plural}?${query}`;
-  return call(`list the ${plural}`, { method: "GET", path, signal }, (answer) =>
+  return call(`list the ${plural}`, { method: "GET", path, signal }, (answer) => {
     // A list that was begun is there: whatever answers so now is something else.
-    answer.status === 404 && next === null ? "absent" : read(page, answer),
-  );
+    if (answer.status === 404 && next === null) return "absent";
+    const found = read(page, answer);
+    // It would lead round in a circle.
+    if (next !== null && found.next === next) throw unreadable();
+    return found;
+  });
 }
 
 /** Source: the Kubernetes API reference, APIGroupList and APIResourceList. */
@@ -156,6 +160,10 @@ async function versionsOf(group: string, ask: () => Promise<z.output<typeof grou
 /** @throws BrokenAnswerError */
 function read<T>(schema: z.ZodType<T>, { status, body }: ApiAnswer): T {
   const parsed = status === 200 ? schema.safeParse(body) : null;
-  if (parsed === null || !parsed.success) throw new BrokenAnswerError({ status: 502, headers: new Map() });
+  if (parsed === null || !parsed.success) throw unreadable();
   return parsed.data;
+}
+
+function unreadable(): BrokenAnswerError {
+  return new BrokenAnswerError({ status: 502, headers: new Map() });
 }

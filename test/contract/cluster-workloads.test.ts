@@ -14,7 +14,7 @@ import { fillCluster } from "../support/cluster-objects.ts";
 import { type Control, createControl } from "../support/control.ts";
 import { jsonRequest } from "../support/json-request.ts";
 import { type LocalAzure, startLocalAzure } from "../support/local-azure.ts";
-import { CLUSTER_SCOPE, clusterRequest, clusterUrl } from "../support/local-clusters.ts";
+import { administratorOf, CLUSTER_SCOPE, clusterRequest, clusterUrl } from "../support/local-clusters.ts";
 import { HANG_MS, signInOf } from "../support/product-parts.ts";
 import { accessTokenFor, REGISTRY, refreshTokenOf } from "../support/registry-requests.ts";
 
@@ -28,12 +28,15 @@ const STOPPED = { as: "research-connector", group: "research-vision", name: "nig
 type Place = typeof DEMO;
 
 const HOST = REGISTRY;
+const RBAC_GROUP = "rbac.authorization.k8s.io";
 const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 const MANY = 1_234;
 
 let azure: LocalAzure;
 let control: Control;
 let stateDir: string;
+/** Of OWN_ROLES. */
+let administrator: Awaited<ReturnType<typeof administratorOf>>;
 const identities = createConnectorIdentities();
 const listImages = createListClusterImages({ identities, readUser: createReadClusterUser(identities) });
 
@@ -46,6 +49,7 @@ beforeAll(async () => {
     body: { spec: { containers: [{ name: "main", image: `${HOST}/many:${index}` }] } },
   }));
   fillCluster(stateDir, WITHOUT_ENTRA.group, WITHOUT_ENTRA.name, pods);
+  administrator = await administratorOf(stateDir, OWN_ROLES.group, OWN_ROLES.name);
   azure = await startLocalAzure({ stateDir });
   control = createControl(azure);
 });
@@ -181,12 +185,28 @@ test("a list that expired on the way begins anew and is whole", async () => {
 });
 
 describe("what cannot be read", () => {
-  test("a role that is missing", async () => {
+  test("a role that is missing, until it is given", async () => {
+    const objectId = azure.seed.applications.find(({ name }) => name === OWN_ROLES.as)?.objectId;
     await expect(imagesOf(OWN_ROLES)).rejects.toMatchObject({
       code: "UPSTREAM_REFUSED",
       retryable: false,
       failure: { status: 403, code: "Forbidden" },
     });
+    // What is said to be missing is what is missing.
+    const binding = {
+      metadata: { name: "latchkey-workloads" },
+      roleRef: { apiGroup: RBAC_GROUP, kind: "ClusterRole", name: "view" },
+      subjects: [{ apiGroup: RBAC_GROUP, kind: "User", name: objectId }],
+    };
+    const url = clusterUrl(azure, OWN_ROLES.group, OWN_ROLES.name);
+    const path = `/apis/${RBAC_GROUP}/v1/clusterrolebindings`;
+    const { certificate } = administrator;
+    expect((await clusterRequest(azure, "POST", `${url}${path}`, { certificate, body: binding })).status).toBe(201);
+    const host = "demozenmlcontainerregistry-e7ggejfuhzhgedc8.azurecr.io";
+    expect(await imagesOf(OWN_ROLES)).toContain(`${host}/vision/train:v3`);
+  });
+
+  test("a role at another cluster", async () => {
     const { cluster } = await opened(DEMO);
     const reading = listImages({ ...(await opened(READER)), cluster }, new AbortController().signal);
     await expect(reading[Symbol.asyncIterator]().next()).rejects.toMatchObject({ failure: { status: 403 } });

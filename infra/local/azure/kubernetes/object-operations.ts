@@ -1,4 +1,4 @@
-/** What is done to the objects of a cluster: get, list, create, delete. Called by kubernetes.ts after the rights are checked. */
+/** What is done to the objects of a cluster: get, create, delete. Called by cluster-requests.ts after the rights are checked. */
 import { type ApiResource, apiVersionOf, resourceOfKind } from "./api-resources.ts";
 import { ApiError, alreadyExists, conflict, notFound } from "./api-status.ts";
 import {

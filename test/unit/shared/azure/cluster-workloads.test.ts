@@ -249,6 +249,12 @@ describe("what cannot be read whole", () => {
     await expect(all()).rejects.toMatchObject({ code: "UPSTREAM_REFUSED", retryable });
   });
 
+  test("a list that leads back to itself", async () => {
+    answer = (path) => (path === PODS ? listOf(path, [pod("r/one")], "again") : undefined);
+    await expect(all()).rejects.toMatchObject({ code: "UPSTREAM_REFUSED" });
+    expect(of(PODS)).toHaveLength(2);
+  });
+
   test("a page after the first", async () => {
     answer = (path, query) =>
       path === PODS ? (query.has("continue") ? refusal(403, "Forbidden") : listOf(path, [], "next")) : undefined;
