@@ -165,7 +165,7 @@ function showManifest(request: RegistryRequest): RegistryAnswer {
 /** @throws RegistryError 404 */
 function knownName(request: RegistryRequest): string {
   const name = nameOf(request);
-  if (request.content.attributes.repository(name) === null) throw nameUnknown(name);
+  if (!request.content.hasRepository(name)) throw nameUnknown(name);
   return name;
 }
 

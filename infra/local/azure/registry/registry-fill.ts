@@ -17,6 +17,8 @@ const MAX_IMAGES = 1_000_000;
 /** Seconds: 20 years, so that every time can be told exactly. */
 const MAX_AGE_SECONDS = 20 * 365 * 86_400;
 const TICKS_A_SECOND = 10_000_000;
+/** Of its 10,000 ticks. */
+const PART_OF_MS = 8_766;
 
 const repository = z.string().refine(isRepositoryName, "no name of a repository");
 const tag = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/);
@@ -70,7 +72,8 @@ export const timesSchema = z
 /** @returns how many images and tags there are more, if none was there before */
 export function fill(content: RegistryContent, given: z.infer<typeof fillSchema>, now: Date) {
   const { count, firstNumber, tagPrefix, tagged, ownLayers } = given;
-  const newest = ticksOf(now) - Math.round(given.ageSeconds * TICKS_A_SECOND);
+  // Times of the service have digits behind the millisecond, and so have these.
+  const newest = ticksOf(now) - Math.round(given.ageSeconds * TICKS_A_SECOND) - PART_OF_MS;
   const step = Math.round(given.stepSeconds * TICKS_A_SECOND);
   const image = imageMaker(content, given.repository, ownLayers);
   content.putManifests(
