@@ -24,6 +24,9 @@ const ANCHOR_ESCAPES: ReadonlyMap<string, AnchorKind> = new Map([
   ["B", "not-word-boundary"],
 ]);
 
+/** `\k` in any form, and `\<name>` and `\'name'`, after their backslash; `\<` before anything else is a bracket. */
+const REFERENCE = /^(?:k|[<'][0-9]|<[\p{L}\p{Mn}\p{Nd}\p{Pc}\u200c\u200d]+>|'[\p{L}\p{Mn}\p{Nd}\p{Pc}\u200c\u200d]+')/u;
+
 /** Groups of a pattern, to tell at its end whether `\10` and higher were references or octal characters. */
 export class BackReferences {
   private readonly doubtful: { number: number; position: number }[] = [];
@@ -103,7 +106,7 @@ function readEscape(cursor: PatternCursor, references: BackReferences): PatternN
 /** Refuses back-references in every form; the cursor stays. Octal numbers of two digits and more pass for now. */
 function refuseReference(cursor: PatternCursor, references: BackReferences, start: number): void {
   const after = cursor.text.slice(cursor.at);
-  if (/^(?:k|[<'][\p{L}\p{Mn}\p{Nd}\p{Pc}\u200c\u200d])/u.test(after)) cursor.refuse(NO_BACK_REFERENCES, start);
+  if (REFERENCE.test(after)) cursor.refuse(NO_BACK_REFERENCES, start);
   const digits = /^[1-9][0-9]*/.exec(after)?.[0];
   if (digits === undefined) return;
   const number = Number(digits);

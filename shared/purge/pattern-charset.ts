@@ -128,6 +128,7 @@ export function lowerCaseOf(codePoint: number): number {
 
 /** Whether `\b` counts the character as part of a word. */
 export function isWordCharacter(codePoint: number): boolean {
+  if (codePoint < FIRST_NON_ASCII) return WORD.some(({ first, last }) => codePoint >= first && codePoint <= last);
   return UNICODE_WORD.test(String.fromCodePoint(codePoint));
 }
 

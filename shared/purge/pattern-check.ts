@@ -18,7 +18,7 @@ export function findInexact(root: PatternNode, cursor: PatternCursor): Problem |
     const reason = "A pattern that ignores case can name ASCII characters only.";
     return { reason, position: cursor.firstNonAscii };
   }
-  return findMixedCategories(root) ?? findLazyEmptyLoop(root, false);
+  return findMixedCategories(root) ?? findLazyEmptyLoop(root);
 }
 
 function looksOf(node: PatternNode): PatternNode[] {
@@ -48,23 +48,18 @@ function findMixedCategories(root: PatternNode): Problem | undefined {
 
 /**
  * A lazy loop without upper bound over something that can match nothing leaves regexp2's stack out of order after a pass
- * that takes nothing. A loop or look-around about it would then go wrong; without one nothing reads the stack.
+ * that takes nothing: what is around the loop then goes wrong, or the search never ends.
  */
-function findLazyEmptyLoop(node: PatternNode, isInside: boolean): Problem | undefined {
-  const isLoop = node.kind === "repeat" && !(node.min === 1 && node.max === 1);
-  if (
-    isLoop &&
-    isInside &&
-    node.lazy &&
-    node.min <= 1 &&
-    node.max === Number.POSITIVE_INFINITY &&
-    canBeEmpty(node.body)
-  ) {
-    const reason = "A lazy repeat of something that can match nothing cannot stand in a repeat or look-around.";
-    return { reason, position: node.start };
+function findLazyEmptyLoop(node: PatternNode): Problem | undefined {
+  const isEndless = node.kind === "repeat" && node.lazy && node.min <= 1 && node.max === Number.POSITIVE_INFINITY;
+  if (isEndless && canBeEmpty(node.body)) {
+    return {
+      reason: "A lazy repeat without end of something that can match nothing is not supported.",
+      position: node.start,
+    };
   }
   for (const child of childrenOf(node)) {
-    const problem = findLazyEmptyLoop(child, isInside || isLoop || node.kind === "look");
+    const problem = findLazyEmptyLoop(child);
     if (problem !== undefined) return problem;
   }
   return undefined;

@@ -16,46 +16,72 @@ export type Matcher = {
 const NEWLINE = 0x0a;
 
 /** A subject while it is matched: its code points, their symbols, and where the look-arounds hold. */
-type Subject = { readonly codePoints: number[]; readonly symbols: number[]; readonly marks: Uint8Array[] };
+type Subject = { length: number; codePoints: Uint32Array; symbols: Uint16Array; marks: Uint8Array[] };
+
+/** Places for the longest name that a registry has, without growing. */
+const FIRST_CAPACITY = 512;
 
 /** Prepares a pattern; worth keeping, as it learns from each name that it is asked for. */
 export function compilePattern(pattern: Pattern): Matcher {
   const program = layOut(pattern.root);
   const alphabet = new Alphabet(program.sets);
+  const subject = emptySubject(FIRST_CAPACITY, program.looks.length);
+  const looks = program.looks.map((machine) => ({
+    automaton: new Automaton(machine, alphabet, true),
+    leftwards: machine.leftwards,
+    track: trackOf(subject, machine.conditions),
+  }));
+  const track = trackOf(subject, program.main.conditions);
   const whole = new Automaton(program.main, alphabet, false);
   const anywhere = new Automaton(program.main, alphabet, true);
-  const looks = program.looks.map((machine) => ({ machine, automaton: new Automaton(machine, alphabet, true) }));
 
-  const trackFor = (text: string): Track => {
-    const codePoints = codePointsOf(text);
-    const symbols = codePoints.map((codePoint) => alphabet.symbolOf(codePoint));
-    const subject: Subject = { codePoints, symbols, marks: [] };
-    for (const { machine, automaton } of looks) {
-      const marks = new Uint8Array(codePoints.length + 1);
-      automaton.markAccepting(trackOf(subject, machine.conditions), machine.leftwards, marks);
-      subject.marks.push(marks);
+  const prepare = (text: string): void => {
+    if (text.length >= subject.symbols.length) {
+      Object.assign(subject, emptySubject(text.length * 2, program.looks.length));
     }
-    return trackOf(subject, program.main.conditions);
+    read(subject, alphabet, text);
+    looks.forEach(({ automaton, leftwards, track: own }, look) => {
+      const marks = subject.marks[look];
+      if (marks !== undefined) automaton.markAccepting(own, leftwards, marks);
+    });
   };
   return {
-    matchesWhole: (text) => whole.acceptsWhole(trackFor(text)),
-    search: (text) => anywhere.acceptsAnywhere(trackFor(text)),
+    matchesWhole: (text) => {
+      prepare(text);
+      return whole.acceptsWhole(track);
+    },
+    search: (text) => {
+      prepare(text);
+      return anywhere.acceptsAnywhere(track);
+    },
   };
 }
 
-/** Half a surrogate pair counts as U+FFFD: so it would reach the engine that we follow. */
-function codePointsOf(text: string): number[] {
-  const codePoints: number[] = [];
+function emptySubject(capacity: number, looks: number): Subject {
+  return {
+    length: 0,
+    codePoints: new Uint32Array(capacity),
+    symbols: new Uint16Array(capacity),
+    marks: Array.from({ length: looks }, () => new Uint8Array(capacity + 1)),
+  };
+}
+
+/** Takes a text into the subject. Half a surrogate pair counts as U+FFFD: so it would reach the engine that we follow. */
+function read(subject: Subject, alphabet: Alphabet, text: string): void {
+  const { codePoints, symbols } = subject;
+  let length = 0;
   for (let at = 0; at < text.length; at += 1) {
-    const unit = text.charCodeAt(at);
-    if (unit < 0xd800 || unit > 0xdfff) codePoints.push(unit);
-    else {
-      const codePoint = text.codePointAt(at) ?? unit;
-      codePoints.push(codePoint > 0xffff ? codePoint : 0xfffd);
-      if (codePoint > 0xffff) at += 1;
+    let codePoint = text.charCodeAt(at);
+    if (codePoint >= 0xd800 && codePoint <= 0xdfff) {
+      const pair = text.codePointAt(at) ?? codePoint;
+      if (pair > 0xffff) at += 1;
+      codePoint = pair > 0xffff ? pair : 0xfffd;
     }
+    codePoints[length] = codePoint;
+    symbols[length] = alphabet.symbolOf(codePoint);
+    length += 1;
   }
-  return codePoints;
+  subject.length = length;
 }
 
 function trackOf(subject: Subject, conditions: readonly Condition[]): Track {
@@ -67,29 +93,30 @@ function trackOf(subject: Subject, conditions: readonly Condition[]): Track {
     }
     return holding;
   };
-  return { length: subject.codePoints.length, symbols: subject.symbols, conditionsAt };
+  return { subject, conditionsAt };
 }
 
-function holdsAt({ codePoints, marks }: Subject, condition: Condition, place: number): boolean {
+function holdsAt(subject: Subject, condition: Condition, place: number): boolean {
+  const { codePoints, length, marks } = subject;
   switch (condition.kind) {
     case "begin":
       return place === 0;
     case "end":
-      return place === codePoints.length;
+      return place === length;
     case "line-begin":
       return place === 0 || codePoints[place - 1] === NEWLINE;
     case "line-end":
-      return place === codePoints.length || codePoints[place] === NEWLINE;
+      return place === length || codePoints[place] === NEWLINE;
     case "word-boundary":
-      return isWordAt(codePoints, place - 1) !== isWordAt(codePoints, place);
+      return isWordAt(subject, place - 1) !== isWordAt(subject, place);
     case "not-word-boundary":
-      return isWordAt(codePoints, place - 1) === isWordAt(codePoints, place);
+      return isWordAt(subject, place - 1) === isWordAt(subject, place);
     case "look":
       return (marks[condition.look]?.[place] === 1) !== condition.negative;
   }
 }
 
-function isWordAt(codePoints: readonly number[], place: number): boolean {
+function isWordAt({ codePoints, length }: Subject, place: number): boolean {
   const codePoint = codePoints[place];
-  return codePoint !== undefined && isWordCharacter(codePoint);
+  return codePoint !== undefined && place < length && isWordCharacter(codePoint);
 }

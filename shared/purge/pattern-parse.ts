@@ -17,6 +17,9 @@ export const MAX_PATTERN_NESTING = 50;
 /** Greatest number in `{n,m}`: RE2's own (kMaxRepeat); regexp2 has none. */
 export const MAX_PATTERN_REPEAT = 1_000;
 
+/** regexp2's own number for "without end". */
+const NO_UPPER_BOUND = 0x7fffffff;
+
 /** A pattern that is understood and will be matched exactly. */
 export type Pattern = { readonly text: string; readonly root: PatternNode };
 
@@ -149,7 +152,7 @@ function readBounds(cursor: PatternCursor): { min: number; max: number } {
   const [text = "", low, comma, high] = BRACES.exec(cursor.text) ?? [];
   cursor.at += text.length;
   const min = Number(low);
-  const upper = high === "" ? Number.POSITIVE_INFINITY : Number(high);
+  const upper = high === "" || Number(high) === NO_UPPER_BOUND ? Number.POSITIVE_INFINITY : Number(high);
   const max = comma === undefined ? min : upper;
   if (min > MAX_PATTERN_REPEAT || (max > MAX_PATTERN_REPEAT && max !== Number.POSITIVE_INFINITY)) {
     cursor.refuse(`A repeat count is at most ${MAX_PATTERN_REPEAT}.`, position);

@@ -25,8 +25,9 @@ export function statesOf(node: PatternNode): number {
     case "look":
       return statesOf(node.body) + 2;
     case "repeat": {
-      const copies = node.max === Number.POSITIVE_INFINITY ? Math.max(node.min, 1) : node.max;
-      return copies * (statesOf(node.body) + 1);
+      const body = statesOf(node.body);
+      if (node.max === Number.POSITIVE_INFINITY) return Math.max(node.min, 1) * body + 1;
+      return node.min * body + (node.max - node.min) * (body + 1);
     }
     default:
       return 1;
