@@ -1,0 +1,79 @@
+/** `keepNewest` of a rule, and the last tag of a repository: what stays although a rule would delete it. Used by gather.ts. Pure. */
+import { type DecideInput, type Decisions, holdImage, settleImage } from "./decide.ts";
+import { compareText, isTagged, type RepositoryItems, tagsOf } from "./repository-items.ts";
+
+/** An image with the newest of its tags that a rule takes, or an untagged manifest with its own time. */
+type Candidate = { readonly manifest: number; readonly updatedAt: number; readonly name: string };
+
+/** Newest first; of the same time the name that is later in the alphabet, so that v2 is newer than v1. */
+const newestFirst = (one: Candidate, other: Candidate) =>
+  other.updatedAt - one.updatedAt || compareText(other.name, one.name);
+
+/**
+ * Keeps the newest tagged images of each rule that wants that. What the rule would not delete takes no place, nor does a
+ * signature whose image is there: it goes or stays with that.
+ */
+export function keepNewestTagged(input: DecideInput, decisions: Decisions): void {
+  const { items, rules } = input;
+  for (const [place, { keepNewest }] of rules.entries()) {
+    if (keepNewest === 0) continue;
+    const newest = taggedCandidates(items, (tag) => {
+      const isMatched = decisions.tags[tag]?.reason === "matched" && decisions.tags[tag]?.rule === place;
+      return isMatched && items.signedBy(tag) === undefined;
+    })
+      .sort(newestFirst)
+      .slice(0, keepNewest);
+    for (const { manifest } of newest) {
+      for (const tag of tagsOf(items, manifest)) {
+        const own = decisions.tags[tag];
+        if (own?.reason === "matched" && own.rule === place) decisions.tags[tag] = decisions.verdict(place, "newest");
+      }
+      settleImage(input, decisions, manifest);
+    }
+  }
+}
+
+/** Untagged manifests of which a rule keeps the newest; which of them count depends on what they are. */
+export type NewestUntagged = { readonly place: number; readonly keep: number; readonly candidates: readonly number[] };
+
+/** For each rule that keeps the newest untagged manifests, those that it would delete, newest first. */
+export function newestUntagged({ items, rules }: DecideInput, { manifests }: Decisions): readonly NewestUntagged[] {
+  return rules.flatMap(({ keepNewest, untagged }, place) => {
+    if (keepNewest === 0 || !untagged) return [];
+    const candidates = items.manifests.flatMap(({ digest, updatedAt }, manifest) => {
+      const isMatched = manifests[manifest]?.reason === "matched" && manifests[manifest]?.rule === place;
+      return isMatched && !isTagged(items, manifest) ? [{ manifest, updatedAt: updatedAt ?? 0, name: digest }] : [];
+    });
+    return [{ place, keep: keepNewest, candidates: candidates.sort(newestFirst).map(({ manifest }) => manifest) }];
+  });
+}
+
+/** Where a repository would lose its last tag and may not, its newest image stays whole: one that is no signature, if there is one. */
+export function keepLastTag(input: DecideInput, decisions: Decisions): void {
+  const { items, allowLastTag } = input;
+  if (allowLastTag) return;
+  const own = taggedCandidates(items, (tag) => items.signedBy(tag) === undefined);
+  const images = own.length > 0 ? own : taggedCandidates(items, () => true);
+  const staysAny = images.some(({ manifest }) =>
+    [...tagsOf(items, manifest)].some(
+      (tag) => decisions.tags[tag]?.reason !== "matched" && (own.length === 0 || items.signedBy(tag) === undefined),
+    ),
+  );
+  const newest = images.sort(newestFirst)[0];
+  if (staysAny || newest === undefined) return;
+  holdImage(items, decisions, newest.manifest, "last-tag");
+  settleImage(input, decisions, newest.manifest);
+}
+
+function taggedCandidates(items: RepositoryItems, counts: (tag: number) => boolean): Candidate[] {
+  return items.manifests.flatMap((_, manifest) => {
+    let newest: Candidate | undefined;
+    for (const tag of tagsOf(items, manifest)) {
+      if (!counts(tag)) continue;
+      const { name = "", updatedAt = null } = items.tags[tag] ?? {};
+      const candidate = { manifest, updatedAt: updatedAt ?? 0, name };
+      if (newest === undefined || newestFirst(candidate, newest) < 0) newest = candidate;
+    }
+    return newest === undefined ? [] : [newest];
+  });
+}

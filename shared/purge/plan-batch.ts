@@ -1,0 +1,118 @@
+/** Plans the repositories of one batch, one after the other, until its time is over. Used by the plan step. */
+import { z } from "zod";
+import { LatchkeyError, NotFoundError } from "../errors.ts";
+import { type GatherDeps, type Gathered, type GatherInput, gather } from "./gather.ts";
+import { addCounts } from "./plan-counts.ts";
+import type { PlanLine, UnreadRepository } from "./plan-line.ts";
+import type { LinesStore } from "./ports.ts";
+import { noCounts, type RunCounts } from "./run.ts";
+
+/** What it needs from outside. */
+export type PlanBatchDeps = GatherDeps & {
+  readonly lines: LinesStore;
+  /** Told of each repository that could not be read, for the log. */
+  readonly onUnread: (repository: string, error: unknown) => void;
+};
+/** One slice of a batch. */
+export type PlanBatchInput = Omit<GatherInput, "repository" | "asked"> & {
+  readonly repositories: readonly string[];
+  /** Place of the first that is not planned yet. */
+  readonly from: number;
+  /** Blob for the lines of this slice; written again when the slice is made again. */
+  readonly part: string;
+  /** Blob for what is half done of a repository that takes more than one slice. */
+  readonly unfinished: string;
+};
+/** What became of it. */
+export type PlannedBatch = {
+  /** Where the next slice goes on; null: the batch is done. */
+  readonly next: number | null;
+  /** Of the lines of this slice. */
+  readonly counts: RunCounts;
+};
+
+/** What a repository is said to be that has more than can be planned. */
+const TOO_LARGE = "TOO_LARGE";
+
+/** A line of `unfinished`. */
+const answerSchema = z.strictObject({ repository: z.string(), digest: z.string(), referrers: z.array(z.string()) });
+
+/**
+ * Writes the lines of whole repositories. One that fails is a line of its own, and the others go on.
+ * @throws UpstreamError STATE_UNAVAILABLE; the signal's reason when it is aborted
+ */
+export async function planBatch(deps: PlanBatchDeps, input: PlanBatchInput): Promise<PlannedBatch> {
+  let counts = noCounts();
+  let next: number | null = null;
+  async function* lines(): AsyncGenerator<PlanLine | UnreadRepository> {
+    for (const [index, repository] of input.repositories.entries()) {
+      if (index < input.from) continue;
+      const isFirst = index === input.from;
+      if (!isFirst && deps.now() >= input.deadline) {
+        next = index;
+        return;
+      }
+      const planned = await planOne(deps, input, repository, isFirst);
+      if (planned.kind === "more") {
+        await keepUnfinished(deps.lines, input.unfinished, repository, planned.asked);
+        next = index;
+        return;
+      }
+      if (planned.kind === "unread") {
+        counts = addCounts(counts, { ...noCounts(), repositories: 1, unreadRepositories: 1 });
+        yield { repository, unread: planned.code };
+      } else {
+        counts = addCounts(counts, planned.counts);
+        yield* planned.lines;
+      }
+    }
+  }
+  await deps.lines.write(input.part, lines());
+  if (next === null) await deps.lines.remove(input.unfinished);
+  return { next, counts };
+}
+
+type PlannedOne = Exclude<Gathered, { kind: "too-large" }> | { readonly kind: "unread"; readonly code: string };
+
+async function planOne(
+  deps: PlanBatchDeps,
+  input: PlanBatchInput,
+  repository: string,
+  isFirst: boolean,
+): Promise<PlannedOne> {
+  try {
+    const asked = isFirst ? await readUnfinished(deps.lines, input.unfinished, repository) : new Map();
+    const gathered = await gather(deps, { ...input, repository, asked });
+    return gathered.kind === "too-large" ? { kind: "unread", code: TOO_LARGE } : gathered;
+  } catch (error) {
+    input.signal.throwIfAborted();
+    const code = error instanceof LatchkeyError ? error.code : "INTERNAL";
+    if (code === "STATE_UNAVAILABLE") throw error;
+    deps.onUnread(repository, error);
+    return { kind: "unread", code };
+  }
+}
+
+async function keepUnfinished(
+  lines: LinesStore,
+  name: string,
+  repository: string,
+  asked: ReadonlyMap<string, readonly string[]>,
+): Promise<void> {
+  const answers = [...asked].map(([digest, referrers]) => ({ repository, digest, referrers }));
+  await lines.write(name, answers);
+}
+
+/** What was asked before; nothing where there is none, or what there is cannot be used: it is asked again. */
+async function readUnfinished(lines: LinesStore, name: string, repository: string) {
+  const asked = new Map<string, readonly string[]>();
+  try {
+    for await (const { value } of lines.read(name, 0)) {
+      const answer = answerSchema.safeParse(value);
+      if (answer.success && answer.data.repository === repository) asked.set(answer.data.digest, answer.data.referrers);
+    }
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+  }
+  return asked;
+}
