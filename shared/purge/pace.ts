@@ -11,7 +11,7 @@ const FORGET_MS = 300_000;
 
 /** Times are milliseconds of one clock that never goes back. */
 export type Pace = {
-  /** How long nothing may be sent, in milliseconds; 0: go on. */
+  /** How long nothing may be sent, in whole milliseconds; 0: go on. */
   delay(now: number): number;
   /** Something is sent. */
   take(now: number): void;
@@ -37,7 +37,8 @@ export function createPace(perMinute: number, start: number): Pace {
     delay(now) {
       if (now >= keptUntil) return 0;
       refill(now);
-      return left >= 1 ? 0 : (1 - left) / perMs;
+      // Whole: what is left would come to nearly one again and again.
+      return left >= 1 ? 0 : Math.ceil((1 - left) / perMs);
     },
     take(now) {
       refill(now);
