@@ -64,7 +64,8 @@ export async function gather(deps: GatherDeps, input: GatherInput): Promise<Gath
       await reader.bodies([...items.manifests.keys()].filter((it) => saysAnything(items.manifests[it]?.mediaType)));
       await keepNewestUntagged(decideInput, decisions, reader, facts);
     }
-    const protection = startProtection(items, decisions, facts);
+    // Where nothing goes, each is told its own reason, whatever of bodies happens to be known.
+    const protection = startProtection(items, decisions, isAnyGoing ? facts : factsTable(items));
     for (const index of items.manifests.keys())
       if (saysAnything(items.manifests[index]?.mediaType) && reader.isUnreadable(index)) protection.keepAll(index);
     if (isAnyGoing) await protect(protection, reader);
