@@ -1,0 +1,112 @@
+/** Keeps what deletions are decided by young: listings of repositories and what clusters use, each read once for all workers. */
+import { UpstreamError } from "../errors.ts";
+import type { ApplyItem } from "./apply-items.ts";
+import type { InUse } from "./in-use.ts";
+import type { RegistryContent } from "./ports.ts";
+import type { ManifestFacts } from "./registry-items.ts";
+import { listNow, type RepositoryNow } from "./repository-now.ts";
+
+/** A deletion is decided by a listing that began at most this long ago, or as long ago as the listing itself took. Seconds. */
+export const RECHECK_MAX_AGE_SECONDS = 30;
+const MAX_AGE_MS = RECHECK_MAX_AGE_SECONDS * 1000;
+
+/** What it needs. */
+export type FreshnessDeps = {
+  readonly content: RegistryContent;
+  readonly readInUse: (signal: AbortSignal) => Promise<InUse>;
+  readonly now: () => Date;
+  readonly signal: AbortSignal;
+  readonly plannedAt: number;
+  /** Lines ahead, and whether a digest is one of them or was deleted after a time. */
+  items(): readonly ApplyItem[];
+  isOurs(repository: string, digest: string, startedAt: number): boolean;
+};
+
+/** A listing. */
+export type Found = { readonly now: RepositoryNow };
+/** A listing, or why there is none. */
+export type Listed = Found | { readonly failure: UpstreamError };
+
+/** See FreshnessDeps. */
+export type Freshness = {
+  /**
+   * The repository of a line. @param since it is to have begun no earlier, milliseconds since 1970
+   * @throws InputError SIGN_IN_FAILED; the signal's reason
+   */
+  listingFor(item: ApplyItem, since?: number): Promise<Listed>;
+  /** @throws as readInUse */
+  inUse(): Promise<InUse>;
+  /** Forgets other repositories. */
+  keepOnly(repositories: ReadonlySet<string>): void;
+};
+
+type Held<T> = { value: T | null; freshUntil: number; running: Promise<T> | null };
+
+/** Opens it with nothing known. */
+export function openFreshness(deps: FreshnessDeps): Freshness {
+  const clock = () => deps.now().getTime();
+  const listings = new Map<string, Held<Listed>>();
+  const facts = new Map<string, Map<string, ManifestFacts | null>>();
+  const used: Held<InUse> = { value: null, freshUntil: 0, running: null };
+
+  const once = <T>(held: Held<T>, read: () => Promise<T>): Promise<T> => {
+    held.running ??= (async () => {
+      const startedAt = clock();
+      try {
+        held.value = await read();
+        const endedAt = clock();
+        // What takes longer than that to read would never be young enough.
+        held.freshUntil = Math.max(startedAt + MAX_AGE_MS, endedAt + (endedAt - startedAt));
+        return held.value;
+      } finally {
+        held.running = null;
+      }
+    })();
+    return held.running;
+  };
+
+  const list = async (repository: string): Promise<Listed> => {
+    const known = facts.get(repository) ?? new Map<string, ManifestFacts | null>();
+    facts.set(repository, known);
+    const items = deps.items().filter(({ line }) => line.repository === repository);
+    try {
+      const isOurs = (digest: string, startedAt: number) => deps.isOurs(repository, digest, startedAt);
+      return { now: await listNow({ ...deps, repository, items, isOurs, known }) };
+    } catch (error) {
+      deps.signal.throwIfAborted();
+      if (error instanceof UpstreamError) return { failure: error };
+      throw error;
+    }
+  };
+  const isFor = (listed: Listed, item: ApplyItem, since: number) =>
+    "failure" in listed ? since === 0 : listed.now.covers >= item.end && listed.now.startedAt >= since;
+
+  return {
+    async listingFor(item, since = 0) {
+      const { repository } = item.line;
+      const held = listings.get(repository) ?? { value: null, freshUntil: 0, running: null };
+      listings.set(repository, held);
+      // One that is under way may have begun too early; the next one has not.
+      for (let tries = 0; ; tries++) {
+        if (held.value !== null && clock() < held.freshUntil && isFor(held.value, item, since)) return held.value;
+        const isNext = held.running === null;
+        const listed = await once(held, () => list(repository));
+        if (isFor(listed, item, since) || (isNext && "failure" in listed)) return listed;
+        if (isNext && tries > 0) return { failure: unlisted() };
+      }
+    },
+    async inUse() {
+      if (used.value !== null && clock() < used.freshUntil) return used.value;
+      return once(used, () => deps.readInUse(deps.signal));
+    },
+    keepOnly(repositories) {
+      for (const name of listings.keys()) if (!repositories.has(name)) listings.delete(name);
+      for (const name of facts.keys()) if (!repositories.has(name)) facts.delete(name);
+    },
+  };
+}
+
+/** The lines ahead moved on while it was listed: cannot be while they are read group by group. */
+function unlisted(): UpstreamError {
+  return new UpstreamError("UPSTREAM_REFUSED", "The repository could not be listed.", { retryable: true });
+}

@@ -1,0 +1,204 @@
+/** Everything around an apply, in memory: a registry, a plan of it, the run's record, the trail; and processes that can die. For unit tests. */
+import type { AuditEvent } from "../../shared/audit/record.ts";
+import { UpstreamError } from "../../shared/errors.ts";
+import { type ApplyDeps, applySlice } from "../../shared/purge/apply.ts";
+import { endRun } from "../../shared/purge/finish.ts";
+import { inUseMaker } from "../../shared/purge/in-use.ts";
+import type { PlanLine } from "../../shared/purge/plan-line.ts";
+import type { LinesStore, PurgeRunStore, RegistryContent } from "../../shared/purge/ports.ts";
+import { ClusterUnreadableError } from "../../shared/purge/read-in-use.ts";
+import { createPurgeRunStore } from "../../shared/store/purge-run-records.ts";
+import { fakeTable } from "./fake-table.ts";
+import { NOW } from "./fakes.ts";
+import { fakeLines, fakeRegistry, refusal } from "./fakes-purge.ts";
+import { purgeRun, REGISTRY } from "./fakes-purge-runs.ts";
+import { openedRegistry } from "./fakes-registry.ts";
+import { jumpingClock } from "./purge-clock.ts";
+
+export const RUN = purgeRun(0, {
+  state: "applying",
+  resourceId: "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/registryone",
+  policyJson: JSON.stringify({ connector: "azure-one" }),
+  planBlob: "plans/one.jsonl",
+  listedAt: NOW.toISOString(),
+});
+export const PLACE = { loginServer: REGISTRY, runId: RUN.id };
+
+const base = openedRegistry();
+const OPENED = { ...base, registry: { ...base.registry, loginServer: REGISTRY } };
+
+/** What becomes of a call to something outside. `lost`: done, but fails. `repeated`: done, and done again. */
+export type PortFate = "done" | "refused" | "lost" | "repeated" | "stalled";
+/** Told of every call before it: how long it takes, and what becomes of it. */
+export type Weather = (call: string) => { readonly fate: PortFate; readonly milliseconds: number };
+const CALM: Weather = () => ({ fate: "done", milliseconds: 50 });
+
+/** Thrown by everything that a dead process calls. */
+export class Crash extends Error {}
+
+/** Opens a world. */
+export function applyWorld(registry = fakeRegistry()) {
+  const clock = jumpingClock(NOW.getTime() + 60_000);
+  const lines = fakeLines();
+  const events: AuditEvent[] = [];
+  const table = fakeTable();
+  const store = createPurgeRunStore({ table: table.table, now: clock.now, wait: clock.sleep, random: () => 0.5 });
+  const inUse = inUseMaker();
+  const clusters = { isReadable: true };
+  let ids = 0;
+
+  /** One process; `diesAt`: the number of the call at which it dies. Calls that it has sent by then may still be done. */
+  const newProcess = (weather: Weather = CALM, diesAt = Number.POSITIVE_INFINITY) => {
+    let calls = 0;
+    let isDead = false;
+    let die = (_: Crash) => {};
+    const death = new Promise<never>((_, reject) => {
+      die = reject;
+    });
+    death.catch(() => undefined);
+    const check = () => {
+      if (isDead) throw new Crash();
+    };
+    const port =
+      <A extends unknown[], T>(
+        name: string,
+        code: "STATE_UNAVAILABLE" | "AUDIT_UNAVAILABLE",
+        work: (...args: A) => Promise<T>,
+      ) =>
+      async (...args: A): Promise<T> => {
+        check();
+        if (++calls >= diesAt) {
+          isDead = true;
+          die(new Crash());
+        }
+        const { fate, milliseconds } = weather(name);
+        await clock.sleep(milliseconds / 2);
+        if (isDead && fate !== "done") throw new Crash();
+        const failure = () => new UpstreamError(code, "not now", { retryable: true });
+        if (fate === "refused") throw failure();
+        const answer = await work(...args);
+        await clock.sleep(milliseconds / 2);
+        check();
+        if (fate === "lost") throw failure();
+        return answer;
+      };
+    const state = <A extends unknown[], T>(name: string, work: (...args: A) => Promise<T>) =>
+      port(name, "STATE_UNAVAILABLE", work);
+
+    const runs: PurgeRunStore = { ...store, get: state("get", store.get), replace: state("replace", store.replace) };
+    const linePorts: LinesStore = {
+      ...lines,
+      write: state("write", lines.write),
+      join: state("join", lines.join),
+      remove: state("remove", lines.remove),
+      async *read(name, from) {
+        await state("read", async () => undefined)();
+        yield* lines.read(name, from);
+      },
+    };
+
+    const upstream = async (name: string, signal: AbortSignal): Promise<PortFate> => {
+      check();
+      signal.throwIfAborted();
+      if (++calls >= diesAt) {
+        isDead = true;
+        die(new Crash());
+      }
+      const { fate, milliseconds } = weather(name);
+      await clock.sleep(milliseconds);
+      if (isDead && fate !== "done") throw new Crash();
+      // A call that was given up while it waited was not sent.
+      signal.throwIfAborted();
+      if (fate === "refused") throw refusal(403, "DENIED");
+      return fate;
+    };
+    const answered = <T>(fate: PortFate, answer: T): T => {
+      check();
+      if (fate === "lost") throw new UpstreamError("UPSTREAM_TIMEOUT", "no answer", { retryable: true });
+      return answer;
+    };
+    const pages = async function* <T>(name: string, signal: AbortSignal, read: () => AsyncIterable<T>) {
+      const fate = await upstream(name, signal);
+      const all: T[] = [];
+      for await (const page of read()) all.push(page);
+      yield* answered(fate, all);
+    };
+    const change = async <T>(
+      name: string,
+      signal: AbortSignal,
+      work: (signal: AbortSignal) => Promise<T>,
+    ): Promise<T> => {
+      const fate = await upstream(name, signal);
+      const never = new AbortController().signal;
+      const answer = await work(never);
+      return answered(fate, fate === "repeated" ? await work(never) : answer);
+    };
+    const { content } = registry;
+    const ports: RegistryContent = {
+      ...content,
+      tags: (name, signal) => pages("tags", signal, () => content.tags(name, signal)),
+      manifests: (name, signal) => pages("manifests", signal, () => content.manifests(name, signal)),
+      facts: (name, digest, signal) => change("facts", signal, (inner) => content.facts(name, digest, inner)),
+      deleteManifest: (name, digest, signal) =>
+        change("deleteManifest", signal, (inner) => content.deleteManifest(name, digest, inner)),
+      deleteTag: (name, tag, signal) => change("deleteTag", signal, (inner) => content.deleteTag(name, tag, inner)),
+      setManifestLock: (name, digest, isLocked, signal) =>
+        change("setManifestLock", signal, (inner) => content.setManifestLock(name, digest, isLocked, inner)),
+      setTagLock: (name, tag, isLocked, signal) =>
+        change("setTagLock", signal, (inner) => content.setTagLock(name, tag, isLocked, inner)),
+    };
+    const deps: ApplyDeps = {
+      runs,
+      lines: linePorts,
+      openRegistry: async () => OPENED,
+      openContent: () => ports,
+      readInUse: async (_, signal) => {
+        await upstream("clusters", signal);
+        if (!clusters.isReadable) throw new ClusterUnreadableError("cluster-one", null);
+        return { inUse: inUse.inUse, warnings: [] };
+      },
+      appendAudit: port("audit", "AUDIT_UNAVAILABLE", async (event: AuditEvent) => void events.push(event)),
+      now: clock.now,
+      newId: () => `slice-${++ids}`,
+      wait: clock.sleep,
+    };
+    return {
+      calls: () => calls,
+      deps,
+      slice: () => Promise.race([applySlice(deps, PLACE, new AbortController().signal), death]),
+      end: (code: string | null) => Promise.race([endRun(deps, PLACE, code), death]),
+    };
+  };
+
+  return {
+    registry,
+    clock,
+    lines,
+    events,
+    table,
+    store,
+    inUse,
+    clusters,
+    newProcess,
+    async begin(plan: readonly PlanLine[]) {
+      await lines.write("plans/one.jsonl", plan);
+      await store.insert(RUN);
+    },
+    async run() {
+      const stored = await store.get(REGISTRY, RUN.id);
+      if (stored === null) throw new Error("The run is gone.");
+      return stored.run;
+    },
+    report: () => (lines.blobs.get(`reports/${RUN.id}.jsonl`) ?? []).map((line) => JSON.parse(line)),
+    /** Slice after slice, then the end. */
+    async finish(process = newProcess()) {
+      for (;;) {
+        const applied = await clock.run(process.slice());
+        if (applied.ok && applied.more) continue;
+        await clock.run(process.end(applied.ok ? null : applied.code));
+        return;
+      }
+    },
+  };
+}
+export type ApplyWorld = ReturnType<typeof applyWorld>;
