@@ -44,7 +44,7 @@ export function createBudget(deps: LaneClock & { readonly perMinute: Readonly<Re
     let mayBeDone = false;
     for (;;) {
       const turn = await lanes[kind](signal);
-      const outcome = await untilAborted(attempt(mayBeDone), signal).catch((error: unknown) => {
+      const outcome: Attempt<T> = await untilAborted(attempt(mayBeDone), signal).catch((error: unknown) => {
         turn.end("failed");
         throw error;
       });
