@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { app } from "@azure/functions";
+import * as df from "durable-functions";
 import packageJson from "../package.json" with { type: "json" };
 import { authorize } from "../shared/access/authorize.ts";
 import type { Allowed } from "../shared/access/ports.ts";
@@ -63,6 +64,9 @@ import { createLeaseStore, createLeasesThrough, createLivingSas } from "../share
 import { createRegistrySlots } from "../shared/store/registry-slots.ts";
 import { openTable } from "../shared/store/tables.ts";
 import { leaseSweep } from "./lease-sweep.ts";
+import { purgeParts } from "./purge-parts.ts";
+import { durableBinding, registerPurge } from "./purge-steps.ts";
+import { registerPurgeTimer } from "./purge-timer.ts";
 import { type RefreshJob, registerRefreshTimer } from "./refresh-timer.ts";
 import { registerRoutes } from "./route.ts";
 import { appRoutes } from "./routes.ts";
@@ -178,6 +182,22 @@ const computeMac = createCredentialMac({ vault, randomBytes, now });
 const readAudit = createAuditReader(auditTable);
 const delegationKeys = createDelegationKeys({ identities, now });
 
+const purge = purgeParts({
+  ...opening,
+  table: (name) => table(name, "STATE_UNAVAILABLE"),
+  blobsUrl: accountUrl(config.stateAccount, cloud.blobSuffix),
+  identity,
+  identities,
+  readUser: createReadClusterUser(identities),
+  appendAudit: trail.append,
+  settings: config.purge,
+  now,
+  newId: randomUUID,
+  randomBytes,
+  random: Math.random,
+  wait: (milliseconds, signal) => wait(milliseconds, undefined, { signal }),
+});
+
 const routes = appRoutes({
   connectors: {
     ...connectors,
@@ -220,6 +240,7 @@ const routes = appRoutes({
     appendAudit: trail.append,
     now,
   },
+  purge: purge.routes,
   audit: { readAudit, now },
   status: {
     version: packageJson.version,
@@ -237,8 +258,10 @@ registerRoutes(app, routes, {
   takeTurn: createRateLimit({ perSecond: config.limits.maxIssuesPerSecond, now }),
   now,
   newId: randomUUID,
-  durable: null,
+  durable: durableBinding,
 });
+registerPurge(df.app, purge.steps);
+registerPurgeTimer(app, purge.timer);
 
 const seals = openSeals({ url: accountUrl(config.stateAccount, cloud.blobSuffix), identity });
 const readMarks = createMarkReader(auditTable);

@@ -80,7 +80,12 @@ function* plan(context: OrchestrationContext, at: StepInput, batches: number): S
   const parts: string[] = [];
   for (let first = 0; first < batches; first += PLANNED_AT_ONCE) {
     const count = Math.min(PLANNED_AT_ONCE, batches - first);
-    let waiting: PlanInput[] = Array.from({ length: count }, (_, n) => ({ ...at, batch: first + n, slice: 0, from: 0 }));
+    let waiting: PlanInput[] = Array.from({ length: count }, (_, n) => ({
+      ...at,
+      batch: first + n,
+      slice: 0,
+      from: 0,
+    }));
     while (waiting.length > 0) {
       const tasks = waiting.map((input) => callStep(context, STEPS.plan, input));
       const answers: readonly Planned[] = yield context.df.Task.all(tasks);

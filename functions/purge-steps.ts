@@ -1,9 +1,9 @@
 /** The steps of a purge's orchestration as durable activities, and what starts an orchestration. Registered by main.ts. */
-import type { InvocationContext } from "@azure/functions";
+import type { FunctionInput, InvocationContext } from "@azure/functions";
 import * as df from "durable-functions";
 import { z } from "zod";
 import { LatchkeyError, UpstreamError } from "../shared/errors.ts";
-import { createLog } from "../shared/log.ts";
+import { createLog, type Log } from "../shared/log.ts";
 import type { DriveRun } from "../shared/purge/ports.ts";
 import type {
   Applied,
@@ -11,8 +11,8 @@ import type {
   PlanInput,
   Planned,
   Prepared,
-  SettleInput,
   Settled,
+  SettleInput,
   StepInput,
 } from "./purge-orchestration.ts";
 import { ORCHESTRATION, orchestratePurge, STEPS } from "./purge-orchestration.ts";
@@ -21,7 +21,7 @@ import { logFailure } from "./route.ts";
 /** The steps, as shared/purge does them. All may be repeated, and run on several machines at once. @throws LatchkeyError */
 export type PurgeSteps = {
   prepare(input: StepInput): Promise<Prepared>;
-  plan(input: PlanInput): Promise<Planned>;
+  plan(input: PlanInput, log: Log): Promise<Planned>;
   settle(input: SettleInput): Promise<Settled>;
   apply(input: StepInput): Promise<Applied>;
   end(input: EndInput): Promise<void>;
@@ -39,9 +39,16 @@ const SCHEMAS = {
 /** Registers the orchestration and its steps. */
 export function registerPurge(app: Pick<typeof df.app, "orchestration" | "activity">, steps: PurgeSteps): void {
   app.orchestration(ORCHESTRATION, orchestratePurge);
-  const register = <I>(name: string, schema: z.ZodType<I>, run: (input: I) => Promise<unknown>) =>
+  const register = <I>(name: string, schema: z.ZodType<I>, run: (input: I, log: Log) => Promise<unknown>) =>
     app.activity(name, {
-      handler: async (input: unknown, context: InvocationContext) => answerOf(context, () => run(schema.parse(input))),
+      handler: async (input: unknown, context: InvocationContext) => {
+        const log = createLog({
+          info: (line) => context.info(line),
+          warn: (line) => context.warn(line),
+          error: (line) => context.error(line),
+        });
+        return answerOf(log, context.invocationId, () => run(schema.parse(input), log));
+      },
     });
   register(STEPS.prepare, SCHEMAS.prepare, steps.prepare);
   register(STEPS.plan, SCHEMAS.plan, steps.plan);
@@ -54,24 +61,22 @@ export function registerPurge(app: Pick<typeof df.app, "orchestration" | "activi
  * What a step answers: what cannot be done is `{ok: false}`, what may pass is thrown. History keeps both for long, so that
  * an error goes there as its code alone; what it was is in the log.
  */
-async function answerOf(context: InvocationContext, work: () => Promise<unknown>): Promise<unknown> {
+async function answerOf(log: Log, correlationId: string, work: () => Promise<unknown>): Promise<unknown> {
   try {
     return (await work()) ?? { ok: true };
   } catch (error) {
-    const log = createLog({
-      info: (line) => context.info(line),
-      warn: (line) => context.warn(line),
-      error: (line) => context.error(line),
-    });
-    logFailure(log, error, context.invocationId, "purge");
+    logFailure(log, error, correlationId, "purge");
     const isFinal = error instanceof UpstreamError ? !error.retryable : error instanceof LatchkeyError;
     if (isFinal && error instanceof LatchkeyError) return { ok: false, code: error.code };
     throw new Error(error instanceof LatchkeyError ? error.code : "INTERNAL");
   }
 }
 
-/** The binding through which a function starts orchestrations. */
-export const durableInput = df.input.durableClient();
+/** The binding through which a function starts orchestrations, and what it then starts them with. */
+export type DurableBinding = {
+  readonly input: FunctionInput;
+  driverOf(context: InvocationContext): DriveRun;
+};
 
 /** States in which an orchestration still goes on by itself. */
 const RUNNING: ReadonlySet<string> = new Set(["Pending", "Running", "ContinuedAsNew", "Suspended"]);
@@ -79,9 +84,9 @@ const RUNNING: ReadonlySet<string> = new Set(["Pending", "Running", "ContinuedAs
 /**
  * Starts the orchestration of a run, or starts it again when it has ended without ending the run. The instance has the run's
  * id, but nothing relies on there being one only: what is exact is in the run's record.
- * @param context of a function with `durableInput`
+ * @param context of a function with that input
  */
-export function driverOf(context: InvocationContext): DriveRun {
+function driverOf(context: InvocationContext): DriveRun {
   const client = df.getClient(context);
   return async ({ id, loginServer }) => {
     const known = await client.getStatus(id).catch(() => null);
@@ -89,3 +94,6 @@ export function driverOf(context: InvocationContext): DriveRun {
     await client.startNew(ORCHESTRATION, { instanceId: id, input: { registry: loginServer, run: id } });
   };
 }
+
+/** See DurableBinding. */
+export const durableBinding: DurableBinding = { input: df.input.durableClient(), driverOf };

@@ -2,18 +2,17 @@
 import type { app as functionsApp, InvocationContext } from "@azure/functions";
 import { createLog } from "../shared/log.ts";
 import { type DueDeps, startDue } from "../shared/purge/due.ts";
-import type { DriveRun } from "../shared/purge/ports.ts";
-import { driveStale } from "../shared/purge/stale.ts";
+import { driveStale, type StaleDeps } from "../shared/purge/stale.ts";
+import type { DurableBinding } from "./purge-steps.ts";
 import { logFailure } from "./route.ts";
 
 /** Every 5 minutes, on the clock (NCRONTAB, UTC): the steps of a policy's schedule. */
 const SCHEDULE = "0 */5 * * * *";
 
 /** What the timer needs. */
-export type PurgeTimerDeps = Omit<DueDeps, "driveRun" | "onFailure"> & {
-  readonly newId: () => string;
-  /** As functions/purge-steps.ts has it. */
-  readonly durable: { readonly input: ReturnType<typeof import("durable-functions").input.durableClient>; driverOf(context: InvocationContext): DriveRun };
+export type PurgeTimerDeps = Omit<DueDeps, "driveRun" | "onFailure" | "runs"> & {
+  readonly runs: DueDeps["runs"] & StaleDeps["runs"];
+  readonly durable: DurableBinding;
 };
 
 /** Registers the timer. A policy that fails is told in the log, and keeps no other from its turn. */
@@ -34,7 +33,7 @@ export function registerPurgeTimer(app: Pick<typeof functionsApp, "timer">, deps
         logFailure(log, error, correlationId, "purge");
       };
       const driven = { ...deps, driveRun: deps.durable.driverOf(context), onFailure };
-      const started = await startDue(driven, correlationId);
+      const started = await startDue(driven);
       const restarted = await driveStale(driven);
       log.info("purge.looked", { function: "purge-timer", correlationId, started, restarted });
       // Thrown so that the host counts the look as failed; what went wrong is in the log.

@@ -24,6 +24,9 @@ export type LogFields = {
   readonly removed?: number;
   readonly later?: number;
   readonly irrevocable?: number;
+  /** Purges: how many the timer started, and drove on. */
+  readonly started?: number;
+  readonly restarted?: number;
 };
 const ALLOWED: ReadonlySet<string> = new Set<keyof LogFields>([
   "function",
@@ -42,6 +45,8 @@ const ALLOWED: ReadonlySet<string> = new Set<keyof LogFields>([
   "removed",
   "later",
   "irrevocable",
+  "started",
+  "restarted",
 ]);
 
 /** Writes events named `area.happened`. */

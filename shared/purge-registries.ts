@@ -12,7 +12,10 @@ const MAX_CLUSTERS = 50;
 const MAX_ITEMS = 10_000_000;
 
 const clusterSchema = z.strictObject({
-  connector: nameSchema.describe("whose identity lists its pods and pod templates"),
+  connector: nameSchema
+    .nullable()
+    .default(null)
+    .describe("whose identity lists its pods and pod templates; null: that of the policy"),
   resourceId: z.string().refine((text) => readClusterName(text) !== null, "an ARM id, RESOURCE-GROUP/NAME or NAME"),
   /** What is kept when the cluster cannot be read and the policy goes on all the same. */
   repositories: repositoryPatternsSchema.default(["*"]),
@@ -85,7 +88,7 @@ function withoutSpace(text: string): string {
   return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_, quoted?: string) => quoted ?? "");
 }
 
-function keyOf({ connector, resourceId }: { connector: string; resourceId: string }): string {
+function keyOf({ connector, resourceId }: { connector: string | null; resourceId: string }): string {
   return JSON.stringify([connector, resourceId.toLowerCase()]);
 }
 

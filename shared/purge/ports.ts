@@ -71,13 +71,6 @@ export type LinesStore = {
    * @throws NotFoundError NOT_FOUND when there is no such blob
    */
   read(name: string, from: number): AsyncIterable<{ readonly value: unknown; readonly end: number }>;
-  /**
-   * Writes or replaces the lines of one group of a blob that is made bit by bit. Groups are numbered from 0; none of them
-   * is seen by `read` until `joinGroups` has made the blob.
-   */
-  writeGroup(name: string, group: number, lines: readonly unknown[]): Promise<void>;
-  /** Makes the blob of its first `groups` groups, in their order. @throws NotFoundError NOT_FOUND when one is missing */
-  joinGroups(name: string, groups: number): Promise<void>;
   /** One that is not there is no error. */
   remove(name: string): Promise<void>;
 };

@@ -10,6 +10,16 @@ export function planPartBlob(runId: string, batch: number, slice: number): strin
   return `plans/${runId}/${digits(batch)}-${digits(slice)}.jsonl`;
 }
 
+/** Sums of one such slice, beside it. */
+export function countsBlobOf(part: string): string {
+  return part.replace(/\.jsonl$/, "-counts.jsonl");
+}
+
+/** What is half done of a repository that takes more than one slice. */
+export function unfinishedBlob(runId: string, batch: number): string {
+  return `plans/${runId}/${digits(batch)}-unfinished.jsonl`;
+}
+
 /** The repositories of one batch: names in order. */
 export function batchBlob(runId: string, batch: number): string {
   return `plans/${runId}/${digits(batch)}-repositories.jsonl`;
@@ -23,11 +33,6 @@ export function inUseBlob(runId: string): string {
 /** The report, and its groups while the run goes on. */
 export function reportBlob(runId: string): string {
   return `reports/${runId}.jsonl`;
-}
-
-/** What the group that is being deleted began with: whoever goes on after a crash knows what is its own. */
-export function intentBlob(runId: string): string {
-  return `reports/${runId}/intent.jsonl`;
 }
 
 function digits(number: number): string {

@@ -102,18 +102,7 @@ export function openLineBlobs(options: { url: string; identity: TokenCredential;
       // Every line ends with its line feed: what has none was cut off.
       if (rest.length > 0) yield { value: undefined, end: end + rest.length };
     },
-    // A blob for each group: a writer that comes late replaces its own group and cannot drop those of others.
-    writeGroup: (name, group, lines) => writeChunks(groupName(name, group), chunksOf(lines)),
-    async joinGroups(name, groups) {
-      const parts = Array.from({ length: groups }, (_, group) => groupName(name, group));
-      await join(name, parts);
-    },
   };
-}
-
-/** Groups of `reports/x.jsonl` are `reports/x/000000.jsonl` and so on. */
-function groupName(name: string, group: number): string {
-  return `${name.replace(/\.jsonl$/, "")}/${String(group).padStart(6, "0")}.jsonl`;
 }
 
 async function* chunksOf(lines: AsyncIterable<unknown> | Iterable<unknown>): AsyncGenerator<Buffer> {

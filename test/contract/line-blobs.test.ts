@@ -55,17 +55,16 @@ test("a blob of several blocks comes back whole, lines across their borders incl
   expect(await valuesOf("plans/large.jsonl")).toEqual(lines);
 });
 
-test("groups: joined in order; one that is written again is replaced, and a late writer drops nobody's", async () => {
+test("join: one blob of several, in their order; none of them is an empty one; a missing one is told", async () => {
   const blobs = open();
-  await blobs.writeGroup("reports/g.jsonl", 0, [{ n: 0 }]);
-  await blobs.writeGroup("reports/g.jsonl", 1, [{ n: "first" }]);
-  await blobs.writeGroup("reports/g.jsonl", 2, [{ n: 2 }]);
-  await open().writeGroup("reports/g.jsonl", 1, [{ n: 1 }, { n: 1.5 }]);
-  await blobs.joinGroups("reports/g.jsonl", 3);
-  expect(await valuesOf("reports/g.jsonl")).toEqual([{ n: 0 }, { n: 1 }, { n: 1.5 }, { n: 2 }]);
-  await expect(blobs.joinGroups("reports/g.jsonl", 4)).rejects.toMatchObject({ code: "NOT_FOUND" });
-  await blobs.joinGroups("reports/empty.jsonl", 0);
-  expect(await valuesOf("reports/empty.jsonl")).toEqual([]);
+  await blobs.write("plans/j/0.jsonl", [{ n: 0 }]);
+  await blobs.write("plans/j/1.jsonl", []);
+  await blobs.write("plans/j/2.jsonl", [{ n: 1 }, { n: 2 }]);
+  await blobs.join("plans/j.jsonl", ["plans/j/0.jsonl", "plans/j/1.jsonl", "plans/j/2.jsonl"]);
+  expect(await valuesOf("plans/j.jsonl")).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }]);
+  await expect(blobs.join("plans/j.jsonl", ["plans/j/9.jsonl"])).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await blobs.join("plans/empty.jsonl", []);
+  expect(await valuesOf("plans/empty.jsonl")).toEqual([]);
 });
 
 test("two writers of one blob do not mix: one of them has it whole", async () => {

@@ -187,7 +187,6 @@ export function fakeFacts(): FactsStore & { readonly kept: Map<string, readonly 
 /** Blobs of lines in memory, as the JSON that a real one holds; places are numbers of lines. */
 export function fakeLines(): LinesStore & { readonly blobs: Map<string, readonly string[]> } {
   const blobs = new Map<string, readonly string[]>();
-  const groups = new Map<string, readonly string[][]>();
   const of = (name: string) => {
     const lines = blobs.get(name);
     if (lines === undefined) throw new NotFoundError("NOT_FOUND", "There is no such blob.");
@@ -209,14 +208,8 @@ export function fakeLines(): LinesStore & { readonly blobs: Map<string, readonly
         if (index >= from) yield { value: JSON.parse(line), end: index + 1 };
       }
     },
-    async writeGroup(name, group, lines) {
-      const all = [...(groups.get(name) ?? []).slice(0, group), lines.map((line) => JSON.stringify(line))];
-      groups.set(name, all);
-      blobs.set(name, all.flat());
-    },
     async remove(name) {
       blobs.delete(name);
-      groups.delete(name);
     },
   };
 }

@@ -1,0 +1,109 @@
+/** Joins the purge's rules to its stores, registries and clusters: what routes, steps and timer are given. Called by main.ts. */
+import type { TokenCredential } from "@azure/identity";
+import { createOpenRegistryContent } from "../shared/azure/acr-content.ts";
+import { createListClusterImages } from "../shared/azure/cluster-workloads.ts";
+import type { ConnectorIdentities } from "../shared/azure/identity.ts";
+import type { RandomBytes } from "../shared/ids.ts";
+import type { Log } from "../shared/log.ts";
+import { applySlice } from "../shared/purge/apply.ts";
+import { endRun } from "../shared/purge/finish.ts";
+import { planSlice } from "../shared/purge/plan-step.ts";
+import type { PurgeBounds, PurgePolicy } from "../shared/purge/policy.ts";
+import type { AppendAudit, OpenCluster, OpenRegistry } from "../shared/purge/ports.ts";
+import { prepareRun, STEP_MS } from "../shared/purge/prepare.ts";
+import { readInUse } from "../shared/purge/read-in-use.ts";
+import type { PurgeRun } from "../shared/purge/run.ts";
+import { readRunPolicy } from "../shared/purge/run-policy.ts";
+import { settlePlan } from "../shared/purge/settle-plan.ts";
+import type { PurgeSettings } from "../shared/purge-registries.ts";
+import { openLineBlobs } from "../shared/store/line-blobs.ts";
+import { createFactsStore } from "../shared/store/manifest-facts.ts";
+import { createPurgePolicyStore } from "../shared/store/purge-policy-records.ts";
+import { createPurgeRunStore } from "../shared/store/purge-run-records.ts";
+import type { Table } from "../shared/store/tables.ts";
+import type { PurgePolicyRoutesDeps } from "./purge-policies.ts";
+import type { PurgeRunRoutesDeps } from "./purge-runs.ts";
+import { durableBinding, type PurgeSteps } from "./purge-steps.ts";
+import type { PurgeTimerDeps } from "./purge-timer.ts";
+import { logFailure } from "./route.ts";
+
+/** What main.ts has made. */
+export type PurgeBase = {
+  readonly table: (name: "PurgePolicies" | "PurgeRuns") => Table;
+  readonly blobsUrl: string;
+  readonly identity: TokenCredential;
+  readonly identities: ConnectorIdentities;
+  readonly readUser: Parameters<typeof createListClusterImages>[0]["readUser"];
+  readonly openRegistry: OpenRegistry;
+  readonly openCluster: OpenCluster;
+  readonly appendAudit: AppendAudit;
+  readonly settings: PurgeSettings;
+  readonly now: () => Date;
+  readonly newId: () => string;
+  readonly randomBytes: RandomBytes;
+  readonly random: () => number;
+  readonly wait: (milliseconds: number, signal?: AbortSignal) => Promise<unknown>;
+};
+/** What is registered. */
+export type PurgeParts = {
+  readonly routes: PurgePolicyRoutesDeps & PurgeRunRoutesDeps;
+  readonly steps: PurgeSteps;
+  readonly timer: PurgeTimerDeps;
+};
+
+/** Nothing is opened before it is used. */
+export function purgeParts(base: PurgeBase): PurgeParts {
+  const { appendAudit, now, newId, openRegistry, randomBytes } = base;
+  const wait = (milliseconds: number) => base.wait(milliseconds);
+  const timeout = (milliseconds: number) => AbortSignal.timeout(milliseconds);
+  const runs = createPurgeRunStore({ ...base, table: base.table("PurgeRuns"), wait });
+  const policies = createPurgePolicyStore({ table: base.table("PurgePolicies"), now, newId });
+  const lines = openLineBlobs({ url: base.blobsUrl, identity: base.identity, newId });
+  const openContent = createOpenRegistryContent({
+    ...base,
+    clock: () => performance.now(),
+    wait: async (milliseconds, signal) => void (await base.wait(milliseconds, signal)),
+  });
+  const boundsOf = (loginServer: string) => boundsFor(base.settings, loginServer);
+  const listClusterImages = createListClusterImages(base);
+  const shared = { runs, policies, lines, openRegistry, openContent, boundsOf, appendAudit, now, newId, timeout };
+
+  const inUseOf = (run: PurgeRun, policy: PurgePolicy, signal: AbortSignal) => {
+    const named = base.settings.registries.get(run.loginServer)?.clusters ?? [];
+    // A cluster that names no connector is read through the policy's own.
+    const clusters = named.map((cluster) => ({ ...cluster, connector: cluster.connector ?? policy.connector }));
+    const { onUnreadableCluster } = policy.inUse;
+    return readInUse({ ...base, listClusterImages }, clusters, onUnreadableCluster, run.loginServer, signal);
+  };
+  const applying = {
+    ...shared,
+    wait,
+    readInUse: (run: PurgeRun, signal: AbortSignal) => inUseOf(run, readRunPolicy(run), signal),
+  };
+  const planning = (log: Log, correlationId: string) => ({
+    ...shared,
+    facts: createFactsStore(lines),
+    onUnread: (_repository: string, error: unknown) => logFailure(log, error, correlationId, "purge"),
+  });
+
+  return {
+    routes: { ...shared, randomBytes },
+    steps: {
+      prepare: ({ registry, run }) => prepareRun({ ...shared, readInUse: inUseOf }, registry, run),
+      plan: ({ registry, run, ...slice }, log) => planSlice(planning(log, run), registry, run, slice),
+      settle: ({ registry, run, parts }) => settlePlan(shared, registry, run, parts),
+      apply: ({ registry, run }) => applySlice(applying, { loginServer: registry, runId: run }, timeout(STEP_MS)),
+      end: ({ registry, run, code }) => endRun(shared, { loginServer: registry, runId: run }, code),
+    },
+    timer: { ...shared, randomBytes, durable: durableBinding },
+  };
+}
+
+/** The bounds of the registry itself bind besides those of all. */
+function boundsFor({ maxItems, maxSharePercent, registries }: PurgeSettings, loginServer: string): PurgeBounds {
+  const own = registries.get(loginServer);
+  return {
+    maxItems: Math.min(maxItems, own?.maxItems ?? maxItems),
+    maxSharePercent: Math.min(maxSharePercent, own?.maxSharePercent ?? maxSharePercent),
+  };
+}

@@ -1,0 +1,76 @@
+/** One slice of the planning of one batch of repositories. Used by the orchestration's steps. */
+import { compileRules } from "./compiled-rules.ts";
+import { readInUseLines } from "./in-use.ts";
+import { planBatch } from "./plan-batch.ts";
+import { effectiveRules } from "./policy.ts";
+import type { FactsStore, LinesStore, OpenRegistry, OpenRegistryContent, PurgeRunStore } from "./ports.ts";
+import { matchesWhole, STEP_MS } from "./prepare.ts";
+import { batchBlob, countsBlobOf, inUseBlob, planPartBlob, unfinishedBlob } from "./run-blobs.ts";
+import { readRunPolicy } from "./run-policy.ts";
+
+/** After this a slice begins nothing more; what it has begun has until STEP_MS. */
+const SLICE_MS = 180_000;
+
+/** What planning needs. */
+export type PlanStepDeps = {
+  readonly runs: Pick<PurgeRunStore, "get">;
+  readonly lines: LinesStore;
+  readonly facts: FactsStore;
+  readonly openRegistry: OpenRegistry;
+  readonly openContent: OpenRegistryContent;
+  readonly onUnread: (repository: string, error: unknown) => void;
+  readonly now: () => Date;
+  readonly timeout: (milliseconds: number) => AbortSignal;
+};
+/** Which slice: `from` is the place in the batch where it begins. */
+export type PlanSlice = { readonly batch: number; readonly slice: number; readonly from: number };
+/** The blob of the slice, and where the next one begins; null: the batch is planned. A code: it cannot be. */
+export type SlicePlanned =
+  | { readonly ok: true; readonly part: string; readonly next: number | null }
+  | { readonly ok: false; readonly code: string };
+
+/**
+ * May be repeated: it writes the same blobs again. Nothing is planned of a run that is over or cancelled.
+ * @throws LatchkeyError
+ */
+export async function planSlice(
+  deps: PlanStepDeps,
+  loginServer: string,
+  runId: string,
+  { batch, slice, from }: PlanSlice,
+): Promise<SlicePlanned> {
+  const run = (await deps.runs.get(loginServer, runId))?.run;
+  if (run?.state !== "planning" || run.listedAt === null) return { ok: false, code: "RUN_ENDED" };
+  if (run.cancelRequested) return { ok: false, code: "CANCELLED" };
+  const policy = readRunPolicy(run);
+  const opened = await deps.openRegistry(policy.connector, run.resourceId ?? loginServer, loginServer);
+  const part = planPartBlob(runId, batch, slice);
+  const { next, counts } = await planBatch(
+    { ...deps, content: deps.openContent(opened) },
+    {
+      loginServer,
+      repositories: await readNames(deps.lines, batchBlob(runId, batch)),
+      from,
+      rules: compileRules(effectiveRules(policy), matchesWhole),
+      inUse: await readInUseLines(deps.lines.read(inUseBlob(runId), 0)),
+      allowLastTag: policy.limits.allowLastTag,
+      listedAt: new Date(run.listedAt),
+      deadline: new Date(deps.now().getTime() + SLICE_MS),
+      part,
+      unfinished: unfinishedBlob(runId, batch),
+      signal: deps.timeout(STEP_MS),
+    },
+  );
+  await deps.lines.write(countsBlobOf(part), [counts]);
+  return { ok: true, part, next };
+}
+
+/** @throws NotFoundError NOT_FOUND, Error for what is no name: then nothing of the batch is planned */
+async function readNames(lines: Pick<LinesStore, "read">, blob: string): Promise<readonly string[]> {
+  const names: string[] = [];
+  for await (const { value } of lines.read(blob, 0)) {
+    if (typeof value !== "string") throw new Error("The repositories of a batch are damaged.");
+    names.push(value);
+  }
+  return names;
+}

@@ -1,0 +1,78 @@
+/** Last step of planning: makes one plan of its parts, counts it, and says whether it may be done. Used by the orchestration's steps. */
+import { NotFoundError } from "../errors.ts";
+import { limitOf } from "./limits.ts";
+import { addCounts } from "./plan-counts.ts";
+import { effectiveLimits, type PurgeBounds } from "./policy.ts";
+import type { LinesStore, PurgeRunStore } from "./ports.ts";
+import { countsSchema, noCounts, OPEN_STATES, type PurgeRun, type RunCounts } from "./run.ts";
+import { countsBlobOf, planBlob } from "./run-blobs.ts";
+import { readRunPolicy } from "./run-policy.ts";
+
+/** What settling needs. */
+export type SettleDeps = {
+  readonly runs: Pick<PurgeRunStore, "get" | "replace">;
+  readonly lines: Pick<LinesStore, "read" | "join" | "remove">;
+  /** What the server's settings allow for a registry. */
+  readonly boundsOf: (loginServer: string) => PurgeBounds;
+  readonly now: () => Date;
+};
+/** Whether there is something to delete now; a code when the limits forbid it. */
+export type Settlement =
+  | { readonly ok: true; readonly applies: boolean }
+  | { readonly ok: false; readonly code: string };
+
+/**
+ * May be repeated: parts are removed only when the record says that they are joined.
+ * @param parts blobs with the slices, in the order of the plan
+ * @throws UpstreamError STATE_UNAVAILABLE, NotFoundError NOT_FOUND
+ */
+export async function settlePlan(
+  deps: SettleDeps,
+  loginServer: string,
+  runId: string,
+  parts: readonly string[],
+): Promise<Settlement> {
+  const stored = await deps.runs.get(loginServer, runId);
+  if (stored === null) throw new NotFoundError("NOT_FOUND", "There is no such run.");
+  const { run } = stored;
+  if (run.state !== "planning") return { ok: true, applies: run.state === "applying" };
+  if (run.cancelRequested) return { ok: false, code: "CANCELLED" };
+
+  const { counts, blob } = run.planId === null ? await join(deps, run, parts) : await adopt(deps, run, run.planId);
+  const limits = effectiveLimits(readRunPolicy(run), deps.boundsOf(loginServer));
+  const code = limitOf(counts, limits);
+  const at = deps.now().toISOString();
+  const planned: PurgeRun = { ...run, planBlob: blob, counts, updatedAt: at };
+  // A plan that is over its limits is a plan: it shows what is too much.
+  const settled: PurgeRun =
+    run.kind === "plan"
+      ? { ...planned, state: "planned", code, endedAt: at }
+      : { ...planned, state: code === null ? "applying" : "planning" };
+  if ((await deps.runs.replace(settled, stored.etag)) === null) throw new Error("The run's record changed.");
+  for (const part of parts) {
+    await deps.lines.remove(part);
+    await deps.lines.remove(countsBlobOf(part));
+  }
+  if (run.kind === "purge" && code !== null) return { ok: false, code };
+  return { ok: true, applies: run.kind === "purge" };
+}
+
+async function join({ lines }: SettleDeps, run: PurgeRun, parts: readonly string[]) {
+  let counts: RunCounts = noCounts();
+  for (const part of parts) {
+    for await (const { value } of lines.read(countsBlobOf(part), 0))
+      counts = addCounts(counts, countsSchema.parse(value));
+  }
+  const blob = planBlob(run.id);
+  await lines.join(blob, parts);
+  return { counts, blob };
+}
+
+/** @throws NotFoundError NOT_FOUND when the stored plan is gone */
+async function adopt({ runs }: SettleDeps, run: PurgeRun, planId: string) {
+  const plan = (await runs.get(run.loginServer, planId))?.run;
+  if (plan === undefined || plan.planBlob === null || OPEN_STATES.has(plan.state)) {
+    throw new NotFoundError("NOT_FOUND", "There is no such plan any more.");
+  }
+  return { counts: plan.counts, blob: plan.planBlob };
+}
