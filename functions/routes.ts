@@ -11,6 +11,8 @@ import { type CredentialRoutesDeps, credentialRoutes } from "./credentials.ts";
 import { identityRoutes } from "./identities.ts";
 import { leaseRoutes } from "./leases.ts";
 import { describeApi } from "./openapi.ts";
+import { type PurgePolicyRoutesDeps, purgePolicyRoutes } from "./purge-policies.ts";
+import { type PurgeRunRoutesDeps, purgeRunRoutes } from "./purge-runs.ts";
 import { type ResourceRoutesDeps, resourceRoutes } from "./resources.ts";
 import type { Route } from "./route.ts";
 import { secretRoutes } from "./secrets.ts";
@@ -23,6 +25,7 @@ export type AppDeps = {
   readonly credentials: CredentialRoutesDeps;
   readonly breakGlass: BreakGlassRoutesDeps;
   readonly access: Omit<AccessRoutesDeps, "connectorName">;
+  readonly purge: PurgePolicyRoutesDeps & PurgeRunRoutesDeps;
   readonly audit: AuditRoutesDeps;
   readonly status: StatusRoutesDeps;
 };
@@ -40,6 +43,8 @@ export function appRoutes(deps: AppDeps): Route[] {
     ...leaseRoutes(deps.credentials),
     ...breakGlassRoutes(deps.breakGlass),
     ...accessRoutes({ ...deps.access, connectorName: deps.credentials.connectorName }),
+    ...purgePolicyRoutes(deps.purge),
+    ...purgeRunRoutes(deps.purge),
     ...auditRoutes(deps.audit),
     ...statusRoutes(
       deps.status,

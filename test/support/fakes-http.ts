@@ -25,7 +25,7 @@ export function runtimeOf(routes: readonly Route[], deps: Partial<RouteDeps> = {
     takeTurn: () => {},
     now,
     newId: countingIds(),
-    durable: null,
+    durable: { input: { type: "durableClient", name: "client" }, driverOf: () => async () => {} },
     ...deps,
   });
 

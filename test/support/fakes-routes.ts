@@ -25,6 +25,7 @@ import { containerId, grant, membership, policyStore } from "./fakes-access.ts";
 import { inventoryParts } from "./fakes-inventory.ts";
 import { leaseDueStore, leaseStore } from "./fakes-leases.ts";
 import { UNUSED_MINTS } from "./fakes-mint.ts";
+import { purgeRouteParts } from "./fakes-purge-routes.ts";
 
 /** The SAS that every credential is made of. */
 export const SAS = "sv=2026-04-06&sr=c&sp=rl&sig=signature";
@@ -67,6 +68,7 @@ export function productRoutes(
   const planning = { ...access, findObstacle: (allowed: Allowed) => findObstacle(opening, allowed) };
   const { appendAudit } = parts.deps;
   const inventory = inventoryParts(parts.deps);
+  const purge = purgeRouteParts();
   // No two leases are one.
   let drawn = 0;
   const routes = appRoutes({
@@ -111,8 +113,9 @@ export function productRoutes(
       appendAudit,
       now,
     },
+    purge: { ...purge.deps, appendAudit },
     audit: { readAudit: async () => ({ items: [], next: null }), now },
     status: { version: "1.2.3", now, probes: {}, countIrrevocable: async () => 0 },
   });
-  return { ...parts, leases: leaseRecords.rows, leaseRecords, leaseDue, policy, routes };
+  return { ...parts, leases: leaseRecords.rows, leaseRecords, leaseDue, policy, purge, routes };
 }

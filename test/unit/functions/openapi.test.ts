@@ -116,6 +116,8 @@ describe("routes", () => {
       "credentials",
       "identities",
       "leases",
+      "purge-policies",
+      "purge-runs",
       "resources",
       "secrets",
       "status",

@@ -68,6 +68,6 @@ describe("a route that drives", () => {
   });
 
   test("stops the start of an app without that client", () => {
-    expect(() => runtimeOf([driving])).toThrow("things-drive");
+    expect(() => runtimeOf([driving], { durable: null })).toThrow("things-drive");
   });
 });
