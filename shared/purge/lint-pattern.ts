@@ -27,7 +27,11 @@ const WHY: Readonly<Record<Impossible, string>> = {
 /** All that is odd about one pattern. */
 export function lintPattern(pattern: Pattern, kind: NameKind): readonly PatternWarning[] {
   const impossible = whyImpossible(pattern.root, kind);
-  if (impossible !== null) return [{ code: "NEVER_MATCHES", detail: `No ${kind} matches: ${WHY[impossible]}.` }];
+  if (impossible !== null) {
+    const never: PatternWarning = { code: "NEVER_MATCHES", detail: `No ${kind} matches: ${WHY[impossible]}.` };
+    // `^team/` was meant as a beginning: that is what to mend.
+    return impossible === "form" ? [never, ...boundWarnings(pattern, kind)] : [never];
+  }
   const warnings: PatternWarning[] = [];
   if (hasUngroupedAlternation(pattern.root)) {
     warnings.push({
@@ -66,9 +70,9 @@ function boundWarnings({ root }: Pattern, kind: NameKind): PatternWarning[] {
   const branches = root.kind === "alternation" ? root.branches : [root];
   const isBegun = branches.every((branch) => isBound(branch, "begin"));
   const isEnded = branches.every((branch) => isBound(branch, "end"));
-  const isOpenBefore = !isBegun && branches.some((branch) => !startsOpen(branch, kind));
-  const isOpenBehind = !isEnded && branches.some((branch) => !endsOpen(branch, kind));
-  if (isBegun && isOpenBehind) {
+  const isTightBefore = !isBegun && branches.some((branch) => !startsOpen(branch, kind));
+  const isTightBehind = !isEnded && branches.some((branch) => !endsOpen(branch, kind));
+  if (isBegun && isTightBehind) {
     return [
       {
         code: "NOT_A_START",
@@ -76,13 +80,24 @@ function boundWarnings({ root }: Pattern, kind: NameKind): PatternWarning[] {
       },
     ];
   }
-  if (isEnded && isOpenBefore) {
+  if (isEnded && isTightBefore) {
     return [
       { code: "NOT_AN_END", detail: "It takes the full name, not its end. For an end put `.*` at the beginning." },
     ];
   }
-  // `acr purge` anchors a repository's half itself: there it is the full name as well, but for ungrouped branches.
-  if (kind === "repository" || !(isOpenBefore && isOpenBehind)) return [];
+  if (isBegun || isEnded) return [];
+  if (branches.every((branch) => startsOpen(branch, kind) || endsOpen(branch, kind))) return [];
+  // `acr purge` anchors a repository's half itself, with no group: only the first and the last branch differ there.
+  if (kind === "repository") {
+    if (branches.length === 1) return [];
+    return [
+      {
+        code: "NOT_A_PART",
+        detail:
+          "Each branch takes a full name; acr purge would take names that begin with the first or end with the last.",
+      },
+    ];
+  }
   return [
     {
       code: "NOT_A_PART",

@@ -8,7 +8,8 @@ import { effectiveRules, type PurgePolicy } from "./policy.ts";
 
 /**
  * What is odd. Of a pattern:
- * `NOT_A_PART` no anchor, no wildcard: it takes the full tag only, where `acr purge` would find it in a part;
+ * `NOT_A_PART` no anchor, no wildcard: it takes the full name only, where `acr purge` would find it in a part of a tag, or
+ * a branch `foo|bar` in a part of a repository;
  * `NOT_A_START`, `NOT_AN_END` an anchor at one end alone: it does not take names that merely begin or end so;
  * `UNGROUPED_ALTERNATION` `^foo|bar$`: branches with different anchors;
  * `LOOKS_LIKE_GLOB` `team/*`: a star that repeats one plain character;

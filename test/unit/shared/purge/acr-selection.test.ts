@@ -59,6 +59,20 @@ test.each<[string, [string, string][]]>([
       ["b", "x # y"],
     ],
   ],
+  [
+    "a comment that leaks between patterns",
+    [
+      ["a.*", "(?x)zz"],
+      [".*b", "v1|dev #|abc"],
+    ],
+  ],
+  [
+    "a comment that leaks from a name into a pattern",
+    [
+      ["ab", "(?x)zz"],
+      ["a.*", "v1|dev #|abc"],
+    ],
+  ],
   ["an empty branch", [["a|", "b|"]]],
   [
     "a literal beside a pattern",
