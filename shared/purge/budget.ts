@@ -39,7 +39,7 @@ const RETRY_MS = 500;
 export function createBudget(deps: LaneClock & { readonly perMinute: Readonly<Record<CallKind, number>> }): Budget {
   const lane = (kind: CallKind) => createLane(deps, deps.perMinute[kind]);
   const lanes = { read: lane("read"), write: lane("write"), delete: lane("delete"), referrers: lane("referrers") };
-  return async (kind, signal, attempt) => {
+  return async <T>(kind: CallKind, signal: AbortSignal, attempt: Try<T>): Promise<T> => {
     let failures = 0;
     let mayBeDone = false;
     for (;;) {
