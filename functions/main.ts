@@ -2,7 +2,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { app } from "@azure/functions";
-import * as df from "durable-functions";
 import packageJson from "../package.json" with { type: "json" };
 import { authorize } from "../shared/access/authorize.ts";
 import type { Allowed } from "../shared/access/ports.ts";
@@ -260,7 +259,7 @@ registerRoutes(app, routes, {
   newId: randomUUID,
   durable: durableBinding,
 });
-registerPurge(df.app, purge.steps);
+registerPurge(app, purge.steps);
 registerPurgeTimer(app, purge.timer);
 
 const seals = openSeals({ url: accountUrl(config.stateAccount, cloud.blobSuffix), identity });

@@ -1,5 +1,6 @@
-/** The orchestration of one run of a purge: the order of its steps, and nothing else. Registered by purge-steps.ts. */
+/** The orchestration of one run of a purge: the order of its steps, and nothing else. Loaded by purge-steps.ts at its first turn. */
 import { type OrchestrationContext, RetryOptions, type Task } from "durable-functions";
+import { STEPS } from "./purge-step-names.ts";
 
 /** What each step is told: where the run's record stands. Everything else is in that record and in blobs. */
 export type StepInput = { readonly registry: string; readonly run: string };
@@ -22,17 +23,6 @@ export type Planned = Refused | { readonly ok: true; readonly part: string; read
 export type Settled = Refused | { readonly ok: true; readonly applies: boolean };
 /** Whether a further slice is needed. */
 export type Applied = Refused | { readonly ok: true; readonly more: boolean };
-
-/** Name of the orchestration. */
-export const ORCHESTRATION = "purge-orchestration";
-/** Names of its steps. */
-export const STEPS = {
-  prepare: "purge-steps-prepare",
-  plan: "purge-steps-plan",
-  settle: "purge-steps-settle",
-  apply: "purge-steps-apply",
-  end: "purge-steps-end",
-} as const;
 
 /** Batches that are planned side by side. Each has a budget of requests of its own, which slows down when it is told to. */
 const PLANNED_AT_ONCE = 4;

@@ -1,10 +1,16 @@
 /** The steps of a purge's orchestration as durable activities, and what starts an orchestration. Registered by main.ts. */
 import type { FunctionInput, InvocationContext } from "@azure/functions";
-import * as df from "durable-functions";
 import { z } from "zod";
 import { LatchkeyError, UpstreamError } from "../shared/errors.ts";
 import { createLog, type Log } from "../shared/log.ts";
 import type { DriveRun } from "../shared/purge/ports.ts";
+import {
+  type DurableApp,
+  durableClientInput,
+  durableClientOf,
+  registerActivity,
+  registerOrchestration,
+} from "./durable.ts";
 import type {
   Applied,
   EndInput,
@@ -15,7 +21,7 @@ import type {
   SettleInput,
   StepInput,
 } from "./purge-orchestration.ts";
-import { ORCHESTRATION, orchestratePurge, STEPS } from "./purge-orchestration.ts";
+import { ORCHESTRATION, STEPS } from "./purge-step-names.ts";
 import { logFailure } from "./route.ts";
 
 /** The steps, as shared/purge does them. All may be repeated, and run on several machines at once. @throws LatchkeyError */
@@ -37,18 +43,16 @@ const SCHEMAS = {
 };
 
 /** Registers the orchestration and its steps. */
-export function registerPurge(app: Pick<typeof df.app, "orchestration" | "activity">, steps: PurgeSteps): void {
-  app.orchestration(ORCHESTRATION, orchestratePurge);
+export function registerPurge(app: DurableApp, steps: PurgeSteps): void {
+  registerOrchestration(app, ORCHESTRATION, async () => (await import("./purge-orchestration.ts")).orchestratePurge);
   const register = <I>(name: string, schema: z.ZodType<I>, run: (input: I, log: Log) => Promise<unknown>) =>
-    app.activity(name, {
-      handler: async (input: unknown, context: InvocationContext) => {
-        const log = createLog({
-          info: (line) => context.info(line),
-          warn: (line) => context.warn(line),
-          error: (line) => context.error(line),
-        });
-        return answerOf(log, context.invocationId, () => run(schema.parse(input), log));
-      },
+    registerActivity(app, name, async (input, context) => {
+      const log = createLog({
+        info: (line) => context.info(line),
+        warn: (line) => context.warn(line),
+        error: (line) => context.error(line),
+      });
+      return answerOf(log, context.invocationId, () => run(schema.parse(input), log));
     });
   register(STEPS.prepare, SCHEMAS.prepare, steps.prepare);
   register(STEPS.plan, SCHEMAS.plan, steps.plan);
@@ -87,8 +91,8 @@ const RUNNING: ReadonlySet<string> = new Set(["Pending", "Running", "ContinuedAs
  * @param context of a function with that input
  */
 function driverOf(context: InvocationContext): DriveRun {
-  const client = df.getClient(context);
   return async ({ id, loginServer }) => {
+    const client = await durableClientOf(context);
     const known = await client.getStatus(id).catch(() => null);
     if (known !== null && RUNNING.has(known.runtimeStatus)) return;
     await client.startNew(ORCHESTRATION, { instanceId: id, input: { registry: loginServer, run: id } });
@@ -96,4 +100,4 @@ function driverOf(context: InvocationContext): DriveRun {
 }
 
 /** See DurableBinding. */
-export const durableBinding: DurableBinding = { input: df.input.durableClient(), driverOf };
+export const durableBinding: DurableBinding = { input: durableClientInput(), driverOf };
