@@ -123,15 +123,14 @@ function keepWarnings(rule: LintedRule): LintWarning[] {
 
 function knownWarnings(rule: LintedRule, { repositories, tags }: KnownNames): LintWarning[] {
   if (repositories === null) return [];
-  const repositoryMatcher = compilePattern(rule.repositories);
-  const matched = repositories.filter((name) => repositoryMatcher.matchesWhole(name));
-  if (matched.length === 0) {
+  const { matchesWhole: isSelected } = compilePattern(rule.repositories);
+  if (!repositories.some(isSelected)) {
     return [about(rule, "NO_SUCH_REPOSITORY", "/repositories", "No repository that the registry has now matches.")];
   }
   if (rule.tags === null || tags === null) return [];
-  const tagMatcher = compilePattern(rule.tags);
+  const { matchesWhole: isTag } = compilePattern(rule.tags);
   // A repository of which the tags are not known may have one that fits.
-  const hasTag = matched.some((name) => tags.get(name)?.some((tag) => tagMatcher.matchesWhole(tag)) ?? true);
+  const hasTag = repositories.some((name) => isSelected(name) && (tags.get(name)?.some(isTag) ?? true));
   return hasTag ? [] : [about(rule, "NO_SUCH_TAG", "/tags", "No tag that these repositories have now matches.")];
 }
 
