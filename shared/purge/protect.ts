@@ -63,8 +63,6 @@ export function startProtection(items: RepositoryItems, decisions: Decisions, fa
   const follow = (begin: number) => {
     for (const manifest of links.withReferrers(begin, (it) => status.get(it) === UNDECIDED)) {
       status.set(manifest, FOLLOWS);
-      // What stays and refers to it was of no matter before.
-      learned.push(...links.referrers(manifest));
     }
   };
   const stay = (manifest: number, why: Protected | null) => {

@@ -40,7 +40,7 @@ export function referrerLists(manifests: number): ReferrerLists {
       for (let one = rest.pop(); one !== undefined; one = rest.pop()) {
         if (!fits(one)) continue;
         yield one;
-        rest.push(...referrers(one));
+        for (const referrer of referrers(one)) rest.push(referrer);
       }
     },
   };

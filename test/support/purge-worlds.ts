@@ -26,13 +26,14 @@ export type World = {
 const MANIFESTS = 9;
 /** One more than there are: it is named, but not there. */
 const digestAt = (place: number) => digestOf(`world ${place}`);
-const place = fc.nat({ max: MANIFESTS });
+/** Mostly one of the first, so that many name the same. */
+const place = fc.oneof(fc.nat({ max: MANIFESTS }), fc.constantFrom(0, 1));
 const days = fc.oneof(
   { weight: 8, arbitrary: fc.constantFrom(8, 9, 20, 30) },
   { weight: 2, arbitrary: fc.constantFrom(1, 7) },
   { weight: 1, arbitrary: fc.constant(null) },
 );
-const rarely = fc.nat({ max: 11 }).map((number) => number === 0);
+const rarely = fc.nat({ max: 7 }).map((number) => number === 0);
 
 const tag = fc.record({
   word: fc.constantFrom("v", "w", "keep", "signature"),
