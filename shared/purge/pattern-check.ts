@@ -1,7 +1,9 @@
 /** Refuses parsed purge patterns on which Go's regexp2 is known to answer other than the pattern says; part of the parser. */
+
 import type { Problem } from "./pattern-atom.ts";
+import { isInSet } from "./pattern-charset.ts";
 import type { PatternCursor } from "./pattern-cursor.ts";
-import { childrenOf, type PatternNode } from "./pattern-nodes.ts";
+import { type CharSet, type ClassNode, childrenOf, type LiteralNode, type PatternNode } from "./pattern-nodes.ts";
 import { MAX_PATTERN_LOOKS, MAX_PATTERN_STATES, statesOf } from "./pattern-size.ts";
 
 /** The first thing, if any, for which the pattern must be refused. */
@@ -18,7 +20,7 @@ export function findInexact(root: PatternNode, cursor: PatternCursor): Problem |
     const reason = "A pattern that ignores case can name ASCII characters only.";
     return { reason, position: cursor.firstNonAscii };
   }
-  return findMixedCategories(root) ?? findLazyEmptyLoop(root);
+  return findMixedCategories(root) ?? findMixedCase(root) ?? findLazyEmptyLoop(root);
 }
 
 function looksOf(node: PatternNode): PatternNode[] {
@@ -44,6 +46,34 @@ function findMixedCategories(root: PatternNode): Problem | undefined {
   visit(root);
   if (position === undefined || names.size < 2) return undefined;
   return { reason: "A negated Unicode category cannot stand together with other categories.", position };
+}
+
+/** The Kelvin sign: outside ASCII, and its lower case is the letter k. */
+const KELVIN_SIGN = 0x212a;
+const SMALL_K = 0x6b;
+
+/**
+ * When some parts ignore case, regexp2 looks in lower case for where a match can begin, also where that begins with a part
+ * that does not: a capital of `\p{Lu}` is then missed, and so is a Kelvin sign in a class without `k`.
+ */
+function findMixedCase(root: PatternNode): Problem | undefined {
+  const takers = takersOf(root);
+  if (takers.every(({ ignoreCase }) => !ignoreCase)) return undefined;
+  const missed = takers.find((node) => !node.ignoreCase && node.kind === "class" && canMissBeginning(node.set));
+  if (missed === undefined) return undefined;
+  return { reason: "This class cannot stand beside parts that ignore case.", position: missed.start };
+}
+
+function takersOf(node: PatternNode): (LiteralNode | ClassNode)[] {
+  return node.kind === "literal" || node.kind === "class" ? [node] : childrenOf(node).flatMap(takersOf);
+}
+
+function canMissBeginning(set: CharSet): boolean {
+  if (set.categories.length > 0) return true;
+  // A negated class ends the search for beginnings, but for one that leaves out a single character.
+  const [only] = set.ranges;
+  const isMerged = !set.negated || (set.ranges.length === 1 && only?.first === only?.last);
+  return isMerged && isInSet(set, KELVIN_SIGN) && !isInSet(set, SMALL_K);
 }
 
 /**

@@ -46,6 +46,8 @@ describe("a construct that is not matched exactly is refused where it stands", (
     ["😀", 0],
     ["\\x{d800}", 0],
     ["\\P{Lu}\\pN", 0],
+    ["a(?i)b|\\p{Lu}", 7],
+    ["(?i:a)\\W", 6],
     ["a(?:b?)*?", 1],
     ["(?:|b)+?", 0],
     ["a(?#not closed", 1],
