@@ -4,9 +4,10 @@ import type { Pattern } from "./pattern-parse.ts";
 import { literalOf, type NameKind, takesEveryName } from "./pattern-shape.ts";
 import type { EffectiveRule } from "./policy.ts";
 
-/** A rule with its patterns parsed, and its place in the policy as a JSON pointer. */
+/** A rule with its patterns parsed. */
 export type LintedRule = Omit<EffectiveRule, "repositories" | "tags"> & {
-  readonly path: string;
+  /** JSON pointer into the policy; null for the rule that a preset fills in. */
+  readonly path: string | null;
   readonly repositories: Pattern;
   readonly tags: Pattern | null;
 };

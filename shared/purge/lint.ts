@@ -55,7 +55,7 @@ export function lintPolicy(policy: PurgePolicy, known: KnownNames): readonly Lin
   const rules = effectiveRules(policy).map((rule, i): LintedRule => {
     const repositories = parsePattern(rule.repositories);
     const tags = rule.tags === null ? null : parsePattern(rule.tags);
-    return { ...rule, path: policy.rules === null ? "/schedule" : `/rules/${i}`, repositories, tags };
+    return { ...rule, path: policy.rules === null ? null : `/rules/${i}`, repositories, tags };
   });
   const perRule = rules.map((rule, i) => {
     const own = patternWarnings(rule);
@@ -89,7 +89,8 @@ export function lintPolicy(policy: PurgePolicy, known: KnownNames): readonly Lin
 }
 
 function about(rule: LintedRule, code: LintCode, field: string, detail: string): LintWarning {
-  return { code, rule: rule.name, path: `${rule.path}${field}`, detail };
+  // What a preset fills in stands nowhere but in its name.
+  return { code, rule: rule.name, path: rule.path === null ? "/schedule" : `${rule.path}${field}`, detail };
 }
 
 function patternWarnings(rule: LintedRule): LintWarning[] {

@@ -194,6 +194,11 @@ test("a policy that deletes nothing, and one that keeps nothing", () => {
   expect(lint([all], NOTHING_KNOWN, { limits: { allowLastTag: false } })).toEqual([]);
   const preset = readPurgePolicy({ connector: "c", schedule: { preset: "weekly" } }, NO_BOUNDS);
   expect(lintPolicy(preset, NOTHING_KNOWN).map(({ code }) => code)).toEqual(["NOTHING_KEPT"]);
+  const empty = lintPolicy(preset, { repositories: [], tags: null });
+  expect(empty).toMatchObject([
+    { code: "NO_SUCH_REPOSITORY", rule: "old", path: "/schedule" },
+    { code: "NOTHING_KEPT" },
+  ]);
 });
 
 const atoms = fc.constantFrom(
