@@ -27,6 +27,7 @@ type Draft = {
 
 /**
  * The policy of `acr purge ...`, also inside `az acr run --cmd "..."` and `az acr task create --cmd "..." --schedule "..."`.
+ * Positions in errors are 0-based; inside `--cmd` they count from its first character.
  * @throws InputError INVALID_REQUEST with the place of what is no such command, or would mean something by accident;
  * PATTERN_UNSUPPORTED for a filter that cannot be matched exactly
  */
