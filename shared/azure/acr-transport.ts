@@ -1,6 +1,7 @@
 /** The way to a registry's content: one try each, bounded answers, refusals with the registry's code. Used by acr-calls.ts. */
+import { addAbortSignal, Readable } from "node:stream";
 import type { HttpClient, PipelinePolicy } from "@azure/core-rest-pipeline";
-import type { PathUncheckedResponse } from "@azure-rest/core-client";
+import type { HttpNodeStreamResponse, PathUncheckedResponse } from "@azure-rest/core-client";
 import { lazy } from "../lazy.ts";
 import { BrokenAnswerError } from "./broken-answers.ts";
 import { contentOptions } from "./client-options.ts";
@@ -68,63 +69,65 @@ export function openTransport(
     async send(request, token, abortSignal, understand) {
       const { createRestError, client } = await rest();
       const { method, accept, body, maxBytes } = request;
-      let text = "";
-      let isTooLarge = false;
       const options = {
         headers: { authorization: `Bearer ${token}` },
         abortSignal,
         ...(accept !== undefined && { accept }),
         ...(body !== undefined && { body, contentType: "application/json" }),
-        onResponse: (raw: { readonly bodyAsText?: string | null }) => {
-          text = raw.bodyAsText ?? "";
-        },
-        onDownloadProgress: ({ loadedBytes }: { readonly loadedBytes: number }) => {
-          if (loadedBytes <= maxBytes) return;
-          isTooLarge = true;
-          throw new Error("The answer is too large.");
-        },
       };
       const path = client.pathUnchecked(request.url);
       const sent =
         method === "GET" ? path.get(options) : method === "PATCH" ? path.patch(options) : path.delete(options);
-      let response: PathUncheckedResponse;
-      try {
-        response = await sent;
-      } catch (error) {
-        if (isTooLarge) throw tooLarge();
-        throw isUnreadable(error) ? brokenAnswer(error.response) : error;
-      }
+      // As a stream: what the SDK reads whole has no end where the connection is cut while its size is watched.
+      const streamed = await sent.asNodeStream();
+      const text = await readText(streamed, maxBytes, abortSignal);
+      const json = objectOf(text);
+      const response: PathUncheckedResponse = { ...streamed, body: json };
       const status = Number(response.status);
-      const json = typeof response.body === "object" && response.body !== null ? response.body : null;
       const code = codeOf(json);
       const understood = understand({ status, code, headers: response.headers, json, text });
       if (understood !== undefined) return understood;
       // What a stranger refuses, or grants, is no fact about the registry.
       if (status < 300 || (code === null && status !== 429)) {
-        const header = (name: string) => response.headers[name];
-        throw new BrokenAnswerError({ status, headers: { get: header } });
+        throw new BrokenAnswerError({ status, headers: headersOf(response.headers) });
       }
       throw refusalOf(createRestError, response);
     },
   };
 }
 
-/** @throws never */
-function tooLarge(): BrokenAnswerError {
-  return new BrokenAnswerError({ status: 502, headers: new Map() });
+/** @throws BrokenAnswerError for what is too large or ends before its end; the signal's reason */
+async function readText({ status, headers, body }: HttpNodeStreamResponse, maxBytes: number, signal: AbortSignal) {
+  if (body === undefined) return "";
+  const broken = () =>
+    new BrokenAnswerError({ status: Number(status) === 429 ? 429 : 502, headers: headersOf(headers) });
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of addAbortSignal(signal, Readable.from(body))) {
+      const part = Buffer.from(chunk);
+      bytes += part.length;
+      if (bytes > maxBytes) throw broken();
+      chunks.push(part);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof BrokenAnswerError ? error : broken();
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
-type Unreadable = {
-  readonly response: { readonly status: number; readonly headers: { get(name: string): string | undefined } };
-};
-
-/** What says that it is JSON and is not. */
-function isUnreadable(error: unknown): error is Error & Unreadable {
-  return error instanceof Error && Reflect.get(error, "code") === "PARSE_ERROR" && Reflect.has(error, "response");
+function headersOf(headers: Readonly<Record<string, string>>) {
+  return { get: (name: string): string | undefined => headers[name] };
 }
 
-function brokenAnswer(response: Unreadable["response"]): BrokenAnswerError {
-  return new BrokenAnswerError(response);
+function objectOf(text: string): object | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Retry-After may be a date, which is told by the registry's own clock. */

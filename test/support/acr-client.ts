@@ -5,7 +5,7 @@ import { createConnectorIdentities } from "../../shared/azure/identity.ts";
 import { openedRegistry } from "./fakes-registry.ts";
 import type { LocalAzure } from "./local-azure.ts";
 import { signInOf } from "./product-parts.ts";
-import { ABAC, LEGACY, now } from "./registry-client.ts";
+import { LEGACY, now } from "./registry-client.ts";
 
 /** Real time. */
 export const realClock = {
@@ -15,11 +15,7 @@ export const realClock = {
 };
 
 /** Opened as in a process that has just started. */
-export function openContent(
-  azure: LocalAzure,
-  as = "zenml-connector",
-  registry = as === "zenml-connector" ? LEGACY : ABAC,
-) {
+export function openContent(azure: LocalAzure, as = "registry-keeper", registry = LEGACY) {
   const open = createOpenRegistryContent({ ...realClock, identities: createConnectorIdentities(), now });
   return open(openedRegistry({ registry, signIn: signInOf(azure, as) }));
 }
@@ -29,4 +25,31 @@ export async function pagesOf<T>(pages: AsyncIterable<readonly T[]>): Promise<re
   const found: T[] = [];
   for await (const page of pages) found.push(...page);
   return found;
+}
+
+/** Images, limits and the request log of one local Azure's registries, through the control endpoint. */
+export function createRegistryContentControl({ controlUrl }: Pick<LocalAzure, "controlUrl">) {
+  const send = async (method: string, path: string, body?: object): Promise<string> => {
+    const response = await fetch(`${controlUrl}${path}`, {
+      method,
+      ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`the control endpoint refused: ${text}`);
+    return text;
+  };
+  return {
+    make: (of: { repository: string; count: number; ageSeconds: number; stepSeconds?: number; tagged?: boolean }) =>
+      send("POST", "/registry/images", { loginServer: LEGACY.loginServer, stepSeconds: 0, ...of }),
+    limit: (limits: object) => send("PATCH", "/registry", { limits }),
+    reset: () => send("DELETE", "/registry"),
+    /** What registries were asked since the last call, in the order of the ends. */
+    async requests(): Promise<readonly { method: string; path: string; status: number | null }[]> {
+      const { items }: { items: { method: string; path: string; status: number | null }[] } = JSON.parse(
+        await send("GET", "/requests?service=registry"),
+      );
+      await send("DELETE", "/requests");
+      return items;
+    },
+  };
 }

@@ -1,4 +1,5 @@
 /** A registry made up for the unit tests of its content: token endpoints that grant, answers as given, time that flies. */
+import { Readable } from "node:stream";
 import { createHttpHeaders, type HttpClient, type PipelineRequest, RestError } from "@azure/core-rest-pipeline";
 import { UnsecuredJWT } from "jose";
 import { createOpenRegistryContent } from "../../shared/azure/acr-content.ts";
@@ -6,12 +7,12 @@ import type { Registry } from "../../shared/connectors/ports.ts";
 import { NOW } from "./fakes.ts";
 import { openedRegistry, registry } from "./fakes-registry.ts";
 
-/** One made-up answer. `body` text as it is, anything else as JSON; `bytes` that its download reports. */
+/** One made-up answer. `body` text as it is, anything else as JSON; so many `blanks` follow it. */
 export type AcrAnswer = {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
-  readonly bytes?: number;
+  readonly blanks?: number;
 };
 /** No answer at all. */
 export type NoAnswer = "lost" | "hanging";
@@ -65,14 +66,12 @@ export function fakeAcr(
       const given = respond(request);
       if (given === "lost") throw new RestError("socket hang up", { code: "ECONNRESET", request });
       if (given === "hanging") return hang(request);
-      const { status, headers = {}, body = "", bytes } = given;
-      if (bytes !== undefined) request.onDownloadProgress?.({ loadedBytes: bytes });
-      return {
-        request,
-        status,
-        headers: createHttpHeaders({ "content-type": "application/json; charset=utf-8", ...headers }),
-        bodyAsText: typeof body === "string" ? body : JSON.stringify(body),
-      };
+      const { status, headers = {}, body = "", blanks = 0 } = given;
+      const text = typeof body === "string" ? body : JSON.stringify(body);
+      const type = { "content-type": "application/json; charset=utf-8" };
+      const answer = { request, status, headers: createHttpHeaders({ ...type, ...headers }) };
+      if (request.streamResponseStatusCodes === undefined) return { ...answer, bodyAsText: text };
+      return { ...answer, readableStreamBody: Readable.from([Buffer.from(text), Buffer.alloc(blanks, " ")]) };
     },
   };
   const open = createOpenRegistryContent(
