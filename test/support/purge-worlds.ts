@@ -29,14 +29,14 @@ const digestAt = (place: number) => digestOf(`world ${place}`);
 /** Mostly one of the first, so that many name the same. */
 const place = fc.oneof(fc.nat({ max: MANIFESTS }), fc.constantFrom(0, 1));
 const days = fc.oneof(
-  { weight: 8, arbitrary: fc.constantFrom(8, 9, 20, 30) },
+  { weight: 30, arbitrary: fc.constantFrom(8, 9, 20, 30, 30, 30) },
   { weight: 2, arbitrary: fc.constantFrom(1, 7) },
   { weight: 1, arbitrary: fc.constant(null) },
 );
-const rarely = fc.nat({ max: 7 }).map((number) => number === 0);
+const rarely = fc.nat({ max: 19 }).map((number) => number === 0);
 
 const tag = fc.record({
-  word: fc.constantFrom("v", "w", "keep", "signature"),
+  word: fc.constantFrom("v", "v", "w", "keep", "signature"),
   signed: place,
   days,
   isLocked: rarely,
@@ -45,15 +45,20 @@ const manifest = fc.record({
   kind: fc.constantFrom("image", "image", "docker", "index", "index", "unknown"),
   days,
   isLocked: rarely,
-  children: fc.array(place, { maxLength: 3 }),
+  children: fc.oneof(fc.array(place, { maxLength: 0 }), fc.array(place, { maxLength: 3 })),
   subject: fc.option(place, { freq: 2 }),
-  tags: fc.oneof(fc.array(tag, { maxLength: 0 }), fc.array(tag, { maxLength: 2 })),
+  tags: fc.oneof(fc.array(tag, { maxLength: 0 }), fc.array(tag, { minLength: 1, maxLength: 2 })),
 });
+const actions = (weight: number) =>
+  fc.oneof(
+    { weight, arbitrary: fc.constant("delete" as const) },
+    { weight: 1, arbitrary: fc.constant("keep" as const) },
+  );
 const ruleInput = fc.record({
-  action: fc.constantFrom("delete" as const, "delete" as const, "delete" as const, "keep" as const),
-  repositories: fc.constantFrom(".*", ".*", ".*", "other"),
-  tags: fc.constantFrom(".*", ".*", "v.*", "keep.*|w.*", "sha256-.*", null),
-  untagged: fc.boolean(),
+  action: actions(5),
+  repositories: fc.constantFrom(...Array<string>(9).fill(".*"), "other"),
+  tags: fc.constantFrom(".*", ".*", ".*", ".*", "v.*", "keep.*|w.*", "sha256-.*", null),
+  untagged: fc.nat({ max: 2 }).map((number) => number === 0),
   olderThanSeconds: fc.constantFrom(7 * 86_400, 7 * 86_400, 15 * 86_400, null),
   keepNewest: fc.constantFrom(0, 0, 0, 1, 2),
   includeLocked: rarely,
@@ -62,7 +67,7 @@ const ruleInput = fc.record({
 /** Bodies may name themselves, each other in circles, and what is not there. */
 export const worlds: fc.Arbitrary<World> = fc
   .record({
-    manifests: fc.array(manifest, { minLength: 1, maxLength: MANIFESTS }),
+    manifests: fc.array(manifest, { minLength: 1, maxLength: MANIFESTS, size: "max" }),
     rules: fc.array(ruleInput, { minLength: 1, maxLength: 3 }),
     usedTags: fc.array(fc.constantFrom("v-0-0", "w-1-0", "keep-2-0"), { maxLength: 1 }),
     usedDigests: fc.oneof(fc.constant([]), fc.array(place.map(digestAt), { maxLength: 1 })),
