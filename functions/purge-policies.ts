@@ -26,11 +26,9 @@ const MAX_COMMAND_LENGTH = 20_000;
 export const loginServerSchema = z
   .string()
   .max(100)
+  .regex(/^[A-Za-z0-9.-]+$/, "the login server of a registry, NAME.azurecr.io")
   .toLowerCase()
-  .refine(
-    (text) => /^[a-z0-9.-]+$/.test(text) && readRegistryName(text)?.kind === "host",
-    "the login server of a registry, NAME.azurecr.io",
-  );
+  .refine((text) => readRegistryName(text)?.kind === "host", "the login server of a registry, NAME.azurecr.io");
 const registryParams = z.strictObject({ registry: loginServerSchema });
 const policyParams = registryParams.extend({ policy: nameSchema });
 const dueSchema = z.iso.datetime().nullable().describe("when the timer starts it next; null: never");
