@@ -78,8 +78,8 @@ export function runRow(run: PurgeRun): Row {
     planBlob: run.planBlob ?? undefined,
     reportBlob: run.reportBlob ?? undefined,
     countsJson: JSON.stringify(run.counts),
-    bytesFreed: String(run.bytesFreed),
-    cursor: String(run.cursor),
+    bytesFreed: digitsOf(run.bytesFreed),
+    cursor: digitsOf(run.cursor),
     groups: run.groups,
     slice: run.slice ?? undefined,
     cancelRequested: run.cancelRequested,
@@ -93,6 +93,12 @@ export function runRow(run: PurgeRun): Row {
     // For finding what nobody works on any more; ended runs do not have it.
     openSince: isOpen ? run.updatedAt : undefined,
   };
+}
+
+/** @throws RangeError for what could not be read again */
+function digitsOf(count: number): string {
+  if (!Number.isSafeInteger(count) || count < 0) throw new RangeError("This is no number of bytes.");
+  return String(count);
 }
 
 /** @throws ZodError for a damaged row */

@@ -3,15 +3,19 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { newRunId } from "../../shared/ids.ts";
+import { type PurgeItem, readItems } from "../../shared/purge/read-items.ts";
 import type { PurgeRun } from "../../shared/purge/run.ts";
+import { openLineBlobs } from "../../shared/store/line-blobs.ts";
 import { createPurgePolicyStore } from "../../shared/store/purge-policy-records.ts";
 import { createPurgeRunStore } from "../../shared/store/purge-run-records.ts";
 import { LOCK_SECONDS } from "../../shared/store/purge-run-rows.ts";
+import { credentialOf } from "../support/application-tokens.ts";
 import { type Control, createControl } from "../support/control.ts";
 import { NOW, now } from "../support/fakes.ts";
+import { ANY, planLine } from "../support/fakes-purge-items.ts";
 import { purgeRun, REGISTRY } from "../support/fakes-purge-runs.ts";
 import { type LocalAzure, startLocalAzure } from "../support/local-azure.ts";
-import { stateTable } from "../support/product-parts.ts";
+import { STATE_BLOBS, stateTable } from "../support/product-parts.ts";
 
 let azure: LocalAzure;
 let control: Control;
@@ -160,5 +164,27 @@ describe("policies", () => {
     expect(await store.write(policy, first)).toBeNull();
     expect(await store.remove(REGISTRY, "weekly", first ?? "")).toBe(false);
     expect(await store.remove(REGISTRY, "weekly", second ?? "")).toBe(true);
+  });
+});
+
+describe("items of a plan", () => {
+  const source = { blob: "plans/pages.jsonl", view: "plan" } as const;
+  const open = () =>
+    openLineBlobs({ url: STATE_BLOBS, identity: credentialOf(azure, "latchkey-service"), newId: randomUUID });
+
+  test("pages by place in bytes give each once, in order; a place that is none is no failure", async () => {
+    const lines = Array.from({ length: 1_000 }, (_, n) => planLine({ repository: `team/${n}ü`, tags: [`v${n}`] }));
+    await open().write(source.blob, lines);
+    const items: PurgeItem[] = [];
+    let from: number | null = 0;
+    while (from !== null) {
+      const page: Awaited<ReturnType<typeof readItems>> = await readItems(open(), source, ANY, from, 300);
+      items.push(...page.items);
+      from = page.next;
+    }
+    expect(items).toEqual(lines.map(({ seen: _, ...item }) => item));
+    const [torn, ...rest] = (await readItems(open(), source, ANY, 7, 1_000)).items;
+    expect([torn, rest]).toEqual([{ damaged: true }, items.slice(1)]);
+    expect(await readItems(open(), source, ANY, 10 ** 12, 10)).toEqual({ items: [], next: null });
   });
 });

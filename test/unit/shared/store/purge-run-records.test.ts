@@ -207,6 +207,15 @@ describe("replace", () => {
     expect(found?.warnings.length).toBeGreaterThan(200);
   });
 
+  test.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])(
+    "%d bytes are refused: nobody could read the run again",
+    async (bytesFreed) => {
+      const { newStore, rows } = runStoreParts();
+      await expect(newStore().insert(purgeRun(1, { bytesFreed }))).rejects.toThrow(RangeError);
+      expect(rows.size).toBe(0);
+    },
+  );
+
   test("a policy that no column takes is refused before anything is written", async () => {
     const { newStore, rows } = runStoreParts();
     const run = purgeRun(1, { policyJson: "x".repeat(30_001) });
