@@ -1,5 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { DOCKER_IMAGE, fakeRegistry, OCI_INDEX } from "../../../support/fakes-purge.ts";
+import {
+  listRepository,
+  MAX_MANIFESTS_PER_REPOSITORY,
+  MAX_TAGS_PER_REPOSITORY,
+} from "../../../../shared/purge/list-repository.ts";
+import { MAX_UNREADABLE } from "../../../../shared/purge/repository-reader.ts";
+import {
+  DOCKER_IMAGE,
+  digestOf,
+  type FakeRegistry,
+  fakeFacts,
+  fakeRegistry,
+  OCI_INDEX,
+  refusal,
+} from "../../../support/fakes-purge.ts";
 import { daysAgo, planOf, REPOSITORY, rule } from "../../../support/purge-plan.ts";
 
 const OLD = daysAgo(30);
@@ -25,6 +39,68 @@ describe("reading what hangs together", () => {
     expect(registry.count("referrers")).toBe(2);
     expect(registry.count("facts")).toBe(0);
     expect(lines.find(({ digest }) => digest === signature)).toMatchObject({ reason: "refers", because: kept });
+  });
+});
+
+describe("reads are the cheaper ones", () => {
+  const fill = (registry: FakeRegistry, going: number, staying: number) => {
+    for (let i = 0; i < going; i++) registry.push(REPOSITORY, { updatedAt: OLD });
+    for (let i = 0; i < staying; i++) registry.push(REPOSITORY, { tags: [`v${i}`], updatedAt: YOUNG });
+  };
+  test.each([
+    [100, 5],
+    [5, 100],
+    [30, 30],
+    [0, 50],
+    [50, 0],
+  ])("%i that go and %i that stay", async (going, staying) => {
+    const registry = fakeRegistry();
+    fill(registry, going, staying);
+    await planOf(registry);
+    // Once for what refers to what stays, once for what that refers to.
+    expect(registry.count("facts") + registry.count("referrers")).toBeLessThanOrEqual(2 * Math.min(going, staying));
+  });
+  test("Docker manifests refer to nothing: of those that go nothing is read", async () => {
+    const registry = fakeRegistry();
+    for (let i = 0; i < 20; i++)
+      registry.push(REPOSITORY, { mediaType: DOCKER_IMAGE, updatedAt: i < 10 ? OLD : YOUNG });
+    await planOf(registry);
+    expect(registry.count("facts") + registry.count("referrers")).toBe(0);
+  });
+  test("where nothing goes nothing is read", async () => {
+    const registry = fakeRegistry();
+    registry.push(REPOSITORY, { mediaType: OCI_INDEX, tags: ["v1"], updatedAt: YOUNG });
+    await planOf(registry);
+    expect(registry.count("facts")).toBe(0);
+  });
+});
+
+describe("a repository of which nothing is planned", () => {
+  test("has too many manifests or tags", async () => {
+    const signal = new AbortController().signal;
+    const digest = digestOf("x");
+    async function* manifests() {
+      const page = Array(1_000).fill({ digest, mediaType: null, updatedAt: 0, sizeBytes: 0, isLocked: false });
+      for (let at = 0; at <= MAX_MANIFESTS_PER_REPOSITORY; at += page.length) yield page;
+    }
+    async function* tags() {
+      const page = Array(1_000).fill({ name: "v", digest, updatedAt: 0, isLocked: false });
+      for (let at = 0; at <= MAX_TAGS_PER_REPOSITORY; at += page.length) yield page;
+    }
+    async function* none() {}
+    expect(await listRepository({ manifests, tags: none }, REPOSITORY, signal)).toBeNull();
+    expect(await listRepository({ manifests: none, tags }, REPOSITORY, signal)).toBeNull();
+    expect(await listRepository({ manifests: none, tags: none }, REPOSITORY, signal)).toMatchObject({ listed: 0 });
+  });
+  test("has too many bodies that cannot be read; what was read is kept", async () => {
+    const registry = fakeRegistry();
+    for (let i = 0; i < 200; i++) registry.push(REPOSITORY, { mediaType: OCI_INDEX, tags: [`v${i}`], updatedAt: OLD });
+    let calls = 0;
+    registry.faults.on = ({ operation }) => (operation === "facts" && calls++ > 20 ? refusal(500) : null);
+    const facts = fakeFacts();
+    await expect(planOf(registry, { facts })).rejects.toMatchObject({ code: "UPSTREAM_REFUSED" });
+    expect([...facts.kept.values()].flat().length).toBe(21);
+    expect(registry.count("facts")).toBeLessThan(MAX_UNREADABLE + 60);
   });
 });
 

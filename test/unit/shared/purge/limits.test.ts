@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { limitOf } from "../../../../shared/purge/limits.ts";
+import { addCounts } from "../../../../shared/purge/plan-counts.ts";
+import { noCounts } from "../../../../shared/purge/run.ts";
+
+test.each([
+  [{ toDelete: 6, toUntag: 4, manifests: 60 }, { maxItems: 10, maxSharePercent: 10 }, null],
+  [{ toDelete: 6, toUntag: 5, manifests: 60 }, { maxItems: 10, maxSharePercent: 10 }, "PURGE_LIMIT"],
+  [{ toDelete: 6, toUntag: 0, manifests: 59 }, { maxItems: 10, maxSharePercent: 10 }, "PURGE_LIMIT"],
+  [{ toDelete: 5, toUntag: 0, manifests: 5 }, { maxItems: 5, maxSharePercent: 100 }, null],
+  [{ toDelete: 5, toUntag: 0, manifests: 5 }, { maxItems: 5, maxSharePercent: 99 }, "PURGE_LIMIT"],
+  [{ toDelete: 0, toUntag: 0, manifests: 0 }, { maxItems: 1, maxSharePercent: 1 }, null],
+])("%o within %o: %s", (counts, limits, expected) => {
+  expect(limitOf(counts, limits)).toBe(expected);
+});
+test("sums are of every count", () => {
+  const names = Object.keys(noCounts());
+  const one = { ...noCounts(), ...Object.fromEntries(names.map((name, index) => [name, index])) };
+  expect(Object.values(addCounts(one, one))).toEqual(names.map((_, index) => index * 2));
+});
