@@ -8,14 +8,14 @@ import type { Log } from "../shared/log.ts";
 import { applySlice } from "../shared/purge/apply.ts";
 import { endRun } from "../shared/purge/finish.ts";
 import { planSlice } from "../shared/purge/plan-step.ts";
-import type { PurgeBounds, PurgePolicy } from "../shared/purge/policy.ts";
+import type { PurgePolicy } from "../shared/purge/policy.ts";
 import type { AppendAudit, OpenCluster, OpenRegistry } from "../shared/purge/ports.ts";
 import { prepareRun, STEP_MS } from "../shared/purge/prepare.ts";
 import { readInUse } from "../shared/purge/read-in-use.ts";
 import type { PurgeRun } from "../shared/purge/run.ts";
 import { readRunPolicy } from "../shared/purge/run-policy.ts";
 import { settlePlan } from "../shared/purge/settle-plan.ts";
-import type { PurgeSettings } from "../shared/purge-registries.ts";
+import { type PurgeSettings, purgeMaxima } from "../shared/purge-registries.ts";
 import { openLineBlobs } from "../shared/store/line-blobs.ts";
 import { createFactsStore } from "../shared/store/manifest-facts.ts";
 import { createPurgePolicyStore } from "../shared/store/purge-policy-records.ts";
@@ -64,7 +64,7 @@ export function purgeParts(base: PurgeBase): PurgeParts {
     clock: () => performance.now(),
     wait: async (milliseconds, signal) => void (await base.wait(milliseconds, signal)),
   });
-  const boundsOf = (loginServer: string) => boundsFor(base.settings, loginServer);
+  const boundsOf = (loginServer: string) => purgeMaxima(base.settings, loginServer);
   const listClusterImages = createListClusterImages(base);
   const shared = { runs, policies, lines, openRegistry, openContent, boundsOf, appendAudit, now, newId, timeout };
 
@@ -96,14 +96,5 @@ export function purgeParts(base: PurgeBase): PurgeParts {
       end: ({ registry, run, code }) => endRun(shared, { loginServer: registry, runId: run }, code),
     },
     timer: { ...shared, randomBytes, durable: durableBinding },
-  };
-}
-
-/** The bounds of the registry itself bind besides those of all. */
-function boundsFor({ maxItems, maxSharePercent, registries }: PurgeSettings, loginServer: string): PurgeBounds {
-  const own = registries.get(loginServer);
-  return {
-    maxItems: Math.min(maxItems, own?.maxItems ?? maxItems),
-    maxSharePercent: Math.min(maxSharePercent, own?.maxSharePercent ?? maxSharePercent),
   };
 }

@@ -78,11 +78,6 @@ export function purgeMaxima(settings: PurgeSettings, loginServer: string): Purge
   };
 }
 
-/** The clusters that may use a registry; none when the operator names none. */
-export function purgeClusters(settings: PurgeSettings, loginServer: string): readonly PurgeCluster[] {
-  return settings.registries.get(loginServer)?.clusters ?? [];
-}
-
 /** The text without the space between its tokens. */
 function withoutSpace(text: string): string {
   return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, (_, quoted?: string) => quoted ?? "");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { purgeClusters, purgeMaxima, purgeRegistriesSchema } from "../../../shared/purge-registries.ts";
+import { purgeMaxima, purgeRegistriesSchema } from "../../../shared/purge-registries.ts";
 
 const HOST = "registryone.azurecr.io";
 const cluster = { connector: "keeper", resourceId: "group/cluster", repositories: ["*"] };
@@ -11,24 +11,26 @@ describe("LATCHKEY_PURGE_REGISTRIES", () => {
   test("is empty by default: no clusters, and the bounds for all", () => {
     const settings = { registries: purgeRegistriesSchema.parse(undefined), ...all };
     expect(settings.registries.size).toBe(0);
-    expect([purgeClusters(settings, HOST), purgeMaxima(settings, HOST)]).toEqual([[], all]);
+    expect(purgeMaxima(settings, HOST)).toEqual(all);
+    expect(purgeMaxima(settings, "constructor")).toEqual(all);
   });
 
   test("takes registries with clusters and bounds; what is left out is as for all", () => {
-    const short = { clusters: [{ connector: "keeper", resourceId: "cluster" }] };
+    const short = { clusters: [{ resourceId: "cluster" }] };
     const registries = purgeRegistriesSchema.parse(
       JSON.stringify({ [HOST]: entry, "other-4f.azurecr.io": short }, null, 2),
     );
     const settings = { registries, ...all };
-    expect(purgeClusters(settings, HOST)).toEqual([cluster]);
-    expect(purgeClusters(settings, "other-4f.azurecr.io")).toEqual([{ ...cluster, resourceId: "cluster" }]);
+    expect(registries.get(HOST)).toEqual(entry);
+    expect(registries.get("other-4f.azurecr.io")?.clusters).toEqual([
+      { ...cluster, connector: null, resourceId: "cluster" },
+    ]);
     expect(purgeMaxima(settings, HOST)).toEqual({ maxItems: 10, maxSharePercent: 20 });
     expect(purgeMaxima(settings, "other-4f.azurecr.io")).toEqual(all);
     expect(purgeMaxima({ ...settings, maxItems: 5, maxSharePercent: 7 }, HOST)).toEqual({
       maxItems: 5,
       maxSharePercent: 7,
     });
-    expect(purgeClusters(settings, "constructor")).toEqual([]);
   });
 
   test.each(["", "{", "[]", "null", '"{}"', "1"])("refuses %j, which is no object", (text) => {
@@ -58,7 +60,7 @@ describe("LATCHKEY_PURGE_REGISTRIES", () => {
     ["a bound of nothing", { maxItems: 0 }],
     ["more than all", { maxSharePercent: 101 }],
     ["an unknown member", { maxShare: 1 }],
-    ["a cluster without a connector", { clusters: [{ resourceId: "cluster" }] }],
+    ["a cluster without a name", { clusters: [{ connector: "keeper" }] }],
     ["a connector with another's name", { clusters: [{ ...cluster, connector: "a/b" }] }],
     ["a cluster with a host", { clusters: [{ ...cluster, resourceId: "https://cluster.example.org" }] }],
     ["a pattern that is none", { clusters: [{ ...cluster, repositories: ["a*"] }] }],
