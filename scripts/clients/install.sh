@@ -14,6 +14,8 @@ readonly BIN_FOLDER=test/clients/bin
 readonly PYTHON_FOLDER=test/clients/python
 # Azure's MCP server, at the version and with the hash of its own package-lock.json.
 readonly AZMCP_FOLDER=test/clients/azmcp
+# A program of ours that answers as the library of acr purge does.
+readonly REGEXP2_FOLDER=test/clients/regexp2
 # A newer kubectl than Debian's: Debian has none, and Kubernetes publishes none in a registry of packages. This one of
 # Amazon's holds Kubernetes' own build, for a layer of Lambda.
 readonly KUBECTL_VERSION=1.35
@@ -116,18 +118,40 @@ PYTHON
   put_in_bin "$program" "$work/$program" "$KUBECTL_PIN"
 }
 
-# The only client that pushes and pulls without the code that skopeo, buildah and podman share.
-build_crane() {
-  local go=$work/golang-$GO_VERSION-go/usr/lib/go-$GO_VERSION
-  if is_in_bin crane "$CRANE_PIN"; then return; fi
-  echo "Building crane in $BIN_FOLDER"
+# Debian's Go, once for all that is built with it. Its place is in $go.
+unpack_go() {
+  go=$work/golang-$GO_VERSION-go/usr/lib/go-$GO_VERSION
+  if [[ -x $go/bin/go ]]; then return; fi
   unpack "golang-$GO_VERSION-go" "golang-$GO_VERSION-src"
   # The compiler's package links to its library by a path beside its own.
   cp -r "$work/golang-$GO_VERSION-src/usr/share" "$work/golang-$GO_VERSION-go/usr/"
-  # Without cgo no C compiler is needed.
+}
+
+# Without cgo no C compiler is needed.
+build_with_go() {
   try env GOROOT="$go" GOPATH="$work/go" GOCACHE="$work/go-cache" GOBIN="$work" GOFLAGS=-modcacherw CGO_ENABLED=0 \
-    "$go/bin/go" install -trimpath -ldflags "-s -w" "$CRANE_PIN"
+    "$go/bin/go" "$@"
+}
+
+# The only client that pushes and pulls without the code that skopeo, buildah and podman share.
+build_crane() {
+  local go
+  if is_in_bin crane "$CRANE_PIN"; then return; fi
+  echo "Building crane in $BIN_FOLDER"
+  unpack_go
+  build_with_go install -trimpath -ldflags "-s -w" "$CRANE_PIN"
   put_in_bin crane "$work/crane" "$CRANE_PIN"
+}
+
+# What purge patterns are compared with; it is rebuilt when its source changes.
+build_regexp2() {
+  local go pin
+  pin=$(cat "$REGEXP2_FOLDER"/{main.go,go.mod,go.sum} | sha256sum | cut -d " " -f 1)
+  if is_in_bin regexp2 "$pin"; then return; fi
+  echo "Building regexp2 in $BIN_FOLDER"
+  unpack_go
+  (cd "$REGEXP2_FOLDER" && build_with_go build -trimpath -ldflags "-s -w" -o "$work/regexp2" .)
+  put_in_bin regexp2 "$work/regexp2" "$pin"
 }
 
 missing=()
@@ -153,3 +177,4 @@ install_from_debian docker-registry docker-registry usr/bin/docker-registry
 install_from_debian kubectl-1.20 kubernetes-client usr/bin/kubectl
 install_newer_kubectl
 build_crane
+build_regexp2

@@ -1,17 +1,15 @@
 /** Purge patterns against Go's regexp2 itself, built from test/clients/regexp2: random pairs and the unit tests' own cases. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
 import { compilePattern, type Matcher } from "../../shared/purge/pattern-match.ts";
 import { PatternError, parsePattern } from "../../shared/purge/pattern-parse.ts";
 import { patternCases } from "../support/pattern-cases.ts";
 import { diceFrom, randomPattern, randomSubject } from "../support/purge-patterns.ts";
 
-const SOURCE = fileURLToPath(new URL("regexp2/", import.meta.url));
+/** Built from test/clients/regexp2 by scripts/clients/install.sh. */
+const REGEXP2 = fileURLToPath(new URL("bin/regexp2", import.meta.url));
 /** Another one compares other pairs: PATTERN_SEED=2 npm run test:clients. */
 const SEED = Number(process.env.PATTERN_SEED ?? "1");
 const PATTERNS = 6_000;
@@ -28,17 +26,9 @@ const answerSchema = z.object({
 });
 type Answer = z.infer<typeof answerSchema>;
 
-let folder: string;
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "latchkey-regexp2-"));
-  execFileSync("go", ["build", "-o", join(folder, "regexp2"), "."], { cwd: SOURCE, stdio: "pipe" });
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
 function askRegexp2(questions: readonly Question[]): Answer[] {
   const input = questions.map(({ pattern, subject }) => JSON.stringify({ pattern, subject })).join("\n");
-  const output = execFileSync(join(folder, "regexp2"), { input, encoding: "utf8", maxBuffer: MAX_OUTPUT_BYTES });
+  const output = execFileSync(REGEXP2, { input, encoding: "utf8", maxBuffer: MAX_OUTPUT_BYTES });
   return output
     .trimEnd()
     .split("\n")
