@@ -12,6 +12,7 @@ import { MANIFEST_TYPES, readManifestBody } from "./acr-manifest.ts";
 import { digestSchema, readManifests, readNames, readReferrers, readTags, tagSchema } from "./acr-pages.ts";
 import { openTransport } from "./acr-transport.ts";
 import type { ConnectorIdentities } from "./identity.ts";
+import { keepConnections, type ProxyEnvironment } from "./kept-connections.ts";
 import { openRegistryCalls } from "./registry-calls.ts";
 import { createRegistrySignIns } from "./registry-sign-in.ts";
 
@@ -25,17 +26,23 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
  * Refresh tokens are kept for all openings. A DELETE whose earlier try may have arrived, and that now finds nothing, counts
  * as done by us: nobody can tell, and the run that asked for it is the likeliest.
  * @param deps.now decides which tokens still serve
+ * @param deps.proxies of the process
  * @param more a client for tests, which answers in the registry's place
  */
 export function createOpenRegistryContent(
-  deps: LaneClock & { readonly identities: ConnectorIdentities; readonly now: () => Date },
+  deps: LaneClock & {
+    readonly identities: ConnectorIdentities;
+    readonly now: () => Date;
+    readonly proxies: ProxyEnvironment;
+  },
   more: { readonly httpClient?: HttpClient } = {},
 ): OpenRegistryContent {
   const signIns = createRegistrySignIns(openRegistryCalls(deps.identities, more), deps.now);
+  const policies = [keepConnections(deps.proxies)];
   return (at) => {
     const budget = createBudget({ ...deps, perMinute: CALLS_PER_MINUTE[at.registry.tier] });
     const tokens = createContentTokens({ signIns, now: deps.now }, at);
-    const transport = openTransport(at, deps.now, more);
+    const transport = openTransport(at, deps.now, { ...more, policies });
     const { origin } = transport;
     const call = createCallContent({ budget, tokens, transport }, at);
 

@@ -50,19 +50,21 @@ export type ContentTransport = {
 const restModule = lazy(() => import("@azure-rest/core-client"));
 
 /**
+ * @param more.policies how requests are sent
  * @param now for dates in Retry-After, where an answer has no date of its own
  * @throws UpstreamError UPSTREAM_REFUSED for a registry whose host is none of its own
  */
 export function openTransport(
   { registry, signIn }: RegistrySignIn,
   now: () => Date,
-  more: { readonly httpClient?: HttpClient } = {},
+  more: { readonly httpClient?: HttpClient; readonly policies?: readonly PipelinePolicy[] } = {},
 ): ContentTransport {
+  const { policies = [], ...wire } = more;
   const origin = registryOrigin(registry, signIn.cloud);
   const rest = lazy(async () => {
     const { createRestError, getClient } = await restModule();
-    const options = contentOptions(origin, signIn.cloud, [datesToSeconds(now)]);
-    return { createRestError, client: getClient(origin, { ...options, ...more }) };
+    const options = contentOptions(origin, signIn.cloud, [datesToSeconds(now), ...policies]);
+    return { createRestError, client: getClient(origin, { ...options, ...wire }) };
   });
   return {
     origin,

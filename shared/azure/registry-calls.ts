@@ -1,4 +1,4 @@
-/** The calls of a registry's token service and of its list of repositories. Used by registry-tokens.ts. */
+/** The calls of a registry's token service and of its list of repositories. Used by registry-tokens.ts and acr-content.ts. */
 
 import type { HttpClient } from "@azure/core-rest-pipeline";
 import type { PathUncheckedResponse } from "@azure-rest/core-client";

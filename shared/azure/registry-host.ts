@@ -1,4 +1,4 @@
-/** The one host of a registry that its tokens may be asked of. Used by registry-calls.ts. */
+/** The one host of a registry that its tokens may be asked of. Used by registry-calls.ts and acr-transport.ts. */
 import { type CloudName, cloudOf } from "../cloud.ts";
 import type { Registry } from "../connectors/ports.ts";
 import { UpstreamError } from "../errors.ts";

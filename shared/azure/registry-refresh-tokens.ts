@@ -1,4 +1,4 @@
-/** Refresh tokens of registries, kept in memory of this process: with one, an access token costs one call. Used by registry-tokens.ts. */
+/** Refresh tokens of registries, kept in memory of this process: with one, an access token costs one call. Used by registry-sign-in.ts. */
 import type { EndingToken } from "../credentials/ports.ts";
 import type { RegistrySignIn } from "./registry-calls.ts";
 

@@ -1,4 +1,5 @@
 /** The content of registries over the local Azure, as the purge reads and changes it. */
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createRegistryContentControl, openContent, pagesOf } from "../support/acr-client.ts";
 import { type Control, createControl } from "../support/control.ts";
@@ -219,11 +220,19 @@ describe("when it misbehaves", () => {
     for (const one of await Promise.all(ended)) expect(one).toMatchObject({ message: "slice is over" });
   });
 
-  test("many deletes go 32 at once over connections that are kept", async () => {
+  test("many deletes go 32 at once, over as many connections", async () => {
     const found = await digests("peak", 640);
     await control.fault({ ...REGISTRY, method: "DELETE", latencyMs: 50 });
+    let connections = 0;
+    const count = () => {
+      connections += 1;
+    };
+    subscribe("net.client.socket", count);
     const begun = performance.now();
     expect(await deletes("peak", found)).toEqual(found.map(() => true));
+    unsubscribe("net.client.socket", count);
+    // And some for the sign-in.
+    expect(connections).toBeLessThan(48);
     // One after another they would take 32 s; twenty rounds of 50 ms are one second. Machines are busy.
     expect(performance.now() - begun).toBeLessThan(16_000);
   });

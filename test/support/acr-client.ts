@@ -16,7 +16,12 @@ export const realClock = {
 
 /** Opened as in a process that has just started. */
 export function openContent(azure: LocalAzure, as = "registry-keeper", registry = LEGACY) {
-  const open = createOpenRegistryContent({ ...realClock, identities: createConnectorIdentities(), now });
+  const open = createOpenRegistryContent({
+    ...realClock,
+    identities: createConnectorIdentities(),
+    now,
+    proxies: process.env,
+  });
   return open(openedRegistry({ registry, signIn: signInOf(azure, as) }));
 }
 

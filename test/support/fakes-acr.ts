@@ -84,6 +84,7 @@ export function fakeAcr(
         now += ms;
       },
       random: () => 0,
+      proxies: {},
     },
     { httpClient },
   );
