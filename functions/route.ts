@@ -162,7 +162,15 @@ async function answerCall(
   const answered: LogFields = {};
   let response: HttpResponseInit & { status: number };
   try {
-    const drive: DriveRun = async (run) => deps.durable?.driverOf(context)(run);
+    const drive: DriveRun = async (run) => {
+      try {
+        await deps.durable?.driverOf(context)(run);
+      } catch (error) {
+        // Whoever drives may go on without: the timer does it later. That it failed is to be seen all the same.
+        logFailure(log, error, correlationId, "purge");
+        throw error;
+      }
+    };
     const answer = await handle(declared, deps, request, { correlationId, drive }, (caller) => {
       Object.assign(answered, { principalHash: principalHash(caller) });
     });

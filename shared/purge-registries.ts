@@ -36,8 +36,6 @@ const loginServerSchema = z
     "NAME.azurecr.io in lower case",
   );
 
-/** A cluster that may use a registry. */
-export type PurgeCluster = z.output<typeof clusterSchema>;
 /** What the operator says of one registry; null: as for all. */
 export type PurgeRegistry = z.output<typeof registrySchema>;
 /** How much one run may take away, whatever its policy says. */

@@ -67,6 +67,16 @@ describe("a route that drives", () => {
     expect(registered.get("things-create")).not.toHaveProperty("extraInputs");
   });
 
+  test("a driver that fails is told in the log, without its words", async () => {
+    const driverOf = () => async () => {
+      throw new Error("words of the host");
+    };
+    const { call, logged } = runtimeOf([driving], { durable: { input, driverOf } });
+    expect((await call("things-drive", request)).status).toBe(500);
+    expect(logged.map(({ event }) => event)).toContain("purge.defect");
+    expect(JSON.stringify(logged)).not.toContain("words of the host");
+  });
+
   test("stops the start of an app without that client", () => {
     expect(() => runtimeOf([driving], { durable: null })).toThrow("things-drive");
   });
