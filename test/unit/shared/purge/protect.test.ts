@@ -176,3 +176,26 @@ test("a kept body that cannot be read is no matter where the registry tells what
   registry.faults.on = ({ operation }) => (operation === "facts" ? refusal(403) : null);
   expect((await outcomes(registry)).get(old)).toBe("delete matched");
 });
+test("an image that is locked, but included, keeps its tags when something kept needs it", async () => {
+  const registry = fakeRegistry();
+  const child = registry.push(REPOSITORY, { tags: ["v1-amd64"], updatedAt: OLD, isLocked: true });
+  const index = registry.push(REPOSITORY, { mediaType: OCI_INDEX, children: [child], tags: ["v1"], updatedAt: YOUNG });
+  registry.push(REPOSITORY, { tags: ["v0"], updatedAt: OLD });
+  const lines = await planOf(registry, { rules: [rule({ includeLocked: true })] });
+  expect(lines.filter(({ digest }) => digest === child)).toMatchObject([
+    { action: "keep", tags: ["v1-amd64"], reason: "needed", because: index },
+  ]);
+});
+test("what is needed and also refers to something kept is told to be needed", async () => {
+  for (const words of [
+    ["a", "b"],
+    ["b", "a"],
+  ]) {
+    const registry = fakeRegistry();
+    const [image, signature] = words.map((word) => digestOf(`${word}-both`));
+    registry.push(REPOSITORY, { digest: image ?? "", tags: ["image"], updatedAt: YOUNG });
+    const both = registry.push(REPOSITORY, { subject: image ?? null, updatedAt: OLD });
+    registry.push(REPOSITORY, { digest: signature ?? "", subject: both, tags: ["signature"], updatedAt: YOUNG });
+    expect((await outcomes(registry)).get(both)).toBe(`keep needed ${signature}`);
+  }
+});
