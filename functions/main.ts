@@ -194,6 +194,7 @@ const purge = purgeParts({
   newId: randomUUID,
   randomBytes,
   random: Math.random,
+  proxies: process.env,
   wait: (milliseconds, signal) => wait(milliseconds, undefined, { signal }),
 });
 

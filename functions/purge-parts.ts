@@ -3,6 +3,7 @@ import type { TokenCredential } from "@azure/identity";
 import { createOpenRegistryContent } from "../shared/azure/acr-content.ts";
 import { createListClusterImages } from "../shared/azure/cluster-workloads.ts";
 import type { ConnectorIdentities } from "../shared/azure/identity.ts";
+import type { ProxyEnvironment } from "../shared/azure/kept-connections.ts";
 import type { RandomBytes } from "../shared/ids.ts";
 import type { Log } from "../shared/log.ts";
 import { applySlice } from "../shared/purge/apply.ts";
@@ -42,6 +43,8 @@ export type PurgeBase = {
   readonly newId: () => string;
   readonly randomBytes: RandomBytes;
   readonly random: () => number;
+  /** Of the process. */
+  readonly proxies: ProxyEnvironment;
   readonly wait: (milliseconds: number, signal?: AbortSignal) => Promise<unknown>;
 };
 /** What is registered. */
