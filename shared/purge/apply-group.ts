@@ -4,7 +4,7 @@ import { LatchkeyError, UpstreamError } from "../errors.ts";
 import { type ApplyItem, itemKey } from "./apply-items.ts";
 import { applyLine, part, removedPart, restoreLocks } from "./apply-line.ts";
 import type { ApplyWatch } from "./apply-watch.ts";
-import type { Found, Freshness, Listed } from "./freshness.ts";
+import type { Found, Freshness } from "./freshness.ts";
 import type { InUse } from "./in-use.ts";
 import type { RegistryContent } from "./ports.ts";
 import { ClusterUnreadableError } from "./read-in-use.ts";
@@ -18,9 +18,6 @@ export const WORKERS = 32;
 const BEGUN_AT_ONCE = 4 * WORKERS;
 /** Repositories that are listed at once. */
 const LISTED_AT_ONCE = 8;
-/** Listings that are tried for what was begun before: without one nobody knows what became of it. */
-const LIST_TRIES = 3;
-const LIST_WAIT_MS = 5_000;
 /** Times that a line is tried again because its call waited too long, or it changed under our hands. */
 const LINE_TRIES = 20;
 
@@ -28,7 +25,6 @@ const LINE_TRIES = 20;
 export type GroupDeps = {
   readonly content: RegistryContent;
   readonly now: () => Date;
-  readonly wait: (milliseconds: number) => Promise<unknown>;
   readonly freshness: Freshness;
   readonly watch: ApplyWatch;
   /** Places of lines that a slice before may have begun. */
@@ -70,8 +66,11 @@ function openGroup(deps: GroupDeps) {
     }
     return { item, parts };
   };
+  const isDeleted = ({ line }: ApplyItem, digest: string) => deleted.has(itemKey(line.repository, digest));
   const failed = (item: ApplyItem, error: UpstreamError): Done => {
-    if (carried.has(item.end)) deps.warn(unknownText(item));
+    const isOpen =
+      carried.has(item.end) || sent.has(item.end) || item.line.after.some((digest) => isDeleted(item, digest));
+    if (isOpen) deps.warn(unknownText(item));
     return finish(item, [part(deps, item.line.tags, "failed", failureText(error))]);
   };
   const contextOf = (
@@ -83,7 +82,7 @@ function openGroup(deps: GroupDeps) {
     now: listed.now,
     inUse,
     isBegun,
-    isDeleted: (digest) => deleted.has(itemKey(item.line.repository, digest)),
+    isDeleted: (digest) => isDeleted(item, digest),
     followers: deps.followers,
   });
   /** What a verdict other than `go` makes of a line. */
@@ -115,15 +114,6 @@ function openGroup(deps: GroupDeps) {
     }
   };
 
-  /** @param since as listingFor; a try that follows another begins anew in any case */
-  const listStubbornly = async (item: ApplyItem, since: number): Promise<Listed> => {
-    for (let tries = 1; ; tries++) {
-      const listed = await freshness.listingFor(item, tries === 1 ? since : deps.now().getTime());
-      if ("now" in listed || tries === LIST_TRIES) return listed;
-      await deps.wait(LIST_WAIT_MS);
-    }
-  };
-
   const doItem = async (item: ApplyItem): Promise<Done | null> => {
     for (let tries = 1; tries <= LINE_TRIES; tries++) {
       if (watch.stopped() !== null) return null;
@@ -137,7 +127,7 @@ function openGroup(deps: GroupDeps) {
       const verdict = recheck(item, contextOf(item, listed, inUse, isBegun));
       if (verdict.kind !== "go") return settled(item, listed, verdict);
       sent.add(item.end);
-      const listAgain = () => listStubbornly(item, deps.now().getTime());
+      const listAgain = () => freshness.listingFor(item, deps.now().getTime());
       const { signal, within } = watch;
       const result = await applyLine({ ...deps, signal, within, listAgain }, item, verdict.tags);
       if (result !== "again") return finish(item, [...removedPart(deps, verdict.removed), ...result.parts]);
@@ -148,7 +138,7 @@ function openGroup(deps: GroupDeps) {
   return {
     /** What needs nothing to be done any more. */
     async lookAtAll(group: readonly ApplyItem[]): Promise<Map<number, Done>> {
-      const list = (item: ApplyItem) => (carried.has(item.end) ? listStubbornly(item, 0) : freshness.listingFor(item));
+      const list = (item: ApplyItem) => freshness.listingFor(item);
       const listings = await pMap(group, list, { concurrency: LISTED_AT_ONCE });
       const inUse = await inUseNow();
       const done = new Map<number, Done>();
@@ -196,9 +186,11 @@ function openGroup(deps: GroupDeps) {
 
     /** The run ends here: finds out what became of all that was begun, and says of what stands before it that it was left. */
     async leaveRest(group: readonly ApplyItem[], done: Map<number, Done>): Promise<void> {
+      const since = deps.now().getTime();
       for (const item of group) {
-        if (done.has(item.end) || !(carried.has(item.end) || sent.has(item.end))) continue;
-        const result = await leave(item).catch((error: unknown) => {
+        const isBegun = carried.has(item.end) || sent.has(item.end);
+        if (done.has(item.end) || !(isBegun || item.line.after.some((digest) => isDeleted(item, digest)))) continue;
+        const result = await leave(item, since, isBegun).catch((error: unknown) => {
           watch.signal.throwIfAborted();
           if (!(error instanceof LatchkeyError)) throw error;
           deps.warn(unknownText(item));
@@ -214,11 +206,12 @@ function openGroup(deps: GroupDeps) {
   };
 
   /** Null when nothing of it is gone. */
-  async function leave(item: ApplyItem): Promise<Done | null> {
-    const listed = await listStubbornly(item, 0);
+  async function leave(item: ApplyItem, since: number, isBegun: boolean): Promise<Done | null> {
+    const listed = await freshness.listingFor(item, since);
     if ("failure" in listed) return failed(item, listed.failure);
-    const verdict = recheck(item, contextOf(item, listed, ALL_IN_USE, true));
+    const verdict = recheck(item, contextOf(item, listed, ALL_IN_USE, isBegun));
     if (verdict.kind === "ours") return settled(item, listed, verdict);
+    if (!isBegun) return null;
     await restoreLocks({ ...deps, signal: watch.signal }, item, listed.now);
     const removed = "removed" in verdict ? verdict.removed : [];
     return removed.length === 0 ? null : finish(item, partly(item, removed, "skipped"));

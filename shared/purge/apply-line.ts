@@ -39,6 +39,7 @@ export async function applyLine(deps: ApplyLineDeps, item: ApplyItem, tags: read
     return "again";
   }
   if (refused !== null) {
+    if (item.line.after.length > 0 && isGone(await deps.listAgain(item), item)) return "again";
     await restoreLocks(deps, item, null);
     return { parts: [part(deps, item.line.tags, "failed", failureText(refused))] };
   }
@@ -50,14 +51,19 @@ async function deleteImage(deps: ApplyLineDeps, item: ApplyItem): Promise<LineRe
   // False: it was listed and our call was under way, so that the reply of an earlier try was lost.
   const call = await attempt(deps, (signal) => deps.content.deleteManifest(repository, digest, signal));
   if (call.kind === "done") return { parts: [part(deps, tags, "deleted")] };
-  if (call.kind === "unsure") {
+  // What refers to something goes with it: it may be gone although its own deletion was refused.
+  if (call.kind === "unsure" || item.line.after.length > 0) {
     const listed = await deps.listAgain(item);
     if ("failure" in listed) return { parts: [unknown(deps, item, tags, call.error)] };
-    if (!listed.now.manifests.has(digest)) return { parts: [part(deps, tags, "deleted")] };
-    if (call.isGivenUp) return "again";
+    if (isGone(listed, item)) return { parts: [part(deps, tags, "deleted")] };
+    if (call.kind === "unsure" && call.isGivenUp) return "again";
   }
   await restoreLocks(deps, item, null);
   return { parts: [part(deps, tags, "failed", failureText(call.error))] };
+}
+
+function isGone(listed: Listed, { line }: ApplyItem): boolean {
+  return "now" in listed && !listed.now.manifests.has(line.digest);
 }
 
 async function removeTags(deps: ApplyLineDeps, item: ApplyItem, tags: readonly string[]): Promise<LineResult> {

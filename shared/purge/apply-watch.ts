@@ -62,7 +62,7 @@ export function openWatch({ now, wait, row, signal, endAt }: ApplyWatchDeps): Ap
       });
     }
   };
-  void tick();
+  tick().catch((error: unknown) => hard.abort(error));
 
   const both = AbortSignal.any([signal, hard.signal]);
   return {

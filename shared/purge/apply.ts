@@ -113,7 +113,7 @@ async function applyAs(deps: ApplyDeps, row: SliceRow, opened: Opened): Promise<
 
     for (;;) {
       ahead = await window.ahead();
-      const group = ahead.slice(0, GROUP_LINES);
+      const group = firstGroup(ahead);
       const followers = followersOf(ahead);
       own = new Set(
         ahead.filter(({ line }) => line.action === "delete").map(({ line }) => itemKey(line.repository, line.digest)),
@@ -181,6 +181,17 @@ async function end(row: SliceRow, stop: Stop | null): Promise<Applied> {
     default:
       return { ok: true, more: false };
   }
+}
+
+/** What follows something stands in its group: it may go with it, and must be told of with it. */
+function firstGroup(ahead: readonly ApplyItem[]): readonly ApplyItem[] {
+  const names = new Set(ahead.slice(0, GROUP_LINES).map(({ line }) => itemKey(line.repository, line.digest)));
+  const isFollower = ({ line }: ApplyItem) => line.after.some((digest) => names.has(itemKey(line.repository, digest)));
+  let count = GROUP_LINES;
+  for (let next = ahead[count]; next !== undefined && isFollower(next); next = ahead[++count]) {
+    names.add(itemKey(next.line.repository, next.line.digest));
+  }
+  return ahead.slice(0, count);
 }
 
 function connectorOf(run: PurgeRun): string {

@@ -9,12 +9,16 @@ import { listNow, type RepositoryNow } from "./repository-now.ts";
 /** A deletion is decided by a listing that began at most this long ago, or as long ago as the listing itself took. Seconds. */
 export const RECHECK_MAX_AGE_SECONDS = 30;
 const MAX_AGE_MS = RECHECK_MAX_AGE_SECONDS * 1000;
+/** Times that a repository is listed before its lines fail, and the wait between: without it nobody knows what was done. */
+const LIST_TRIES = 3;
+const LIST_WAIT_MS = 5_000;
 
 /** What it needs. */
 export type FreshnessDeps = {
   readonly content: RegistryContent;
   readonly readInUse: (signal: AbortSignal) => Promise<InUse>;
   readonly now: () => Date;
+  readonly wait: (milliseconds: number) => Promise<unknown>;
   readonly signal: AbortSignal;
   readonly plannedAt: number;
   /** Lines ahead, and whether a digest is one of them or was deleted after a time. */
@@ -42,6 +46,13 @@ export type Freshness = {
 
 type Held<T> = { value: T | null; freshUntil: number; running: Promise<T> | null };
 
+/** When it was read. */
+type Span = { readonly startedAt: number; readonly endedAt: number };
+function freshUntil({ startedAt, endedAt }: Span): number {
+  // What takes longer to read than that would never be young enough.
+  return Math.max(startedAt + MAX_AGE_MS, endedAt + (endedAt - startedAt));
+}
+
 /** Opens it with nothing known. */
 export function openFreshness(deps: FreshnessDeps): Freshness {
   const clock = () => deps.now().getTime();
@@ -49,14 +60,12 @@ export function openFreshness(deps: FreshnessDeps): Freshness {
   const facts = new Map<string, Map<string, ManifestFacts | null>>();
   const used: Held<InUse> = { value: null, freshUntil: 0, running: null };
 
-  const once = <T>(held: Held<T>, read: () => Promise<T>): Promise<T> => {
+  const once = <T>(held: Held<T>, read: () => Promise<T>, spanOf: (value: T) => Span | null): Promise<T> => {
     held.running ??= (async () => {
       const startedAt = clock();
       try {
         held.value = await read();
-        const endedAt = clock();
-        // What takes longer than that to read would never be young enough.
-        held.freshUntil = Math.max(startedAt + MAX_AGE_MS, endedAt + (endedAt - startedAt));
+        held.freshUntil = freshUntil(spanOf(held.value) ?? { startedAt, endedAt: clock() });
         return held.value;
       } finally {
         held.running = null;
@@ -69,13 +78,16 @@ export function openFreshness(deps: FreshnessDeps): Freshness {
     const known = facts.get(repository) ?? new Map<string, ManifestFacts | null>();
     facts.set(repository, known);
     const items = deps.items().filter(({ line }) => line.repository === repository);
-    try {
-      const isOurs = (digest: string, startedAt: number) => deps.isOurs(repository, digest, startedAt);
-      return { now: await listNow({ ...deps, repository, items, isOurs, known }) };
-    } catch (error) {
-      deps.signal.throwIfAborted();
-      if (error instanceof UpstreamError) return { failure: error };
-      throw error;
+    const isOurs = (digest: string, startedAt: number) => deps.isOurs(repository, digest, startedAt);
+    for (let tries = 1; ; tries++) {
+      try {
+        return { now: await listNow({ ...deps, repository, items, isOurs, known }) };
+      } catch (error) {
+        deps.signal.throwIfAborted();
+        if (!(error instanceof UpstreamError)) throw error;
+        if (tries === LIST_TRIES) return { failure: error };
+      }
+      await deps.wait(LIST_WAIT_MS);
     }
   };
   const isFor = (listed: Listed, item: ApplyItem, since: number) =>
@@ -90,14 +102,22 @@ export function openFreshness(deps: FreshnessDeps): Freshness {
       for (let tries = 0; ; tries++) {
         if (held.value !== null && clock() < held.freshUntil && isFor(held.value, item, since)) return held.value;
         const isNext = held.running === null;
-        const listed = await once(held, () => list(repository));
+        const listed = await once(
+          held,
+          () => list(repository),
+          (value) => ("now" in value ? value.now : null),
+        );
         if (isFor(listed, item, since) || (isNext && "failure" in listed)) return listed;
         if (isNext && tries > 0) return { failure: unlisted() };
       }
     },
     async inUse() {
       if (used.value !== null && clock() < used.freshUntil) return used.value;
-      return once(used, () => deps.readInUse(deps.signal));
+      return once(
+        used,
+        () => deps.readInUse(deps.signal),
+        () => null,
+      );
     },
     keepOnly(repositories) {
       for (const name of listings.keys()) if (!repositories.has(name)) listings.delete(name);

@@ -47,8 +47,11 @@ export function applyWorld(registry = fakeRegistry()) {
   const clusters = { isReadable: true };
   let ids = 0;
 
-  /** One process; `diesAt`: the number of the call at which it dies. Calls that it has sent by then may still be done. */
-  const newProcess = (weather: Weather = CALM, diesAt = Number.POSITIVE_INFINITY) => {
+  /**
+   * One process. `diesAt`: the number of the call at which it dies; calls that it has sent by then may still be done. With
+   * `sleeps`, in milliseconds, it sleeps from then on and goes on later, when others have taken its place.
+   */
+  const newProcess = (weather: Weather = CALM, diesAt = Number.POSITIVE_INFINITY, sleeps: number | null = null) => {
     let calls = 0;
     let isDead = false;
     let die = (_: Crash) => {};
@@ -56,8 +59,21 @@ export function applyWorld(registry = fakeRegistry()) {
       die = reject;
     });
     death.catch(() => undefined);
+    let asleep: Promise<void> | null = null;
     const check = () => {
       if (isDead) throw new Crash();
+    };
+    const count = () => {
+      check();
+      if (++calls !== diesAt) return;
+      if (sleeps === null) isDead = true;
+      else asleep = clock.sleep(sleeps);
+      die(new Crash());
+    };
+    /** A reply comes in when the process is awake. */
+    const heard = async () => {
+      await asleep;
+      check();
     };
     const port =
       <A extends unknown[], T>(
@@ -66,19 +82,16 @@ export function applyWorld(registry = fakeRegistry()) {
         work: (...args: A) => Promise<T>,
       ) =>
       async (...args: A): Promise<T> => {
-        check();
-        if (++calls >= diesAt) {
-          isDead = true;
-          die(new Crash());
-        }
+        count();
         const { fate, milliseconds } = weather(name);
         await clock.sleep(milliseconds / 2);
         if (isDead && fate !== "done") throw new Crash();
+        if (fate === "refused") await heard();
         const failure = () => new UpstreamError(code, "not now", { retryable: true });
         if (fate === "refused") throw failure();
         const answer = await work(...args);
         await clock.sleep(milliseconds / 2);
-        check();
+        await heard();
         if (fate === "lost") throw failure();
         return answer;
       };
@@ -98,22 +111,21 @@ export function applyWorld(registry = fakeRegistry()) {
     };
 
     const upstream = async (name: string, signal: AbortSignal): Promise<PortFate> => {
-      check();
       signal.throwIfAborted();
-      if (++calls >= diesAt) {
-        isDead = true;
-        die(new Crash());
-      }
+      count();
       const { fate, milliseconds } = weather(name);
       await clock.sleep(milliseconds);
       if (isDead && fate !== "done") throw new Crash();
       // A call that was given up while it waited was not sent.
       signal.throwIfAborted();
-      if (fate === "refused") throw refusal(403, "DENIED");
+      if (fate === "refused") {
+        await heard();
+        throw refusal(403, "DENIED");
+      }
       return fate;
     };
-    const answered = <T>(fate: PortFate, answer: T): T => {
-      check();
+    const answered = async <T>(fate: PortFate, answer: T): Promise<T> => {
+      await heard();
       if (fate === "lost") throw new UpstreamError("UPSTREAM_TIMEOUT", "no answer", { retryable: true });
       return answer;
     };
@@ -121,7 +133,7 @@ export function applyWorld(registry = fakeRegistry()) {
       const fate = await upstream(name, signal);
       const all: T[] = [];
       for await (const page of read()) all.push(page);
-      yield* answered(fate, all);
+      yield* await answered(fate, all);
     };
     const change = async <T>(
       name: string,
@@ -136,8 +148,8 @@ export function applyWorld(registry = fakeRegistry()) {
     const { content } = registry;
     const ports: RegistryContent = {
       ...content,
-      tags: (name, signal) => pages("tags", signal, () => content.tags(name, signal)),
-      manifests: (name, signal) => pages("manifests", signal, () => content.manifests(name, signal)),
+      tags: (name, signal) => pages(`tags ${name}`, signal, () => content.tags(name, signal)),
+      manifests: (name, signal) => pages(`manifests ${name}`, signal, () => content.manifests(name, signal)),
       facts: (name, digest, signal) => change("facts", signal, (inner) => content.facts(name, digest, inner)),
       deleteManifest: (name, digest, signal) =>
         change("deleteManifest", signal, (inner) => content.deleteManifest(name, digest, inner)),
@@ -154,13 +166,17 @@ export function applyWorld(registry = fakeRegistry()) {
       openContent: () => ports,
       readInUse: async (_, signal) => {
         await upstream("clusters", signal);
+        await heard();
         if (!clusters.isReadable) throw new ClusterUnreadableError("cluster-one", null);
         return { inUse: inUse.inUse, warnings: [] };
       },
       appendAudit: port("audit", "AUDIT_UNAVAILABLE", async (event: AuditEvent) => void events.push(event)),
       now: clock.now,
       newId: () => `slice-${++ids}`,
-      wait: clock.sleep,
+      wait: async (milliseconds) => {
+        await clock.sleep(milliseconds);
+        await heard();
+      },
     };
     return {
       calls: () => calls,
@@ -180,6 +196,7 @@ export function applyWorld(registry = fakeRegistry()) {
     inUse,
     clusters,
     newProcess,
+    place: PLACE,
     async begin(plan: readonly PlanLine[]) {
       await lines.write("plans/one.jsonl", plan);
       await store.insert(RUN);
