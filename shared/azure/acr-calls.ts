@@ -70,7 +70,7 @@ function failed(error: unknown, isSent: boolean): Attempt<never> {
     error instanceof UpstreamError && error.retryAfterSeconds !== null ? error.retryAfterSeconds * 1000 : null;
   if (failure?.status === 429) return { kind: "throttled", waitMs };
   const isPassing = failure !== null && (failure.status === null || PASSING.has(failure.status));
-  return { kind: "failed", error, isPassing, mayBeDone: isSent && isPassing, waitMs };
+  return { kind: "failed", error, isPassing, mayBeDone: isSent, waitMs };
 }
 
 /** As AbortSignal.any, which keeps something of every call for as long as the longer signal lives. */

@@ -171,14 +171,27 @@ describe("a token that is not taken", () => {
 });
 
 describe("a token service", () => {
-  test("that asks for quiet puts the call off; one that fails does not make a later 404 ours", async () => {
-    const answers: AcrAnswer[] = [refusal(429, "TOOMANYREQUESTS", { "retry-after": "9" }), refusal(400, "BAD_REQUEST")];
-    const { content, waits, requests } = fakeAcr(() => refusal(404, "TAG_UNKNOWN"), {
-      grant: (scope) => (answers.length > 1 ? (answers.shift() ?? []) : all(scope)),
-    });
-    expect(await content.deleteTag("app", "a", signal)).toBe(false);
+  test("that asks for quiet puts the call off", async () => {
+    let isQuiet = true;
+    const grant = (scope: string) => {
+      const answer = isQuiet ? refusal(429, "TOOMANYREQUESTS", { "retry-after": "9" }) : all(scope);
+      isQuiet = false;
+      return answer;
+    };
+    const { content, waits, requests } = fakeAcr(accepted, { grant });
+    expect(await content.deleteTag("app", "a", signal)).toBe(true);
     expect(waits).toEqual([9_000]);
     expect(requests).toHaveLength(1);
+  });
+
+  test("that fails for a while does not make what was not there before ours", async () => {
+    let failures = 0;
+    // As often as the client of token services tries by itself.
+    const grant = (scope: string) => (++failures <= 3 ? refusal(503, "UNAVAILABLE") : all(scope));
+    const { content, requests } = fakeAcr(() => refusal(404, "TAG_UNKNOWN"), { grant });
+    expect(await content.deleteTag("app", "a", signal)).toBe(false);
+    expect(requests).toHaveLength(1);
+    expect(failures).toBe(4);
   });
 
   test("that refuses fails the call, and is asked anew for the next", async () => {

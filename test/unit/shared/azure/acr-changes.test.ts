@@ -45,7 +45,10 @@ describe("a delete", () => {
 
   test("is not believed to have found nothing by a stranger", async () => {
     const stranger = { status: 404, body: "<html></html>", headers: { "content-type": "text/html" } };
-    await expect(answering(stranger).content.deleteTag("app", "a", signal)).rejects.toMatchObject(refused);
+    await expect(answering(stranger).content.deleteTag("app", "a", signal)).rejects.toMatchObject({
+      ...refused,
+      failure: { status: 502 },
+    });
   });
 
   test.each([
