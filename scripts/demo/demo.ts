@@ -15,6 +15,7 @@ import { lendBlob } from "./lend-blob.ts";
 import { lendCluster } from "./lend-cluster.ts";
 import { lendImages } from "./lend-images.ts";
 import { lendSecret } from "./lend-secret.ts";
+import { purge } from "./purge.ts";
 import { createStage } from "./stage.ts";
 
 const stage = createStage(
@@ -49,6 +50,7 @@ try {
   await lendSecret(stage, system);
   await lendImages(stage, system);
   await lendCluster(stage, system);
+  await purge(stage, system);
   await connect(stage, system);
   await proveTrail(stage, system);
 
