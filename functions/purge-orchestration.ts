@@ -42,7 +42,7 @@ export function* orchestratePurge(context: OrchestrationContext): Steps<void> {
   const at = readInput(context.df.getInput());
   const ended = yield* work(context, at);
   if (ended === "more") context.df.continueAsNew(at);
-  else if (ended !== "over") yield* step<void>(context, STEPS.end, { ...at, ...ended } satisfies EndInput);
+  else if (ended !== "over") yield* step<void>(context, STEPS.end, { ...at, code: ended.code } satisfies EndInput);
 }
 
 /** `more`: what is left is for a new history, so that it does not grow with the registry. `over`: it had ended already. */
