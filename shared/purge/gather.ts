@@ -117,17 +117,31 @@ async function protect(protection: Protection, reader: RepositoryReader): Promis
   } while (protection.decideRest());
 }
 
+/**
+ * Lists of referrers that cost no more than any other request: what the smallest tier gives an identity in a minute.
+ * Source: the request limits in the documentation of registry tiers.
+ */
+const CHEAP_REFERRER_LISTS = 250;
+/** Beyond them each takes the place of so many other reads: 5,000 a minute to 250. */
+const READS_A_REFERRER_LIST = 20;
+
+/** What so many lists of referrers cost, in reads. */
+export function costOfReferrers(lists: number): number {
+  return lists <= CHEAP_REFERRER_LISTS ? lists : lists * READS_A_REFERRER_LIST;
+}
+
 /** Until no pair of one that goes and one that stays is unknown. Of each two ways to know, the one with fewer requests. */
 async function learnPairs(protection: Protection, reader: RepositoryReader): Promise<void> {
   const { bodiesOfGoing, referrersOfStaying, bodiesOfStaying, referrersOfGoing } = protection.unknowns;
   for (;;) {
     if (bodiesOfGoing.size > 0 && referrersOfStaying.size > 0) {
-      const byBodies = bodiesOfGoing.size <= referrersOfStaying.size || !reader.servesReferrers;
+      const byBodies = bodiesOfGoing.size <= costOfReferrers(referrersOfStaying.size) || !reader.servesReferrers;
       if (byBodies) await learnBodies(protection, reader, bodiesOfGoing, (it) => protection.keepUnreadable(it));
       else await learnReferrers(protection, reader, referrersOfStaying);
     } else if (bodiesOfStaying.size > 0 && referrersOfGoing.size > 0) {
       const readable = [...bodiesOfStaying].filter((it) => !reader.isUnreadable(it));
-      const byBodies = readable.length > 0 && (readable.length <= referrersOfGoing.size || !reader.servesReferrers);
+      const byBodies =
+        readable.length > 0 && (readable.length <= costOfReferrers(referrersOfGoing.size) || !reader.servesReferrers);
       if (byBodies) await learnBodies(protection, reader, readable, () => undefined);
       else if (reader.servesReferrers) await learnReferrers(protection, reader, referrersOfGoing);
       // What this one refers to may be anything that goes, and it would go with that.

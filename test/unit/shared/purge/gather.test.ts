@@ -60,6 +60,15 @@ describe("reads are the cheaper ones", () => {
     // Once for what refers to what stays, once for what that refers to.
     expect(registry.count("facts") + registry.count("referrers")).toBeLessThanOrEqual(2 * Math.min(going, staying));
   });
+  test("more lists of referrers than the registry gives in a minute are dearer than twice as many bodies", async () => {
+    const registry = fakeRegistry();
+    fill(registry, 520, 260);
+    await planOf(registry);
+    // The other way round, by bodies of what stays, both ways of knowing are within their limits.
+    expect(registry.count("referrers")).toBe(0);
+    expect(registry.count("facts")).toBe(780);
+  });
+
   test("Docker manifests refer to nothing: of those that go nothing is read", async () => {
     const registry = fakeRegistry();
     for (let i = 0; i < 20; i++)
