@@ -44,6 +44,7 @@ describe("commands", () => {
     const env = {
       ...{ PATH, HOME, ...system.clientEnv },
       API: `${system.apiUrl}/api`,
+      CONTROL: system.controlUrl,
       TOKEN: await api.tokenOf("platform-automation"),
     };
     const script = blocks.map((block) => `${block}\necho; echo "${MARK}"`).join("\n");
@@ -52,7 +53,7 @@ describe("commands", () => {
   });
 
   it("all run, in order, in one shell", () => {
-    expect(blocks.length).toBeGreaterThanOrEqual(2);
+    expect(blocks.length).toBeGreaterThanOrEqual(10);
     expect(outputs).toHaveLength(blocks.length);
   });
 
@@ -72,6 +73,23 @@ describe("commands", () => {
     const { containerUrl, sasToken } = issued.credential;
     const url = `${containerUrl}?restype=container&comp=list&${sasToken}`;
     expect((await rawRequest(system, { method: "GET", url })).status).toBe(200);
+  });
+
+  // One image every 6 hours, the newest an hour old: 28 are of the last 7 days.
+  it("save a purge policy and show what goes by it: of 300 images those older than a week", () => {
+    expect(JSON.parse(outputs[4] ?? "")).toMatchObject({ name: "registry-keeper" });
+    expect(JSON.parse(outputs[6] ?? "")).toMatchObject({ nextDueAt: expect.stringMatching(/T03:00:00Z$/) });
+    const seeded = 9;
+    const counts = { toDelete: 272, toKeep: 28 + seeded };
+    expect(JSON.parse(outputs[7] ?? "")).toMatchObject({ state: "planned", counts });
+    const [head, ...lines] = (outputs[8] ?? "").trim().split(/\r?\n/);
+    expect(head).toMatch(/^repository,digest,tags,action,/);
+    expect(lines.filter((line) => line.startsWith("nightly/train,"))).toHaveLength(300);
+  });
+
+  it("purge by that plan", () => {
+    const counts = { deletedManifests: 272, deletedTags: 272, failed: 0 };
+    expect(JSON.parse(outputs[9] ?? "")).toMatchObject({ state: "done", code: null, counts });
   });
 });
 
