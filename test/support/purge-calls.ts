@@ -1,4 +1,5 @@
 /** Calls of the purge over HTTP, and what tests put into registries for it. For e2e tests. */
+import { setTimeout as wait } from "node:timers/promises";
 import { expect } from "vitest";
 import type { PlanLine } from "../../shared/purge/plan-line.ts";
 import type { Api } from "./api.ts";
@@ -19,7 +20,13 @@ export type RunBody = {
   readonly code: string | null;
   readonly warnings: readonly string[];
   readonly counts: Readonly<Record<string, number>>;
+  readonly bytesToFree: number;
   readonly bytesFreed: number;
+  readonly slot: string | null;
+  readonly planId: string | null;
+  readonly startedBy: string;
+  readonly cancelRequested: boolean;
+  readonly links: Readonly<Record<"self" | "plan" | "report" | "cancel", string | null>>;
 };
 
 /** A connector that may delete in the demo registry. */
@@ -45,30 +52,44 @@ export function createRegistryControl({ controlUrl }: Pick<System, "controlUrl">
   };
 }
 
+/** Path of the policies of a registry. */
+export const policiesOf = (loginServer: string) => `registries/${loginServer}/purge-policies`;
 /** Path of the policies of the demo registry. */
-export const POLICIES = `registries/${REGISTRY}/purge-policies`;
+export const POLICIES = policiesOf(REGISTRY);
 
 /** Puts a policy that is not there yet. */
-export async function putPolicy(api: Api, name: string, policy: object): Promise<void> {
-  const answer = await api.create(`${POLICIES}/${name}`, { connector: "keeper", ...policy });
-  expect([200, 201], answer.text).toContain(answer.status);
+export async function putPolicy(api: Api, name: string, policy: object, policies = POLICIES): Promise<void> {
+  const answer = await api.create(`${policies}/${name}`, { connector: "keeper", ...policy });
+  expect(answer.status, answer.text).toBe(200);
 }
 
-/** Starts a plan or a run and waits for its end. */
-export async function runToEnd(api: Api, policy: string, what: "plan" | "runs", body?: object): Promise<RunBody> {
-  const options = what === "plan" ? {} : { body: body ?? { planId: null } };
-  const started = await api.call<RunBody>("POST", `${POLICIES}/${policy}/${what}`, options);
+/** Starts a plan, or a run of a stored or a new plan. @returns its id */
+export async function startRun(
+  api: Api,
+  policy: string,
+  what: "plan" | "runs",
+  { planId = null, policies = POLICIES }: { planId?: string | null; policies?: string } = {},
+): Promise<string> {
+  const options = what === "plan" ? {} : { body: { planId } };
+  const started = await api.call<RunBody>("POST", `${policies}/${policy}/${what}`, options);
   expect(started.status, started.text).toBe(202);
-  return endOf(api, started.body.id);
+  return started.body.id;
 }
 
-/** Waits for the end of a run. */
-export async function endOf(api: Api, id: string, timeout = 120_000): Promise<RunBody> {
-  const look = async () => (await api.call<RunBody>("GET", `purge-runs/${id}`)).body;
-  await expect
-    .poll(async () => (await look())?.state, { timeout, interval: 200 })
-    .not.toMatch(/^(queued|planning|applying)$/);
-  return look();
+/** As startRun, and waits for its end. */
+export async function runToEnd(...how: Parameters<typeof startRun>): Promise<RunBody> {
+  return endOf(how[0], await startRun(...how));
+}
+
+/** Waits for the end of a run; in hooks as well, where Vitest does not poll. */
+export async function endOf(api: Api, id: string, timeoutMs = 110_000): Promise<RunBody> {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    const { status, body, text } = await api.call<RunBody>("GET", `purge-runs/${id}`);
+    if (status === 200 && !/^(queued|planning|applying)$/.test(body.state)) return body;
+    if (performance.now() > until) throw new Error(`the run does not end: ${text}`);
+    await wait(100);
+  }
 }
 
 /** All items of a run that a filter lets through. */
