@@ -48,8 +48,7 @@ export async function applyLine(deps: ApplyLineDeps, item: ApplyItem, tags: read
 
 async function deleteImage(deps: ApplyLineDeps, item: ApplyItem): Promise<LineResult> {
   const { repository, digest, tags } = item.line;
-  // False: it was listed and our call was under way, so that the reply of an earlier try was lost.
-  const call = await attempt(deps, (signal) => deps.content.deleteManifest(repository, digest, signal));
+  const call = await attempt(deps, item, (signal) => deps.content.deleteManifest(repository, digest, signal));
   if (call.kind === "done") return { parts: [part(deps, tags, "deleted")] };
   // What refers to something goes with it: it may be gone although its own deletion was refused.
   if (call.kind === "unsure" || item.line.after.length > 0) {
@@ -73,7 +72,7 @@ async function removeTags(deps: ApplyLineDeps, item: ApplyItem, tags: readonly s
   let isOpen = false;
   let isGivenUp = false;
   for (const tag of tags) {
-    const call = await attempt(deps, (signal) => deps.content.deleteTag(repository, tag, signal));
+    const call = await attempt(deps, item, (signal) => deps.content.deleteTag(repository, tag, signal));
     if (call.kind === "done") removed.push(tag);
     else left.set(tag, call.error);
     isOpen ||= call.kind === "unsure";
@@ -125,10 +124,17 @@ type Call =
   | { readonly kind: "refused"; readonly error: UpstreamError }
   | { readonly kind: "unsure"; readonly error: UpstreamError; readonly isGivenUp: boolean };
 
-async function attempt(deps: ApplyLineDeps, call: (signal: AbortSignal) => Promise<unknown>): Promise<Call> {
+/** @param call false: the registry says that there is no such thing, which was listed a moment ago */
+async function attempt(
+  deps: ApplyLineDeps,
+  item: ApplyItem,
+  call: (signal: AbortSignal) => Promise<boolean>,
+): Promise<Call> {
   try {
-    await deps.within(call);
-    return { kind: "done" };
+    const isDone = await deps.within(call);
+    // What refers to something goes with it. Of anything else the list is asked: what is still in it was not deleted.
+    if (isDone || item.line.after.length > 0) return { kind: "done" };
+    return { kind: "unsure", error: absent(), isGivenUp: false };
   } catch (error) {
     deps.signal.throwIfAborted();
     if (error === GIVEN_UP) return { kind: "unsure", error: late(), isGivenUp: true };
@@ -141,6 +147,13 @@ async function attempt(deps: ApplyLineDeps, call: (signal: AbortSignal) => Promi
 export const GIVEN_UP = new Error("The call waited for longer than its re-check is good for.");
 function late(): UpstreamError {
   return new UpstreamError("UPSTREAM_TIMEOUT", GIVEN_UP.message, { retryable: true });
+}
+function absent(): UpstreamError {
+  const failure = { name: "RestError", status: 404, code: null };
+  return new UpstreamError("UPSTREAM_REFUSED", "The registry lists it and says that it is not there.", {
+    retryable: false,
+    failure,
+  });
 }
 function never(): never {
   throw new Error("A tag that is left has no failure.");
