@@ -128,11 +128,12 @@ function openGroup(deps: GroupDeps) {
       if (verdict.kind !== "go") return settled(item, listed, verdict);
       sent.add(item.end);
       const listAgain = () => freshness.listingFor(item, deps.now().getTime());
-      const { signal, within } = watch;
-      const result = await applyLine({ ...deps, signal, within, listAgain }, item, verdict.tags);
+      const { signal, within, look } = watch;
+      const result = await applyLine({ ...deps, signal, within, look, listAgain }, item, verdict.tags, listed.now);
       if (result !== "again") return finish(item, [...removedPart(deps, verdict.removed), ...result.parts]);
     }
-    return null;
+    await restoreLocks({ ...deps, signal: watch.signal }, item, null);
+    return failed(item, new UpstreamError("UPSTREAM_TIMEOUT", "It changed at every try.", { retryable: true }));
   };
 
   return {

@@ -12,6 +12,8 @@ export type ApplyLineDeps = {
   readonly now: () => Date;
   /** Aborted when the slice must stop at once. */
   readonly signal: AbortSignal;
+  /** Makes sure that the run is still this slice's: a machine may have slept since the last call. */
+  readonly look: () => Promise<void>;
   /** Gives up a call that waits longer than its re-check is good for. */
   readonly within: <T>(call: (signal: AbortSignal) => Promise<T>) => Promise<T>;
   /** The repository, listed from now on. */
@@ -30,10 +32,16 @@ function isRefusal(error: UpstreamError): boolean {
 
 /**
  * @param tags to be removed alone; empty for an image
+ * @param now what it was re-checked with: what is not there any more is not unlocked
  * @throws InputError SIGN_IN_FAILED UNSUPPORTED_BY_METHOD; the signal's reason
  */
-export async function applyLine(deps: ApplyLineDeps, item: ApplyItem, tags: readonly string[]): Promise<LineResult> {
-  const refused = await unlock(deps, item);
+export async function applyLine(
+  deps: ApplyLineDeps,
+  item: ApplyItem,
+  tags: readonly string[],
+  now: RepositoryNow,
+): Promise<LineResult> {
+  const refused = await unlock(deps, item, now);
   if (refused?.failure?.status === 404) {
     await deps.listAgain(item);
     return "again";
@@ -130,6 +138,8 @@ async function attempt(
   item: ApplyItem,
   call: (signal: AbortSignal) => Promise<boolean>,
 ): Promise<Call> {
+  await deps.look();
+  deps.signal.throwIfAborted();
   try {
     const isDone = await deps.within(call);
     // What refers to something goes with it. Of anything else the list is asked: what is still in it was not deleted.
@@ -160,8 +170,8 @@ function never(): never {
 }
 
 /** Null when all is unlocked; else why not. */
-async function unlock(deps: ApplyLineDeps, item: ApplyItem): Promise<UpstreamError | null> {
-  for (const set of lockCalls(deps.content, item, null).reverse()) {
+async function unlock(deps: ApplyLineDeps, item: ApplyItem, now: RepositoryNow): Promise<UpstreamError | null> {
+  for (const set of lockCalls(deps.content, item, now).reverse()) {
     const error = await failureOf(deps.signal, set(false, deps.signal));
     if (error !== null) return error;
   }

@@ -138,7 +138,8 @@ async function applyAs(deps: ApplyDeps, row: SliceRow, opened: Opened): Promise<
       await record(deps, row, done, [...warnings]);
       const last = done.at(-1);
       if (last !== undefined) window.pass(last.item.end);
-      if (done.length < group.length) return await end(row, watch.stopped());
+      // A line whose turn did not come is one for the next slice, whatever kept it.
+      if (done.length < group.length) return await end(row, watch.stopped() ?? { kind: "time" });
     }
   } finally {
     watch.end();

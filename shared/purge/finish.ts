@@ -34,12 +34,15 @@ const REMOVED_AT_ONCE = 8;
  * @throws UpstreamError STATE_UNAVAILABLE AUDIT_UNAVAILABLE: to be repeated
  */
 export async function endRun(deps: EndDeps, { loginServer, runId }: RunPlace, code: string | null): Promise<void> {
+  let first: string | null | undefined;
   for (let tries = 1; tries <= MAX_TRIES; tries++) {
     const stored = await deps.runs.get(loginServer, runId);
     if (stored === null || !OPEN_STATES.has(stored.run.state)) return;
     const { run } = stored;
-    const { slice } = run;
-    const { id } = readSlice(slice);
+    const { id, isAtWork } = readSlice(run.slice);
+    first ??= run.slice;
+    // One that slept has taken it up again: it is ended when that one rests.
+    if (run.slice !== first || (isAtWork && code === null)) throw contended();
     const blobs = await blobsOf(deps.lines, runId, id, run.groups);
     const ended = await endedRun(deps, run, code);
     if (run.groups > 0) await deps.lines.join(reportBlob(runId), blobs.groups);
@@ -50,7 +53,11 @@ export async function endRun(deps: EndDeps, { loginServer, runId }: RunPlace, co
     await pMap([...blobs.groups, ...blobs.others], remove, { concurrency: REMOVED_AT_ONCE });
     return;
   }
-  throw new UpstreamError("STATE_UNAVAILABLE", "Too many write the record of one run. Repeat the call.", {
+  throw contended();
+}
+
+function contended(): UpstreamError {
+  return new UpstreamError("STATE_UNAVAILABLE", "Others write the record of the run. Repeat the call.", {
     retryable: true,
   });
 }
