@@ -116,6 +116,8 @@ export function applyWorld(registry = fakeRegistry()) {
       const { fate, milliseconds } = weather(name);
       await clock.sleep(milliseconds);
       if (isDead && fate !== "done") throw new Crash();
+      // What waits longer than the fence while its sender sleeps can be stopped by nobody: here it is never sent.
+      if (fate === "stalled") await heard();
       // A call that was given up while it waited was not sent.
       signal.throwIfAborted();
       if (fate === "refused") {
