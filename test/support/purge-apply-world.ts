@@ -117,7 +117,10 @@ export function applyWorld(registry = fakeRegistry()) {
       await clock.sleep(milliseconds);
       if (isDead && fate !== "done") throw new Crash();
       // What waits longer than the fence while its sender sleeps can be stopped by nobody: here it is never sent.
-      if (fate === "stalled") await heard();
+      if (fate === "stalled" && asleep !== null) {
+        await heard();
+        throw refusal(503);
+      }
       // A call that was given up while it waited was not sent.
       signal.throwIfAborted();
       if (fate === "refused") {
