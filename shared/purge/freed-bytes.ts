@@ -15,27 +15,22 @@ export function freedBytes(
   facts: FactsTable,
   goes: (manifest: number) => boolean,
 ): (manifest: number) => FreedBytes {
-  const held = new Set<number>();
+  const isHeld = new Uint8Array(facts.ids);
   let isKeptKnown = true;
   for (const manifest of items.manifests.keys()) {
     if (goes(manifest)) continue;
     if (!facts.has(manifest)) isKeptKnown = false;
-    for (const [part] of pairs(facts.parts(manifest))) held.add(part);
+    for (const [part] of facts.parts(manifest)) isHeld[part] = 1;
   }
   return (manifest) => {
     const { mediaType = null, sizeBytes = null } = items.manifests[manifest] ?? {};
-    const parts = facts.parts(manifest);
-    const holdsParts = parts.length > 0 || bodySays(mediaType) !== "anything";
+    const holdsParts = facts.hasParts(manifest) || bodySays(mediaType) !== "anything";
     if (!facts.has(manifest) || (holdsParts && !isKeptKnown)) return { bytes: sizeBytes ?? 0, isEstimate: true };
     let bytes = 0;
-    for (const [part, size] of pairs(parts)) {
-      if (!held.has(part)) bytes += size;
-      held.add(part);
+    for (const [part, size] of facts.parts(manifest)) {
+      if (isHeld[part] !== 1) bytes += size;
+      isHeld[part] = 1;
     }
     return { bytes, isEstimate: false };
   };
-}
-
-function* pairs(flat: readonly number[]): Generator<readonly [part: number, sizeBytes: number]> {
-  for (let place = 0; place + 1 < flat.length; place += 2) yield [flat[place] ?? 0, flat[place + 1] ?? 0];
 }

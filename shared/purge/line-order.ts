@@ -3,6 +3,8 @@
 /** A manifest that changes, and those before it in the order that must be gone before. */
 export type Ordered = { readonly manifest: number; readonly after: readonly number[] };
 
+const NOTHING: readonly number[] = [];
+
 /**
  * Orders what changes: by `preferred` where nothing else says so. In a circle (an index that refers to its own child) the
  * preferred one goes first, without waiting.
@@ -32,7 +34,7 @@ export function orderLines(
       if (placed.has(manifest)) continue;
       placed.add(manifest);
       const after = [...before(manifest)].filter((other) => placed.has(other) && other !== manifest);
-      ordered.push({ manifest, after });
+      ordered.push({ manifest, after: after.length === 0 ? NOTHING : after });
       for (const next of waiting.get(manifest) ?? []) {
         const left = (waits.get(next) ?? 0) - 1;
         waits.set(next, left);

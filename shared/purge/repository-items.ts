@@ -47,9 +47,11 @@ export function repositoryItems(
   const byName = new Map<string, ListedTag>();
   for (const tag of listedTags) {
     const other = byName.get(tag.name);
-    byName.set(tag.name, other === undefined ? tag : { ...saferOf(other, tag), digest: tag.digest });
     // Named by a tag, but not listed: it was pushed or deleted just now.
-    if (!byDigest.has(tag.digest)) byDigest.set(tag.digest, unlisted(tag.digest));
+    const image = byDigest.get(tag.digest) ?? unlisted(tag.digest);
+    byDigest.set(tag.digest, image);
+    // One text for both: each page has its own.
+    byName.set(tag.name, { ...(other === undefined ? tag : saferOf(other, tag)), digest: image.digest });
     if (other !== undefined && other.digest !== tag.digest) [other.digest, tag.digest].forEach(ofUnknownTime);
   }
   return numbered(repository, [...byDigest.values()], [...byName.values()], listed);
