@@ -1,6 +1,7 @@
 /** What `npm start` prints when all is ready. Called by start.ts. */
 import { clientCertificateFile } from "./azure/entra/client-certificates.ts";
 import { tokenRequestUrl } from "./azure/github/jobs.ts";
+import { purgeSteps } from "./banner-purge.ts";
 import type { EmulatedAzure } from "./emulated-azure.ts";
 import { type Seed, storageAccountsOf } from "./seed.ts";
 import type { LocalSystem } from "./system.ts";
@@ -87,7 +88,7 @@ function stepsFor(azure: EmulatedAzure, apiUrl: string | undefined): Step[] {
     comment: "In another shell (bash): send curl, az, Python and Node to the local Azure.",
     bash: exports.join("\n"),
   };
-  if (apiUrl !== undefined) return [clients, ...tokenSteps(azure.seed), ...firstCalls(azure.seed, apiUrl)];
+  if (apiUrl !== undefined) return [clients, ...tokenSteps(azure.seed), ...firstCalls(azure, apiUrl)];
   const settings = Object.entries(azure.appEnv).map(([name, value]) => `export ${name}=${quote(value)}`);
   return [
     clients,
@@ -134,7 +135,7 @@ function tokenSteps(seed: Seed): Step[] {
   ];
 }
 
-function firstCalls(seed: Seed, apiUrl: string): Step[] {
+function firstCalls({ seed, controlUrl }: EmulatedAzure, apiUrl: string): Step[] {
   const connector = applicationOf(seed, "zenml-connector");
   const send = (options: string, path: string, body: unknown) =>
     `curl -sS ${options}${apiUrl}/api/${path} \\\n  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\\n  -d ${quote(JSON.stringify(body))}`;
@@ -243,6 +244,12 @@ function firstCalls(seed: Seed, apiUrl: string): Step[] {
         `kubectl --kubeconfig "$FILE" get pods; rm "$FILE"`,
       ].join("\n"),
     },
+    ...purgeSteps(
+      seed,
+      applicationOf(seed, "registry-keeper"),
+      { apiUrl, controlUrl, registry: REGISTRY },
+      { post, create },
+    ),
   ];
 }
 

@@ -33,7 +33,7 @@ beforeAll(async () => {
   child = start(flags);
   for await (const chunk of child.stdout) {
     printed += String(chunk);
-    if (printed.includes("get pods; rm")) break;
+    if (printed.includes('echo "$RUN"')) break;
   }
 });
 afterAll(() => {
@@ -50,7 +50,7 @@ curl -sS -o /dev/null -w "login %{http_code}\\n" -u "$3:$(cat)" "https://$5/oaut
   kubectl: `grep -q "namespace: vision" "$2" && echo "kubeconfig for vision"`,
 };
 
-test("start: every printed command works when pasted into bash, from a blob that is read back to a kubeconfig", async () => {
+test("start: every printed command works when pasted into bash, from a blob that is read back to the plan of a purge", async () => {
   const programs = join(stateDir, "bin");
   mkdirSync(programs);
   for (const [name, line] of Object.entries(STAND_INS)) {
@@ -62,10 +62,15 @@ test("start: every printed command works when pasted into bash, from a blob that
   const PATH = `${programs}:${process.env.PATH}`;
   const { stdout, stderr } = await run("bash", ["--norc", "-euo", "pipefail", "-c", script], { env: { PATH, HOME } });
   expect(stderr).toBe("");
-  const [registered = "", issued = "", ...used] = stdout.trim().split("\n");
+  const lines = stdout.trim().split("\n");
+  const [registered = "", issued = "", ...used] = lines.slice(0, -2);
+  const [keeper = "", planned = ""] = lines.slice(-2);
   expect(JSON.parse(registered)).toMatchObject({ name: "azure-service-principal", state: "degraded" });
   expect(JSON.parse(issued)).toMatchObject({ credential: { kind: "sas" } });
   expect(used).toEqual(["hello from Latchkey", "login 200", "kubeconfig for vision"]);
+  expect(JSON.parse(keeper)).toMatchObject({ name: "registry-keeper" });
+  // Of 300 images, one every 6 hours, 28 are of the last 7 days.
+  expect(JSON.parse(planned)).toMatchObject({ state: "planned", counts: { toDelete: 272 } });
 });
 
 test("start: a second one on the same folder ends with 1 and says who has it", async () => {
