@@ -140,6 +140,8 @@ function openGroup(deps: GroupDeps) {
     /** What needs nothing to be done any more. */
     async lookAtAll(group: readonly ApplyItem[]): Promise<Map<number, Done>> {
       const list = (item: ApplyItem) => freshness.listingFor(item);
+      // Repositories side by side; what follows finds its own listed.
+      await pMap(firstOfEach(group), list, { concurrency: LISTED_AT_ONCE });
       const listings = await pMap(group, list, { concurrency: LISTED_AT_ONCE });
       const inUse = await inUseNow();
       const done = new Map<number, Done>();
@@ -181,7 +183,10 @@ function openGroup(deps: GroupDeps) {
         running.set(itemKey(repository, digest), result);
         return result;
       };
-      const results = await pMap(items, begin, { concurrency: BEGUN_AT_ONCE });
+      // One of each repository before the others: their tokens are asked for together then, and nobody waits for the next.
+      const firsts = new Set(firstOfEach(items));
+      const ordered = [...firsts, ...items.filter((item) => !firsts.has(item))];
+      const results = await pMap(ordered, begin, { concurrency: BEGUN_AT_ONCE });
       return results.filter((result) => result !== null);
     },
 
@@ -224,4 +229,10 @@ const ALL_IN_USE: RecheckContext["inUse"] = { usesTag: () => "", usesDigest: () 
 
 function unknownText({ line }: ApplyItem): string {
   return `${line.repository}@${line.digest}: it may have been deleted, and whether it was cannot be found out.`;
+}
+
+/** The first line of each repository: what must go first stands behind it in none. */
+function firstOfEach(items: readonly ApplyItem[]): readonly ApplyItem[] {
+  const seen = new Set<string>();
+  return items.filter(({ line }) => !seen.has(line.repository) && seen.add(line.repository));
 }
