@@ -1,5 +1,6 @@
 /** The orchestration of one run of a purge: the order of its steps, and nothing else. Loaded by purge-steps.ts at its first turn. */
 import { type OrchestrationContext, RetryOptions, type Task } from "durable-functions";
+import { RUN_PASSED } from "../shared/purge/run.ts";
 import { STEPS } from "./purge-step-names.ts";
 
 /** What each step is told: where the run's record stands. Everything else is in that record and in blobs. */
@@ -45,7 +46,10 @@ export function* orchestratePurge(context: OrchestrationContext): Steps<void> {
   else if (ended !== "over") yield* step<void>(context, STEPS.end, { ...at, code: ended.code } satisfies EndInput);
 }
 
-/** `more`: what is left is for a new history, so that it does not grow with the registry. `over`: it had ended already. */
+/**
+ * `more`: what is left is for a new history, so that it does not grow with the registry. `over`: it had ended already, or
+ * another drives it.
+ */
 function* work(context: OrchestrationContext, at: StepInput): Steps<"more" | "over" | { code: string | null }> {
   try {
     const prepared = yield* step<Prepared>(context, STEPS.prepare, at);
@@ -53,7 +57,7 @@ function* work(context: OrchestrationContext, at: StepInput): Steps<"more" | "ov
     if (prepared.phase === "over") return "over";
     if (prepared.phase === "plan") {
       const settled = yield* plan(context, at, prepared.batches);
-      if (!settled.ok) return settled;
+      if (!settled.ok) return settled.code === RUN_PASSED ? "over" : settled;
       if (!settled.applies) return { code: null };
     }
     const applied = yield* step<Applied>(context, STEPS.apply, at);

@@ -1,19 +1,23 @@
 /** One slice of the planning of one batch of repositories. Used by the orchestration's steps. */
+import { utc } from "../time.ts";
 import { compileRules } from "./compiled-rules.ts";
 import { readInUseLines } from "./in-use.ts";
 import { planBatch } from "./plan-batch.ts";
 import { effectiveRules } from "./policy.ts";
 import type { FactsStore, LinesStore, OpenRegistry, OpenRegistryContent, PurgeRunStore } from "./ports.ts";
 import { matchesWhole, STEP_MS } from "./prepare.ts";
+import { type PurgeRun, RUN_PASSED } from "./run.ts";
 import { batchBlob, countsBlobOf, inUseBlob, planPartBlob, unfinishedBlob } from "./run-blobs.ts";
 import { readRunPolicy } from "./run-policy.ts";
 
 /** After this a slice begins nothing more; what it has begun has until STEP_MS. */
 const SLICE_MS = 180_000;
+/** Slices of a long plan write the run's record when it is older: it must not look as if nobody worked on it. */
+const TOUCH_MS = 60_000;
 
 /** What planning needs. */
 export type PlanStepDeps = {
-  readonly runs: Pick<PurgeRunStore, "get">;
+  readonly runs: Pick<PurgeRunStore, "get" | "replace">;
   readonly lines: LinesStore;
   readonly facts: FactsStore;
   readonly openRegistry: OpenRegistry;
@@ -39,9 +43,12 @@ export async function planSlice(
   runId: string,
   { batch, slice, from }: PlanSlice,
 ): Promise<SlicePlanned> {
-  const run = (await deps.runs.get(loginServer, runId))?.run;
-  if (run?.state !== "planning" || run.listedAt === null) return { ok: false, code: "RUN_ENDED" };
+  const stored = await deps.runs.get(loginServer, runId);
+  if (stored?.run.state !== "planning") return { ok: false, code: RUN_PASSED };
+  const { run } = stored;
   if (run.cancelRequested) return { ok: false, code: "CANCELLED" };
+  if (run.listedAt === null) throw new Error("A run is planned that was not listed.");
+  await touch(deps, run, stored.etag);
   const policy = readRunPolicy(run);
   const opened = await deps.openRegistry(policy.connector, run.resourceId ?? loginServer, loginServer);
   const part = planPartBlob(runId, batch, slice);
@@ -63,6 +70,13 @@ export async function planSlice(
   );
   await deps.lines.write(countsBlobOf(part), [counts]);
   return { ok: true, part, next };
+}
+
+/** Slices run side by side: when one of them, or a cancel, was quicker, the record is fresh as well. */
+async function touch({ runs, now }: PlanStepDeps, run: PurgeRun, etag: string): Promise<void> {
+  const at = now();
+  if (at.getTime() - Date.parse(run.updatedAt) < TOUCH_MS) return;
+  await runs.replace({ ...run, updatedAt: utc(at) }, etag);
 }
 
 /** @throws NotFoundError NOT_FOUND, Error for what is no name: then nothing of the batch is planned */

@@ -1,5 +1,6 @@
 /** First step of a run: what clusters use and which repositories there are, in blobs. A run that got further is left as it is. */
 import { NotFoundError } from "../errors.ts";
+import { utc } from "../time.ts";
 import { type CompiledRule, compileRules, rulesFor } from "./compiled-rules.ts";
 import type { InUse } from "./in-use.ts";
 import { compilePattern } from "./pattern-match.ts";
@@ -70,9 +71,9 @@ async function begin(deps: PrepareDeps, { run, etag }: StoredRun): Promise<Prepa
   const policy = readRunPolicy(run);
   const opened = await deps.openRegistry(policy.connector, run.loginServer, run.loginServer);
   // Ages count from before anything is listed: what changes meanwhile is newer.
-  const listedAt = deps.now().toISOString();
+  const at = deps.now();
   const { resourceId } = opened;
-  const prepared = { ...run, state: "planning", resourceId, updatedAt: listedAt } as const;
+  const prepared = { ...run, state: "planning", resourceId, updatedAt: utc(at) } as const;
   // The stored plan says all of it; what clusters use is read again before anything is deleted.
   if (run.planId !== null) {
     const plan = await deps.runs.get(run.loginServer, run.planId);
@@ -89,7 +90,7 @@ async function begin(deps: PrepareDeps, { run, etag }: StoredRun): Promise<Prepa
     deps,
     {
       ...prepared,
-      listedAt,
+      listedAt: at.toISOString(),
       batches: Math.ceil(repositories / REPOSITORIES_A_BATCH),
       warnings: [...run.warnings, ...warnings],
       counts: { ...run.counts, repositories },

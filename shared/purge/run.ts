@@ -24,6 +24,9 @@ export const OPEN_STATES: ReadonlySet<RunState> = new Set(["queued", "planning",
 /** See RUN_STATES. */
 export type RunState = (typeof RUN_STATES)[number];
 
+/** What a step says that finds the run past its step, or over: whoever brought it there goes on with it. */
+export const RUN_PASSED = "RUN_PASSED";
+
 /** Manifests and tags by what is to become of them and what became of them. All counts start at 0. */
 export const countsSchema = z.strictObject({
   repositories: z.int(),
