@@ -1,5 +1,6 @@
 /** Last step of planning: makes one plan of its parts, counts it, and says whether it may be done. Used by the orchestration's steps. */
 import { NotFoundError } from "../errors.ts";
+import { utc } from "../time.ts";
 import { limitOf } from "./limits.ts";
 import { addCounts } from "./plan-counts.ts";
 import { effectiveLimits, type PurgeBounds } from "./policy.ts";
@@ -38,10 +39,14 @@ export async function settlePlan(
   if (run.state !== "planning") return { ok: true, applies: run.state === "applying" };
   if (run.cancelRequested) return { ok: false, code: "CANCELLED" };
 
-  const { counts, blob } = run.planId === null ? await join(deps, run, parts) : await adopt(deps, run, run.planId);
+  const { counts, blob } = await planOf(deps, run, parts).catch(async (error: unknown) => {
+    // Whoever was quicker has removed the parts: what the record says now is looked at again.
+    const now = await deps.runs.get(loginServer, runId);
+    throw now?.etag === stored.etag ? error : new Error("The run's record changed.");
+  });
   const limits = effectiveLimits(readRunPolicy(run), deps.boundsOf(loginServer));
   const code = limitOf(counts, limits);
-  const at = deps.now().toISOString();
+  const at = utc(deps.now());
   const planned: PurgeRun = { ...run, planBlob: blob, counts, updatedAt: at };
   // A plan that is over its limits is a plan: it shows what is too much.
   const settled: PurgeRun =
@@ -55,6 +60,12 @@ export async function settlePlan(
   }
   if (run.kind === "purge" && code !== null) return { ok: false, code };
   return { ok: true, applies: run.kind === "purge" };
+}
+
+async function planOf(deps: SettleDeps, run: PurgeRun, parts: readonly string[]) {
+  // Joined before, and over its limits: the parts may be gone.
+  if (run.planBlob !== null) return { counts: run.counts, blob: run.planBlob };
+  return run.planId === null ? join(deps, run, parts) : adopt(deps, run, run.planId);
 }
 
 async function join({ lines }: SettleDeps, run: PurgeRun, parts: readonly string[]) {
