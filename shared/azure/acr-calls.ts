@@ -5,7 +5,7 @@ import { type ContentNeed, type ContentToken, type GetContentToken, remedyFor } 
 import type { ContentAnswer, ContentRequest, ContentTransport } from "./acr-transport.ts";
 import type { RegistrySignIn } from "./registry-calls.ts";
 import { isUnauthorized } from "./registry-sign-in.ts";
-import { callAsConnector } from "./upstream.ts";
+import { callAsConnector, UPSTREAM_TIMEOUT_MS } from "./upstream.ts";
 
 /** A call. */
 export type ContentCall<T> = {
@@ -24,6 +24,11 @@ export type ContentCall<T> = {
 /** @throws as RegistryContent */
 export type CallContent = <T>(call: ContentCall<T>) => Promise<T>;
 
+/**
+ * How long one try of a deletion may take, in milliseconds: all tries of one, with the waits between them, end within the
+ * 30 seconds for which its re-check is good, so that a registry that hangs fails it. One that comes late is found to be done.
+ */
+const DELETION_MS = 5_000;
 /** Failures that pass: the registry, or what stands before it, could not do it in time. */
 const PASSING: ReadonlySet<number> = new Set([408, 500, 502, 503, 504]);
 
@@ -35,8 +40,11 @@ export function createCallContent(
   return <T>({ what, kind, need, request, signal, understand }: ContentCall<T>) => {
     const remedy = remedyFor(at, need);
     const send = async (token: ContentToken, read: (answer: ContentAnswer) => T | undefined): Promise<T> => {
-      const answer = await callAsConnector(`${what} in ${at.registry.registry}`, remedy, (limit) =>
-        withBoth(limit, signal, (both) => deps.transport.send(request, token.token, both, read)),
+      const answer = await callAsConnector(
+        `${what} in ${at.registry.registry}`,
+        remedy,
+        (limit) => withBoth(limit, signal, (both) => deps.transport.send(request, token.token, both, read)),
+        kind === "delete" ? DELETION_MS : UPSTREAM_TIMEOUT_MS,
       );
       token.isTaken = true;
       return answer;
