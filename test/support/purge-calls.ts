@@ -29,6 +29,12 @@ export type RunBody = {
   readonly links: Readonly<Record<"self" | "plan" | "report" | "cancel", string | null>>;
 };
 
+/** A rule that deletes what is older than a week. @param repositories pattern of their names */
+export const deleteOld = (repositories: string, changes: object = {}) => ({
+  ...{ name: "old", action: "delete", repositories, tags: ".*", untagged: true, olderThan: "7d" },
+  ...changes,
+});
+
 /** A connector that may delete in the demo registry. */
 export const registerKeeper = (system: System, api: Api, name = "keeper") =>
   registerContainers(system, api, name, "registry-keeper");

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
 import type { Api } from "./api.ts";
-import type { RunBody } from "./purge-calls.ts";
+import { itemsOf, type RunBody, runToEnd } from "./purge-calls.ts";
 import { type RawAnswer, rawRequest } from "./raw-request.ts";
 import { digestOf, IMAGE, INDEX } from "./registry-images.ts";
 import { REGISTRY, REGISTRY_SCOPE } from "./registry-requests.ts";
@@ -210,6 +210,26 @@ export function expectTrueTotals(run: RunBody, report: readonly Reported[], befo
     failed: outcomes("failed"),
   });
   expect(run.bytesFreed).toBe(deleted.reduce((sum, { freedBytes }) => sum + freedBytes, 0));
+}
+
+/**
+ * Runs a policy and checks that its totals are true.
+ * @param repositories all that it may touch
+ */
+export async function purgeTruly(
+  api: Api,
+  registry: PurgeRegistry,
+  policy: string,
+  {
+    repositories = [policy],
+    ...how
+  }: { repositories?: readonly string[]; planId?: string | null; policies?: string } = {},
+) {
+  const before = await registry.list(...repositories);
+  const run = await runToEnd(api, policy, "runs", how);
+  const report = run.links.report === null ? [] : await itemsOf(api, run.id, "&view=report");
+  expectTrueTotals(run, report, before, await registry.list(...repositories));
+  return { run, report };
 }
 
 /** What the audit trail says that a run deleted: `repository@digest` and, for tags alone, `repository@digest untag`. */
