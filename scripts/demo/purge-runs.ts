@@ -25,6 +25,8 @@ const itemSchema = z.object({
   action: z.string(),
   reason: z.string(),
   because: z.string().nullable(),
+  sizeBytes: z.number().nullable(),
+  freedBytes: z.number(),
   outcome: z.string().optional(),
 });
 /** A line of a plan or of a report. */

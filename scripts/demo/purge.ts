@@ -31,7 +31,7 @@ export async function purge(stage: Stage, system: LocalSystem): Promise<void> {
   const owner = await openRegistry(system, REGISTRY, KEEPER);
   const { releases, before } = await fill(stage, system, owner);
   await savePolicy(stage, system, admin);
-  const { plan, items } = await preview(stage, admin, before);
+  const { plan, items } = await preview(stage, admin, releases, before);
   const { run, after } = await execute(stage, admin, owner, plan, items, before);
   await oldButKept(stage, releases, items, after);
   await pullTheRest(stage, system, owner, after);
@@ -64,14 +64,21 @@ function savePolicy(stage: Stage, system: LocalSystem, admin: Client): Promise<v
   });
 }
 
-function preview(stage: Stage, admin: Client, before: Inventory) {
+function preview(stage: Stage, admin: Client, { old }: Releases, before: Inventory) {
   return stage.step("POST …/weekly/plan: what would go, what stays and why; nothing is deleted", async (show) => {
     const plan = await runToEnd(admin, await admin.call("POST", `${POLICY}/plan`));
     expectEqual("plan", [plan.state, plan.code], ["planned", null]);
     const items = await itemsOf(admin, plan.id, "plan");
-    const { manifests = 0, toDelete = 0, tagsToGo = 0, toKeep = 0 } = plan.counts;
+    const { manifests = 0, toDelete = 0, tagsToGo = 0, toKeep = 0, bytesEstimated = 0 } = plan.counts;
     show.fact("plan", `of ${manifests} manifests ${toDelete} go with ${tagsToGo} tags, ${toKeep} stay`);
-    show.fact("to free", kib(plan.bytesToFree));
+    show.fact("to free", `${kib(plan.bytesToFree)}, of which ${kib(bytesEstimated)} are the registry's own sizes`);
+    const shares = items.find((item) => nameOf(item) === old.images[0]);
+    const { freedBytes = 0, sizeBytes } = shares ?? {};
+    show.fact(
+      "layers",
+      `${freedBytes} of the ${sizeBytes} bytes of serving/api:v1 for amd64: v2 has the rest too, and stays`,
+    );
+    expectEqual("less is freed than it has", freedBytes > 0 && freedBytes < (sizeBytes ?? 0), true);
     const reasons = [...new Set(items.map(({ reason }) => reason))].sort();
     const rows = reasons.map((reason) => {
       const [first, ...more] = items.filter((item) => item.reason === reason);
