@@ -19,8 +19,12 @@ import type { PurgeRun } from "./run.ts";
 import { batchBlob, inUseBlob } from "./run-blobs.ts";
 import { readRunPolicy } from "./run-policy.ts";
 
-/** Repositories of one batch: mostly seconds of work. */
-const REPOSITORIES_A_BATCH = 50;
+/** Most repositories of one batch: mostly seconds of work. */
+const MAX_BATCH = 50;
+/** Fewer are not worth a step of their own. */
+const MIN_BATCH = 10;
+/** Into so many batches repositories are divided where they are few: the orchestration has as many planned side by side. */
+const DIVIDED_INTO = 4;
 /** Most repositories that one run plans: each batch is some entries in the history of the orchestration. */
 const MAX_REPOSITORIES = 100_000;
 /** A step ends before the host's own limit of five minutes does it. */
@@ -84,16 +88,17 @@ async function begin(deps: PrepareDeps, { run, etag }: StoredRun): Promise<Prepa
   const { inUse, warnings } = await deps.readInUse(run, policy, signal);
   await deps.lines.write(inUseBlob(run.id), inUse.lines());
   const rules = compileRules(effectiveRules(policy), matchesWhole);
-  const repositories = await writeBatches(deps, run.id, deps.openContent(opened), rules, signal);
+  const repositories = await listRepositories(deps.openContent(opened), rules, signal);
   if (repositories === null) return { ok: false, code: "TOO_LARGE" };
+  const batches = await writeBatches(deps, run.id, repositories);
   return proceed(
     deps,
     {
       ...prepared,
       listedAt: at.toISOString(),
-      batches: Math.ceil(repositories / REPOSITORIES_A_BATCH),
+      batches,
       warnings: [...run.warnings, ...warnings],
-      counts: { ...run.counts, repositories },
+      counts: { ...run.counts, repositories: repositories.length },
     },
     etag,
   );
@@ -105,31 +110,35 @@ export function matchesWhole(text: string): (name: string) => boolean {
   return (name) => matcher.matchesWhole(name);
 }
 
-/** How many repositories any rule speaks of: the others are kept whole, and not read. Null: too many. */
-async function writeBatches(
-  { lines }: Pick<PrepareDeps, "lines">,
-  runId: string,
+/** Repositories that any rule speaks of: the others are kept whole, and not read. Null: too many. */
+async function listRepositories(
   content: Pick<RegistryContent, "repositories">,
   rules: readonly CompiledRule[],
   signal: AbortSignal,
-): Promise<number | null> {
-  let count = 0;
-  let batch: string[] = [];
-  const write = async () => {
-    await lines.write(batchBlob(runId, Math.floor((count - 1) / REPOSITORIES_A_BATCH)), batch);
-    batch = [];
-  };
+): Promise<readonly string[] | null> {
+  const names: string[] = [];
   for await (const page of content.repositories(signal)) {
     for (const repository of page) {
       if (rulesFor(rules, repository).length === 0) continue;
-      if (count === MAX_REPOSITORIES) return null;
-      batch.push(repository);
-      count++;
-      if (batch.length === REPOSITORIES_A_BATCH) await write();
+      if (names.length === MAX_REPOSITORIES) return null;
+      names.push(repository);
     }
   }
-  if (batch.length > 0) await write();
-  return count;
+  return names;
+}
+
+/** How many batches they are. */
+async function writeBatches(
+  { lines }: Pick<PrepareDeps, "lines">,
+  runId: string,
+  repositories: readonly string[],
+): Promise<number> {
+  const size = Math.min(MAX_BATCH, Math.max(MIN_BATCH, Math.ceil(repositories.length / DIVIDED_INTO)));
+  const batches = Math.ceil(repositories.length / size);
+  for (let batch = 0; batch < batches; batch++) {
+    await lines.write(batchBlob(runId, batch), repositories.slice(batch * size, (batch + 1) * size));
+  }
+  return batches;
 }
 
 /** Whoever changed the record meanwhile has done this, or has cancelled it: what it says now is looked at again. */

@@ -40,9 +40,11 @@ describe("a run that was just asked for", () => {
   test.each([
     [0, []],
     [1, [1]],
-    [50, [50]],
-    [51, [50, 1]],
-    [120, [50, 50, 20]],
+    [10, [10]],
+    [11, [10, 1]],
+    [41, [11, 11, 11, 8]],
+    [200, [50, 50, 50, 50]],
+    [201, [50, 50, 50, 50, 1]],
   ])("%i repositories make batches of %j, each repository in one", async (count, sizes) => {
     const world = await stepWorld();
     const names = Array.from({ length: count }, (_, n) => `r${String(n).padStart(3, "0")}`);
