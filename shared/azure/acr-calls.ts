@@ -28,7 +28,7 @@ export type CallContent = <T>(call: ContentCall<T>) => Promise<T>;
  * How long one try of a deletion may take, in milliseconds: all tries of one, with the waits between them, end within the
  * 30 seconds for which its re-check is good, so that a registry that hangs fails it. One that comes late is found to be done.
  */
-const DELETION_MS = 5_000;
+export const DELETION_MS = 5_000;
 /** Failures that pass: the registry, or what stands before it, could not do it in time. */
 const PASSING: ReadonlySet<number> = new Set([408, 500, 502, 503, 504]);
 
