@@ -15,7 +15,7 @@ export type PurgeTimerDeps = Omit<DueDeps, "driveRun" | "onFailure" | "runs"> & 
   readonly durable: DurableBinding;
 };
 
-/** Registers the timer. A policy that fails is told in the log, and keeps no other from its turn. */
+/** Registers the timer. What fails is told in the log, and keeps nothing else from its turn. */
 export function registerPurgeTimer(app: Pick<typeof functionsApp, "timer">, deps: PurgeTimerDeps): void {
   app.timer("purge-timer", {
     schedule: SCHEDULE,
@@ -33,8 +33,12 @@ export function registerPurgeTimer(app: Pick<typeof functionsApp, "timer">, deps
         logFailure(log, error, correlationId, "purge");
       };
       const driven = { ...deps, driveRun: deps.durable.driverOf(context), onFailure };
-      const started = await startDue(driven);
-      const restarted = await driveStale(driven);
+      const none = (error: unknown) => {
+        onFailure(error);
+        return 0;
+      };
+      const started = await startDue(driven).catch(none);
+      const restarted = await driveStale(driven).catch(none);
       log.info("purge.looked", { function: "purge-timer", correlationId, started, restarted });
       // Thrown so that the host counts the look as failed; what went wrong is in the log.
       if (failures > 0) throw new Error(`Failed: ${failures}.`);
