@@ -1,7 +1,7 @@
 /** The steps of a purge's orchestration as durable activities, and what starts an orchestration. Registered by main.ts. */
 import type { FunctionInput, InvocationContext } from "@azure/functions";
 import { z } from "zod";
-import { LatchkeyError, UpstreamError } from "../shared/errors.ts";
+import { LatchkeyError, LimitError, UpstreamError } from "../shared/errors.ts";
 import { createLog, type Log } from "../shared/log.ts";
 import type { DriveRun } from "../shared/purge/ports.ts";
 import {
@@ -70,10 +70,16 @@ async function answerOf(log: Log, correlationId: string, work: () => Promise<unk
     return (await work()) ?? { ok: true };
   } catch (error) {
     logFailure(log, error, correlationId, "purge");
-    const isFinal = error instanceof UpstreamError ? !error.retryable : error instanceof LatchkeyError;
-    if (isFinal && error instanceof LatchkeyError) return { ok: false, code: error.code };
-    throw new Error(error instanceof LatchkeyError ? error.code : "INTERNAL");
+    const code = error instanceof LatchkeyError ? error.code : "INTERNAL";
+    if (mayPass(error)) throw new Error(code);
+    return { ok: false, code };
   }
+}
+
+/** A defect too: often it is a service that answered what nobody expected. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof UpstreamError) return error.retryable;
+  return error instanceof LimitError || !(error instanceof LatchkeyError);
 }
 
 /** The binding through which a function starts orchestrations, and what it then starts them with. */
