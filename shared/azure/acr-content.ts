@@ -2,6 +2,7 @@
 import type { HttpClient } from "@azure/core-rest-pipeline";
 import { createBudget } from "../purge/budget.ts";
 import type { LaneClock } from "../purge/lane.ts";
+import type { MayStillSend } from "../purge/may-still-send.ts";
 import type { OpenRegistryContent } from "../purge/ports.ts";
 import { repositoryNameSchema } from "../scope.ts";
 import { type ContentNeed, createContentTokens } from "./acr-access.ts";
@@ -66,19 +67,32 @@ export function createOpenRegistryContent(
         read,
         isNone: ({ status, code }) => status === 404 && code === "NAME_UNKNOWN",
       });
-    const remove = (repository: string, path: string, what: string, signal: AbortSignal) =>
+    const remove = (
+      repository: string,
+      path: string,
+      what: string,
+      signal: AbortSignal,
+      mayStillSend: MayStillSend | undefined,
+    ) =>
       call({
         what: `${what} of ${repository}`,
         kind: "delete",
         need: inRepository(repository, "delete"),
         request: { method: "DELETE", url: `${origin}${path}`, maxBytes: MAX_ANSWER_BYTES },
         signal,
+        mayStillSend,
         understand: ({ status, code }, mayBeDone) => {
           if (status === 200 || status === 202) return true;
           return status === 404 && code !== null ? mayBeDone : undefined;
         },
       });
-    const setLock = (repository: string, path: string, isLocked: boolean, signal: AbortSignal) =>
+    const setLock = (
+      repository: string,
+      path: string,
+      isLocked: boolean,
+      signal: AbortSignal,
+      mayStillSend: MayStillSend | undefined,
+    ) =>
       call({
         what: `${isLocked ? "lock" : "unlock"} an image of ${repository}`,
         kind: "write",
@@ -90,6 +104,7 @@ export function createOpenRegistryContent(
           maxBytes: MAX_ANSWER_BYTES,
         },
         signal,
+        mayStillSend,
         understand: ({ status }) => (status === 200 ? true : undefined),
       });
     const manifestPath = (repository: string, digest: string) =>
@@ -151,15 +166,17 @@ export function createOpenRegistryContent(
         for await (const page of pages) for (const one of page) found.add(one);
         return isServed ? [...found] : null;
       },
-      deleteManifest: async (repository, digest, signal) =>
-        remove(repository, `${v2(repository)}/manifests/${digestSchema.parse(digest)}`, "delete a manifest", signal),
-      deleteTag: async (repository, tag, signal) =>
-        remove(repository, tagPath(repository, tag), "delete a tag", signal),
-      async setManifestLock(repository, digest, isLocked, signal) {
-        await setLock(repository, manifestPath(repository, digest), isLocked, signal);
+      async deleteManifest(repository, digest, signal, mayStillSend) {
+        const path = `${v2(repository)}/manifests/${digestSchema.parse(digest)}`;
+        return remove(repository, path, "delete a manifest", signal, mayStillSend);
       },
-      async setTagLock(repository, tag, isLocked, signal) {
-        await setLock(repository, tagPath(repository, tag), isLocked, signal);
+      deleteTag: async (repository, tag, signal, mayStillSend) =>
+        remove(repository, tagPath(repository, tag), "delete a tag", signal, mayStillSend),
+      async setManifestLock(repository, digest, isLocked, signal, mayStillSend) {
+        await setLock(repository, manifestPath(repository, digest), isLocked, signal, mayStillSend);
+      },
+      async setTagLock(repository, tag, isLocked, signal, mayStillSend) {
+        await setLock(repository, tagPath(repository, tag), isLocked, signal, mayStillSend);
       },
     };
   };

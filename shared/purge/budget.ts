@@ -1,5 +1,6 @@
 /** How much a registry is asked: one budget for each kind of calls, which all workers share. Used by shared/azure/acr-content.ts. */
 import { createLane, type LaneClock } from "./lane.ts";
+import type { MayStillSend } from "./may-still-send.ts";
 
 /** Kinds of calls that a registry counts apart. Source: the ACR documentation on service tiers, request limits. */
 export const CALL_KINDS = ["read", "write", "delete", "referrers"] as const;
@@ -26,9 +27,15 @@ export type Try<T> = (mayBeDone: boolean) => Promise<Attempt<T>>;
 /**
  * Makes a call, as often as it takes. A throttled try is repeated for as long as the signal allows and never fails the
  * call; a passing failure is repeated MAX_TRIES times in all.
- * @throws the signal's reason at once when it is aborted; the error of the last failed try; what `attempt` throws
+ * @param mayStillSend asked before each try; left out: at any time
+ * @throws the signal's reason at once when it is aborted; TooLateError; the error of the last failed try; what `attempt` throws
  */
-export type Budget = <T>(kind: CallKind, signal: AbortSignal, attempt: Try<T>) => Promise<T>;
+export type Budget = <T>(
+  kind: CallKind,
+  signal: AbortSignal,
+  attempt: Try<T>,
+  mayStillSend?: MayStillSend,
+) => Promise<T>;
 
 /** Tries that a call has for failures that pass. */
 export const MAX_TRIES = 4;
@@ -39,11 +46,11 @@ const RETRY_MS = 500;
 export function createBudget(deps: LaneClock & { readonly perMinute: Readonly<Record<CallKind, number>> }): Budget {
   const lane = (kind: CallKind) => createLane(deps, deps.perMinute[kind]);
   const lanes = { read: lane("read"), write: lane("write"), delete: lane("delete"), referrers: lane("referrers") };
-  return async <T>(kind: CallKind, signal: AbortSignal, attempt: Try<T>): Promise<T> => {
+  return async <T>(kind: CallKind, signal: AbortSignal, attempt: Try<T>, mayStillSend = always): Promise<T> => {
     let failures = 0;
     let mayBeDone = false;
     for (;;) {
-      const turn = await lanes[kind](signal);
+      const turn = await lanes[kind](signal, mayStillSend);
       const outcome: Attempt<T> = await untilAborted(attempt(mayBeDone), signal).catch((error: unknown) => {
         turn.end("failed");
         throw error;
@@ -63,6 +70,8 @@ export function createBudget(deps: LaneClock & { readonly perMinute: Readonly<Re
     }
   };
 }
+
+const always: MayStillSend = () => true;
 
 /** @throws the signal's reason as soon as it is aborted, whatever the work does about it */
 async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -1,4 +1,5 @@
 /** One kind of calls of one registry: how many at once, and when none at all. Used by budget.ts. */
+import { type MayStillSend, TooLateError } from "./may-still-send.ts";
 import { createPace } from "./pace.ts";
 
 /** Most calls of one kind at once. */
@@ -28,13 +29,17 @@ export type Turn = {
   /** The registry is asked too much: nobody calls for so long. @param waitMs null: it does not say */
   refused(waitMs: number | null): void;
 };
-/** Waits for a turn; those who come first go first. @throws the signal's reason */
-export type Lane = (signal: AbortSignal) => Promise<Turn>;
+/**
+ * Waits for a turn; those who come first go first.
+ * @throws the signal's reason; TooLateError when the turn comes and nothing may be sent any more
+ */
+export type Lane = (signal: AbortSignal, mayStillSend: MayStillSend) => Promise<Turn>;
 
 /** @param perMinute the rate that is documented */
 export function createLane({ clock, wait, random }: LaneClock, perMinute: number): Lane {
   const pace = createPace(perMinute, clock());
-  const waiting = new Set<() => void>();
+  /** Each begins, or says that it does not any more. */
+  const waiting = new Set<() => boolean>();
   let running = 0;
   let allowed = MAX_CALLS_AT_ONCE;
   let succeeded = 0;
@@ -55,9 +60,9 @@ export function createLane({ clock, wait, random }: LaneClock, perMinute: number
       const [next] = waiting;
       if (next === undefined) return;
       waiting.delete(next);
+      if (!next()) continue;
       running += 1;
       pace.take(now);
-      next();
     }
   };
   const sleepFor = (ms: number): void => {
@@ -111,12 +116,15 @@ export function createLane({ clock, wait, random }: LaneClock, perMinute: number
     };
   };
 
-  return (signal) =>
+  return (signal, mayStillSend) =>
     new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const start = () => {
         signal.removeEventListener("abort", giveUp);
-        resolve(turn());
+        const isInTime = mayStillSend();
+        if (isInTime) resolve(turn());
+        else reject(new TooLateError());
+        return isInTime;
       };
       const giveUp = () => {
         waiting.delete(start);

@@ -1,5 +1,6 @@
 /** What the purge needs from outside. Implemented in shared/azure and shared/store, joined by functions/main.ts. */
 import type { OpenedCluster, OpenedRegistry } from "../connectors/ports.ts";
+import type { MayStillSend } from "./may-still-send.ts";
 import type { ListedManifest, ListedTag, ManifestFacts } from "./registry-items.ts";
 import type { PurgeRun } from "./run.ts";
 
@@ -24,7 +25,8 @@ export type ListClusterImages = (cluster: OpenedCluster, signal: AbortSignal) =>
  * The content of one registry, as its connector may see and change it. One budget governs all calls of one opening (reads,
  * writes, deletes, lists of referrers apart): 429 and Retry-After stop all its workers of that kind, not one. Every call:
  * @throws UpstreamError UPSTREAM_REFUSED UPSTREAM_TIMEOUT (with `failure.status` of the registry's answer), InputError
- * SIGN_IN_FAILED UNSUPPORTED_BY_METHOD; the signal's reason when it is aborted
+ * SIGN_IN_FAILED UNSUPPORTED_BY_METHOD; the signal's reason when it is aborted. Changes ask `mayStillSend` right before each
+ * try is sent (left out: always), are under way for CHANGE_TRY_MS then at most, and: @throws TooLateError
  */
 export type RegistryContent = {
   /** Names of all repositories, in pages, in order. */
@@ -38,12 +40,29 @@ export type RegistryContent = {
   /** Digests of all manifests that refer to this one; null where the registry does not tell. */
   referrers(repository: string, digest: string, signal: AbortSignal): Promise<readonly string[] | null>;
   /** By digest, with all its tags. False: it was not there. A lost reply is repeated: `was it us` is the caller's to know. */
-  deleteManifest(repository: string, digest: string, signal: AbortSignal): Promise<boolean>;
+  deleteManifest(
+    repository: string,
+    digest: string,
+    signal: AbortSignal,
+    mayStillSend?: MayStillSend,
+  ): Promise<boolean>;
   /** The tag alone. False: it was not there. */
-  deleteTag(repository: string, tag: string, signal: AbortSignal): Promise<boolean>;
+  deleteTag(repository: string, tag: string, signal: AbortSignal, mayStillSend?: MayStillSend): Promise<boolean>;
   /** Sets deleteEnabled and writeEnabled. */
-  setManifestLock(repository: string, digest: string, isLocked: boolean, signal: AbortSignal): Promise<void>;
-  setTagLock(repository: string, tag: string, isLocked: boolean, signal: AbortSignal): Promise<void>;
+  setManifestLock(
+    repository: string,
+    digest: string,
+    isLocked: boolean,
+    signal: AbortSignal,
+    mayStillSend?: MayStillSend,
+  ): Promise<void>;
+  setTagLock(
+    repository: string,
+    tag: string,
+    isLocked: boolean,
+    signal: AbortSignal,
+    mayStillSend?: MayStillSend,
+  ): Promise<void>;
 };
 /** Opens the content of a registry, with a new budget. */
 export type OpenRegistryContent = (opened: OpenedRegistry) => RegistryContent;

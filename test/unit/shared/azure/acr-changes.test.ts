@@ -1,7 +1,7 @@
 /** Deletes and locks of a registry's content: what is done, tried again, put off, and never sent. */
 import { describe, expect, test, vi } from "vitest";
-import { DELETION_MS } from "../../../../shared/azure/acr-calls.ts";
-import { type AcrAnswer, fakeAcr, HOST, type NoAnswer, refusal } from "../../../support/fakes-acr.ts";
+import { CHANGE_TRY_MS, TooLateError } from "../../../../shared/purge/may-still-send.ts";
+import { type AcrAnswer, all, fakeAcr, HOST, type NoAnswer, refusal } from "../../../support/fakes-acr.ts";
 
 const signal = new AbortController().signal;
 const DIGEST = `sha256:${"a".repeat(64)}`;
@@ -102,7 +102,7 @@ describe("a delete", () => {
       const { content, requests } = answering("hanging", refusal(404, "MANIFEST_UNKNOWN"));
       const deleting = content.deleteManifest("app", DIGEST, signal);
       while (requests.length === 0) await new Promise<void>((resolve) => void setImmediate(resolve));
-      await vi.advanceTimersByTimeAsync(DELETION_MS - 1);
+      await vi.advanceTimersByTimeAsync(CHANGE_TRY_MS - 1);
       expect(requests).toHaveLength(1);
       await vi.advanceTimersByTimeAsync(1);
       expect(await deleting).toBe(true);
@@ -110,6 +110,39 @@ describe("a delete", () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+
+  test("that may be sent no more when its turn comes is not sent, whatever put it off", async () => {
+    for (const first of [refusal(429, "TOOMANYREQUESTS", { "retry-after": "40" }), refusal(503, "UNAVAILABLE")]) {
+      let isInTime = true;
+      const { content, requests } = fakeAcr(() => {
+        isInTime = false;
+        return first;
+      });
+      await expect(content.deleteManifest("app", DIGEST, signal, () => isInTime)).rejects.toThrow(TooLateError);
+      expect(requests).toHaveLength(1);
+    }
+  });
+
+  test("that may be sent no more when its token has come is not sent, nor is a lock", async () => {
+    let isInTime = true;
+    const { content, requests, scopes } = fakeAcr(() => ACCEPTED, {
+      grant: (scope) => {
+        isInTime = false;
+        return all(scope);
+      },
+    });
+    const asked = [
+      () => content.deleteManifest("a", DIGEST, signal, () => isInTime),
+      () => content.deleteTag("b", "v1", signal, () => isInTime),
+      () => content.setManifestLock("c", DIGEST, false, signal, () => isInTime),
+      () => content.setTagLock("d", "v1", true, signal, () => isInTime),
+    ];
+    for (const ask of asked) {
+      isInTime = true;
+      await expect(ask()).rejects.toThrow(TooLateError);
+    }
+    expect([requests.length, scopes.length]).toEqual([0, 4]);
   });
 
   test("ends at once with the signal, while the registry hangs", async () => {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Attempt, createBudget, MAX_TRIES } from "../../../../shared/purge/budget.ts";
 import { MAX_CALLS_AT_ONCE } from "../../../../shared/purge/lane.ts";
+import { TooLateError } from "../../../../shared/purge/may-still-send.ts";
 import { virtualClock } from "../../../support/virtual-clock.ts";
 
 const perMinute = { read: 5_000, write: 1_000, delete: 500, referrers: 250 };
@@ -257,4 +258,30 @@ test("whatever a registry answers, every call ends, at most 32 go at once, and n
     },
   );
   await fc.assert(property, { numRuns: 60 });
+});
+
+describe("a call that waits until it is too late", () => {
+  const until = (clock: () => number, at: number) => () => clock() < at;
+
+  test("is not made when its turn comes; those behind it that are in time are, in the same turn", async () => {
+    const { time, budget } = open();
+    const first = budget("delete", never, script(time.clock, throttled(40_000), done).attempt);
+    await time.run(budget("read", never, script(time.clock, done).attempt));
+    const [late, young] = [script(time.clock, done), script(time.clock, done)];
+    const lates = Array.from({ length: 2 * MAX_CALLS_AT_ONCE }, () =>
+      budget("delete", never, late.attempt, until(time.clock, 30_000)).catch((error: unknown) => error),
+    );
+    const last = budget("delete", never, young.attempt, until(time.clock, 40_001));
+    expect(await time.run(Promise.all([first, last]))).toEqual(["yes", "yes"]);
+    for (const error of await time.run(Promise.all(lates))) expect(error).toBeInstanceOf(TooLateError);
+    expect([late.asked, young.asked]).toEqual([[], [{ at: 40_000, mayBeDone: false }]]);
+  });
+
+  test("is not tried again", async () => {
+    const { time, budget } = open();
+    const { asked, attempt } = script(time.clock, failed({ mayBeDone: true, waitMs: 30_000 }), done);
+    const call = budget("delete", never, attempt, until(time.clock, 30_000));
+    await expect(time.run(call)).rejects.toThrow(TooLateError);
+    expect(asked).toEqual([{ at: 0, mayBeDone: false }]);
+  });
 });
