@@ -3,13 +3,14 @@ import type { CompiledRule } from "./compiled-rules.ts";
 import { type DecideInput, type Decisions, decide } from "./decide.ts";
 import { factsTable } from "./facts-table.ts";
 import type { InUse } from "./in-use.ts";
-import { keepLastTag, keepNewestTagged, newestUntagged } from "./keep-newest.ts";
+import { keepAllTagged, keepLastTag, keepNewestTagged, keepsNewestTagged, newestUntagged } from "./keep-newest.ts";
 import { listRepository } from "./list-repository.ts";
 import { bodySays } from "./media-kinds.ts";
 import { planRepository, type RepositoryPlan } from "./plan-repository.ts";
 import type { FactsStore, RegistryContent } from "./ports.ts";
 import { type Protection, startProtection } from "./protect.ts";
 import { OutOfTimeError, type RepositoryReader, repositoryReader } from "./repository-reader.ts";
+import { taggedIndexes } from "./tagged-parts.ts";
 
 /** What it needs from outside. */
 export type GatherDeps = {
@@ -53,30 +54,47 @@ export async function gather(deps: GatherDeps, input: GatherInput): Promise<Gath
   const isOver = () => deps.now() >= input.deadline;
   const reader = repositoryReader({ content: deps.content, items, facts, asked, isOver, signal });
 
+  const keepFacts = async () => {
+    if (reader.hasNews) await deps.facts.write(loginServer, repository, facts.all());
+  };
+
   const decideInput = { ...input, items, listedAt: input.listedAt.getTime() };
   const decisions = decide(decideInput);
-  keepNewestTagged(decideInput, decisions);
-  keepLastTag(decideInput, decisions);
+  const indexes = [...items.manifests.keys()].filter((it) => saysAnything(items.manifests[it]?.mediaType));
   try {
+    if (keepsNewestTagged(decideInput, decisions)) {
+      await reader.bodies(indexes);
+      if (indexes.some(reader.isUnreadable)) keepAllTagged(decideInput, decisions);
+      else keepNewestTagged(decideInput, decisions, taggedIndexes(items, facts));
+    }
+    keepLastTag(decideInput, decisions);
     const isAnyGoing = decisions.manifests.some(({ reason }) => reason === "matched");
     // Where no manifest goes, none can lose anything.
     if (isAnyGoing) {
-      await reader.bodies([...items.manifests.keys()].filter((it) => saysAnything(items.manifests[it]?.mediaType)));
+      await reader.bodies(indexes);
       await keepNewestUntagged(decideInput, decisions, reader, facts);
     }
     // Where nothing goes, each is told its own reason, whatever of bodies happens to be known.
     const protection = startProtection(items, decisions, isAnyGoing ? facts : factsTable(items));
-    for (const index of items.manifests.keys())
-      if (saysAnything(items.manifests[index]?.mediaType) && reader.isUnreadable(index)) protection.keepAll(index);
+    for (const index of indexes) if (reader.isUnreadable(index)) protection.keepAll(index);
     if (isAnyGoing) await protect(protection, reader);
+    await keepFacts().catch(ignore);
     return { kind: "planned", ...planRepository({ items, rules, decisions, protection, facts }) };
   } catch (error) {
-    if (error instanceof OutOfTimeError) return { kind: "more", asked };
-    throw error;
-  } finally {
-    if (reader.hasNews) await deps.facts.write(loginServer, repository, facts.all());
+    // One that its step broke off goes on from what it had read, if it had got anywhere.
+    const hasMoved = reader.hasNews || asked.size > input.asked.size;
+    if (!(error instanceof OutOfTimeError) && !(signal.aborted && hasMoved)) {
+      await keepFacts().catch(ignore);
+      throw error;
+    }
+    // Without them the next call would get no further.
+    await keepFacts();
+    return { kind: "more", asked };
   }
 }
+
+/** What is known of bodies saves reading them again, and nothing hangs on it. */
+const ignore = (): void => undefined;
 
 const saysAnything = (mediaType: string | null = null): boolean => bodySays(mediaType) === "anything";
 

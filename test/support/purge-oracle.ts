@@ -45,6 +45,15 @@ export function expectedOf(world: World, repository: string): Expected {
     settle(it);
   }
 
+  const holds = (index: WorldManifest, it: WorldManifest, through: readonly WorldManifest[] = []): boolean =>
+    index.children.some((digest) => {
+      const child = byDigest.get(digest);
+      if (child === undefined || through.includes(child)) return false;
+      return child === it || holds(child, it, [...through, child]);
+    });
+  const indexesOf = (it: WorldManifest) =>
+    world.manifests.filter((index) => index.tags.length > 0 && holds(index, it) && !holds(it, index));
+
   const newest = <T extends { days: number; name: string }>(all: T[]) =>
     all.sort((one, other) => one.days - other.days || (one.name > other.name ? -1 : 1));
   for (const rule of rules) {
@@ -53,10 +62,16 @@ export function expectedOf(world: World, repository: string): Expected {
       const first = newest(own.map(({ days, name }) => ({ days: days ?? 0, name })))[0];
       return first === undefined ? [] : [{ ...first, it }];
     });
-    for (const { it } of newest(images).slice(0, rule.keepNewest)) {
+    if (rule.keepNewest === 0) continue;
+    const stay = (it: WorldManifest) => {
       for (const tag of it.tags) if (going.get(tag) === rule) going.delete(tag);
       settle(it);
-    }
+    };
+    const stays = (it: WorldManifest) => it.tags.some((tag) => !going.has(tag));
+    const isImage = (it: WorldManifest) => images.some((image) => image.it === it);
+    const parts = images.filter(({ it }) => indexesOf(it).some((index) => isImage(index) || stays(index)));
+    for (const { it } of newest(images.filter((image) => !parts.includes(image))).slice(0, rule.keepNewest)) stay(it);
+    for (const { it } of parts) if (indexesOf(it).some(stays)) stay(it);
   }
   if (!world.allowLastTag) {
     const all = world.manifests.flatMap((it) =>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { digestOf, type FakeRegistry, fakeRegistry, OCI_INDEX } from "../../../support/fakes-purge.ts";
+import { digestOf, type FakeRegistry, fakeRegistry, OCI_INDEX, refusal } from "../../../support/fakes-purge.ts";
 import { daysAgo, type PlanChanges, planOf, REPOSITORY, rule } from "../../../support/purge-plan.ts";
 
 const keptTags = async (registry: FakeRegistry, changes: PlanChanges) =>
@@ -91,4 +91,66 @@ test("the last tag that stays is the newest image's, rather no signature's, with
   expect(kept.filter(({ action }) => action === "delete")).toHaveLength(2);
   registry.push(REPOSITORY, { tags: ["z"], updatedAt: daysAgo(1) });
   expect(await keptTags(registry, { rules, allowLastTag: false })).toEqual(["z"]);
+});
+
+test("of images for several platforms whose parts have tags too, a version takes one place", async () => {
+  const registry = fakeRegistry();
+  for (let version = 1; version <= 4; version++) {
+    const updatedAt = daysAgo(100 - version);
+    const children = ["amd64", "arm64"].map((name) =>
+      registry.push(REPOSITORY, { tags: [`v${version}-${name}`], updatedAt: updatedAt + 3_600_000 }),
+    );
+    registry.push(REPOSITORY, { mediaType: OCI_INDEX, children, tags: [`v${version}`], updatedAt });
+  }
+  const rules = [rule({ keepNewest: 3 })];
+  const lines = await planOf(registry, { rules });
+  const tagsOf = (wanted: string) =>
+    lines
+      .filter(({ action }) => action === wanted)
+      .flatMap(({ tags }) => tags)
+      .sort();
+  expect(tagsOf("delete")).toEqual(["v1", "v1-amd64", "v1-arm64"]);
+  expect(tagsOf("untag")).toEqual([]);
+  expect(lines.find(({ tags }) => tags.includes("v4-amd64"))).toMatchObject({ action: "keep", reason: "needed" });
+});
+test("a tagged part of an index that stays by itself takes no place either", async () => {
+  const registry = fakeRegistry();
+  images(registry, ["v1", "v2", "v3"]);
+  const part = registry.push(REPOSITORY, { tags: ["v9-amd64"], updatedAt: daysAgo(8) });
+  registry.push(REPOSITORY, { mediaType: OCI_INDEX, children: [part], tags: ["v9"], updatedAt: daysAgo(6) });
+  expect(await keptTags(registry, { rules: [rule({ keepNewest: 2 })] })).toEqual(["v2", "v3", "v9", "v9-amd64"]);
+});
+test.each([
+  ["that has no tag", {}],
+  ["that another rule deletes", { tags: ["nightly"] }],
+])("a tagged part of an index %s takes a place: else nothing would keep it", async (_, index) => {
+  const registry = fakeRegistry();
+  const part = registry.push(REPOSITORY, { tags: ["v1"], updatedAt: daysAgo(30) });
+  const old = registry.push(REPOSITORY, { tags: ["v0"], updatedAt: daysAgo(40) });
+  registry.push(REPOSITORY, { mediaType: OCI_INDEX, children: [part], updatedAt: daysAgo(30), ...index });
+  const rules = [
+    rule({ name: "nightly", tags: "nightly", untagged: true }),
+    rule({ name: "versions", tags: "v.*", keepNewest: 1 }),
+  ];
+  const lines = await planOf(registry, { rules });
+  expect(lines.find(({ digest }) => digest === part)).toMatchObject({ action: "keep", reason: "newest" });
+  expect(lines.find(({ digest }) => digest === old)).toMatchObject({ action: "delete" });
+});
+test("with an index that cannot be read it is not known what is an image of its own: all stays", async () => {
+  const registry = fakeRegistry();
+  images(registry, ["v1", "v2", "v3"]);
+  const index = registry.push(REPOSITORY, { mediaType: OCI_INDEX, tags: ["v4"], updatedAt: daysAgo(50) });
+  registry.faults.on = ({ operation, item }) => (operation === "facts" && item === index ? refusal(500) : null);
+  registry.push(REPOSITORY, { tags: ["v0", "stay"], updatedAt: daysAgo(120) });
+  const rules = [rule({ name: "keep", action: "keep", tags: "stay", olderThanSeconds: null }), rule({ keepNewest: 1 })];
+  expect(await keptTags(registry, { rules })).toEqual(["stay", "v0", "v1", "v2", "v3", "v4"]);
+});
+test("a signature whose image is gone takes no place; an image that is named by a digest does", async () => {
+  const registry = fakeRegistry();
+  images(registry, ["v1", "v2"]);
+  const hex = digestOf("gone").slice("sha256:".length);
+  registry.push(REPOSITORY, { tags: [`sha256-${hex}.sig`], updatedAt: daysAgo(9) });
+  expect(await keptTags(registry, { rules: [rule({ keepNewest: 1 })] })).toEqual(["v2"]);
+  registry.push(REPOSITORY, { tags: [`sha256-${hex}`], updatedAt: daysAgo(8) });
+  expect(await keptTags(registry, { rules: [rule({ keepNewest: 1 })] })).toEqual([`sha256-${hex}`]);
 });
