@@ -59,7 +59,8 @@ export async function prepareRun(deps: PrepareDeps, loginServer: string, runId: 
   if (stored === null) throw new NotFoundError("NOT_FOUND", "There is no such run.");
   const { run } = stored;
   if (run.state === "applying") return { ok: true, phase: "apply", batches: run.batches };
-  if (run.state === "planning") return { ok: true, phase: "plan", batches: run.batches };
+  // A plan that was joined and not ended yet, because it is over its limits, is only weighed again.
+  if (run.state === "planning") return { ok: true, phase: "plan", batches: run.planBlob === null ? run.batches : 0 };
   if (run.state !== "queued") return { ok: true, phase: "over", batches: 0 };
   if (run.cancelRequested) return { ok: false, code: "CANCELLED" };
   try {

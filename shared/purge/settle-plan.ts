@@ -1,4 +1,5 @@
 /** Last step of planning: makes one plan of its parts, counts it, and says whether it may be done. Used by the orchestration's steps. */
+import pMap from "p-map";
 import { NotFoundError } from "../errors.ts";
 import { utc } from "../time.ts";
 import { limitOf } from "./limits.ts";
@@ -8,6 +9,9 @@ import type { LinesStore, PurgeRunStore } from "./ports.ts";
 import { countsSchema, noCounts, OPEN_STATES, type PurgeRun, type RunCounts } from "./run.ts";
 import { countsBlobOf, planBlob } from "./run-blobs.ts";
 import { readRunPolicy } from "./run-policy.ts";
+
+/** Blobs that are removed at once: a large registry has thousands of parts. */
+const REMOVED_AT_ONCE = 8;
 
 /** What settling needs. */
 export type SettleDeps = {
@@ -54,10 +58,9 @@ export async function settlePlan(
       ? { ...planned, state: "planned", code, endedAt: at }
       : { ...planned, state: code === null ? "applying" : "planning" };
   if ((await deps.runs.replace(settled, stored.etag)) === null) throw new Error("The run's record changed.");
-  for (const part of parts) {
-    await deps.lines.remove(part);
-    await deps.lines.remove(countsBlobOf(part));
-  }
+  // What is left of them is in the way of nobody.
+  const remove = (blob: string) => deps.lines.remove(blob).catch(() => undefined);
+  await pMap([...parts, ...parts.map(countsBlobOf)], remove, { concurrency: REMOVED_AT_ONCE });
   if (run.kind === "purge" && code !== null) return { ok: false, code };
   return { ok: true, applies: run.kind === "purge" };
 }

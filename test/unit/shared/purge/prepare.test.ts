@@ -133,6 +133,13 @@ describe("a run that got further", () => {
     expect(await world.run()).toEqual(before);
   });
 
+  test("planned, and over its limits: it is not planned again", async () => {
+    const world = await stepWorld({ state: "planning", batches: 3, planBlob: `${PLAN}.jsonl` });
+    expect(await world.prepare()).toEqual({ ok: true, phase: "plan", batches: 0 });
+    expect(await world.settle([])).toEqual({ ok: true, applies: true });
+    expect((await world.run()).planBlob).toBe(`${PLAN}.jsonl`);
+  });
+
   test("done twice it is done once", async () => {
     const world = await stepWorld();
     fill(world, "a");
