@@ -25,6 +25,10 @@ test.each([
   ["demo.azurecr.io./app:1", image("app", "1")],
   ["demo.westeurope.geo.azurecr.io/app:1", image("app", "1")],
   [" demo.azurecr.io/app:1\n", image("app", "1")],
+  ["mirror.example.com/demo.azurecr.io/team/app:v1", image("team/app", "v1")],
+  [`mirror.example.com:5000/cache/DEMO.azurecr.io/app@${DIGEST}`, image("app", null, DIGEST)],
+  ["demo.azurecr.io/demo.azurecr.io/app:1", image("demo.azurecr.io/app", "1")],
+  ["a b/demo.azurecr.io/x", image("x", "latest")],
 ])("%s is read", (text, expected) => {
   expect(readReference(text, SERVER)).toEqual(expected);
 });
@@ -36,14 +40,23 @@ test.each([
   "other.azurecr.io/app:1",
   "demo.azurecr.us/app:1",
   "demo.azurecr.io.example.com/app:1",
-  "mirror.example.com/demo.azurecr.io/app:1",
+  "mirror.example.com/xdemo.azurecr.io/app:1",
+  "mirror.example.com/demo.azurecr.io:1",
   "xdemo.azurecr.io/app:1",
-  DIGEST,
-  `docker://${DIGEST}`,
   "",
   ":::",
 ])("%s uses nothing of the registry", (text) => {
   expect(readReference(text, SERVER)).toBeNull();
+});
+
+test.each([
+  `mirror.example.com/team/app@${DIGEST}`,
+  `docker-pullable://mirror.example.com/team/app:1@${DIGEST.toUpperCase().replace("SHA", "sha")}`,
+  `app@${DIGEST}`,
+  DIGEST,
+  `docker://${DIGEST}`,
+])("%s may be of the registry by its digest, whatever its name", (text) => {
+  expect(readReference(text, SERVER)).toEqual({ kind: "anywhere", digest: DIGEST });
 });
 
 test.each([
@@ -61,7 +74,7 @@ test.each([
   "demo.azurecr.io",
   "demo.azurecr.io/../app:1",
   "demo.azurecr.io/$(APP):1",
-  "a b/demo.azurecr.io/x",
+  "a b/demo.azurecr.io",
   "demo.azurecr.io\\app",
 ])("%s cannot be read", (text) => {
   expect(() => readReference(text, SERVER)).toThrow("names the registry");

@@ -49,6 +49,12 @@ describe("what clusters use", () => {
     ]);
     expect(warnings).toEqual([]);
   });
+  test("a digest under another host's name is in use in every repository", async () => {
+    const images = { a: [`mirror.example.com/any/thing@${DIGEST}`, "mirror.example.com/app:1"] };
+    const { inUse } = await read(images, [cluster("a")]);
+    expect([inUse.usesDigest("app", DIGEST), inUse.usesDigest("team/x", DIGEST)]).toEqual(["a", "a"]);
+    expect([inUse.usesTag("app", "1"), inUse.usesDigest("app", DIGEST.replace("0a", "0b"))]).toEqual([null, null]);
+  });
   test.each([
     ["that cannot be opened", {}],
     ["whose list ends with an error", { a: [`${LOGIN_SERVER}/app:1`, refusal(403)] }],
@@ -72,6 +78,7 @@ test("what is written down is read back, and damage is not passed over", async (
   maker.addImage({ kind: "image", repository: "app", tag: "1", digest: DIGEST }, "a");
   maker.addImage({ kind: "whole", repository: "whole" }, "b");
   maker.addPattern("team/*", "c");
+  maker.addImage({ kind: "anywhere", digest: DIGEST.replace("0a", "0b") }, "d");
   const lines = fakeLines();
   await lines.write("blob", maker.inUse.lines());
   const inUse = await readInUseLines(lines.read("blob", 0));
@@ -81,6 +88,7 @@ test("what is written down is read back, and damage is not passed over", async (
     "a",
     "c",
   ]);
+  expect(inUse.usesDigest("any", DIGEST.replace("0a", "0b"))).toBe("d");
   await lines.write("blob", [{ cluster: "a", repository: "app" }]);
   await expect(readInUseLines(lines.read("blob", 0))).rejects.toThrow();
 });
