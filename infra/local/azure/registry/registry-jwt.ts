@@ -12,6 +12,9 @@ export const ACCESS_TOKEN_SECONDS = 4_500;
 /** Seconds: 3 hours. Source: learn.microsoft.com, "Azure Container Registry authentication", of `az acr login`. */
 export const REFRESH_TOKEN_SECONDS = 10_800;
 
+/** Access tokens whose signature is not checked again until they end. */
+const MAX_CHECKED = 1_000;
+
 const permissions = z.object({ actions: z.array(z.string()), notActions: z.array(z.string()) });
 const common = { jti: z.string(), sub: z.string(), exp: z.number(), aud: z.string() };
 const refreshSchema = z.object({
@@ -54,6 +57,8 @@ export type RegistryJwt = {
 export function createRegistryJwt(deps: { readonly key: SigningKey; readonly now: () => Date }): RegistryJwt {
   const { key, now } = deps;
   const seconds = () => Math.floor(now().getTime() / 1000);
+  /** One token comes with thousands of requests, and checking its signature costs more than most of them. */
+  const checked = new Map<string, AccessClaims>();
   const sign = (claims: JWTPayload) =>
     new SignJWT(claims)
       // Other registries find the certificate in the header and look whether they trust it.
@@ -90,7 +95,14 @@ export function createRegistryJwt(deps: { readonly key: SigningKey; readonly now
       return refreshSchema.safeParse(await payloadOf(registry, token)).data ?? null;
     },
     async readAccessToken(registry, token) {
-      return accessSchema.safeParse(await payloadOf(registry, token)).data ?? null;
+      const name = `${registry} ${token}`;
+      const known = checked.get(name);
+      if (known !== undefined && known.exp > seconds()) return known;
+      const claims = accessSchema.safeParse(await payloadOf(registry, token)).data ?? null;
+      if (claims !== null) checked.set(name, claims);
+      const [oldest] = checked.keys();
+      if (checked.size > MAX_CHECKED && oldest !== undefined) checked.delete(oldest);
+      return claims;
     },
   };
 }
