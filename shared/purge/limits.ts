@@ -6,7 +6,8 @@ import type { RunCounts } from "./run.ts";
 export const PURGE_LIMIT = "PURGE_LIMIT";
 
 /**
- * `maxItems` counts lines that change something; `maxSharePercent` is of all manifests of the repositories that were read.
+ * `maxItems` counts images that go whole and tags that go alone; `maxSharePercent` is of all manifests of the repositories
+ * that were read, and tags that go alone take none of them.
  * @param counts sums of the whole plan
  * @param limits as they bind this run: those of the policy within the server's bounds
  */

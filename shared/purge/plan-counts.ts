@@ -6,7 +6,7 @@ import { countsSchema, type RunCounts } from "./run.ts";
 export function countLine(counts: RunCounts, { action, tags, freedBytes, isEstimate }: PlanLine): RunCounts {
   if (action === "keep") return { ...counts, toKeep: counts.toKeep + 1 };
   const tagsToGo = counts.tagsToGo + tags.length;
-  if (action === "untag") return { ...counts, toUntag: counts.toUntag + 1, tagsToGo };
+  if (action === "untag") return { ...counts, toUntag: counts.toUntag + tags.length, tagsToGo };
   return {
     ...counts,
     toDelete: counts.toDelete + 1,

@@ -24,6 +24,12 @@ export const OPEN_STATES: ReadonlySet<RunState> = new Set(["queued", "planning",
 /** See RUN_STATES. */
 export type RunState = (typeof RUN_STATES)[number];
 
+/**
+ * How long a run that may have begun deletions is driven on without getting any further, in seconds. Until then nobody ends
+ * it or takes its registry over, since only a next slice finds out what was done. A day: outages are mended in less.
+ */
+export const MAX_OUTAGE_SECONDS = 24 * 60 * 60;
+
 /** What a step says that finds the run past its step, or over: whoever brought it there goes on with it. */
 export const RUN_PASSED = "RUN_PASSED";
 
@@ -34,9 +40,11 @@ export const countsSchema = z.strictObject({
   unreadRepositories: z.int(),
   manifests: z.int(),
   tags: z.int(),
-  /** Lines by action. */
+  /** Images that go whole. */
   toDelete: z.int(),
+  /** Tags that go alone, each one call: their images stay. */
   toUntag: z.int(),
+  /** Lines of what stays. */
   toKeep: z.int(),
   /** Tags that go with `toDelete` and `toUntag`. */
   tagsToGo: z.int(),
