@@ -44,7 +44,8 @@ export async function startDue(deps: DueDeps): Promise<number> {
 async function startOne(deps: DueDeps, stored: StoredPurgePolicy, now: Date): Promise<boolean> {
   const policy = readPurgePolicy(stored.spec, NO_BOUNDS);
   const schedule = scheduleOf(policy);
-  if (schedule === null || stored.nextDueAt === null) return false;
+  // A policy that is not enabled has no such time; should its row say one, it does not run all the same.
+  if (!policy.enabled || schedule === null || stored.nextDueAt === null) return false;
   const slot = await latestDue(schedule, new Date(stored.nextDueAt), now);
   if (slot === null) {
     await moveOn(deps, stored, schedule, now);
