@@ -73,5 +73,8 @@ export function fileLines(root: string, onLine: (count: number) => void = () => 
     async remove(name) {
       rmSync(pathOf(name), { force: true });
     },
+    async removeUnder(prefix) {
+      rmSync(pathOf(prefix), { force: true, recursive: true });
+    },
   };
 }

@@ -1,6 +1,6 @@
 /** A registry as large as is asked for, of which nothing is held in memory: every page and every body is made when it is read. Used by purge-size-child.ts. */
 import type { RegistryContent } from "../../shared/purge/ports.ts";
-import type { BlobPart, ListedManifest, ListedTag, ManifestFacts } from "../../shared/purge/registry-items.ts";
+import type { BlobPart, ListedTag, ManifestEntry, ManifestFacts } from "../../shared/purge/registry-items.ts";
 
 /** Its size. */
 export type LargeRegistry = {
@@ -47,18 +47,23 @@ export function largeRegistry({ manifests, repositories, newestAt }: LargeRegist
       yield read.filter((one) => one !== null);
     }
   }
+  const tagCount = () => Array.from({ length: size }, (_, nth) => tagOf(nth)).filter((name) => name !== null).length;
   const content: RegistryContent = {
     async *repositories() {
       yield Array.from({ length: repositories }, (_, nth) => `large/app-${String(nth).padStart(5, "0")}`);
     },
+    async repository() {
+      return { manifestCount: size, tagCount: tagCount(), isLocked: false };
+    },
     manifests: () =>
       pages(
-        (nth): ListedManifest => ({
+        (nth): ManifestEntry => ({
           digest: digestOf(nth),
           mediaType: nth % ROUND === AT_INDEX ? INDEX : IMAGE,
           updatedAt: updatedAt(nth),
           sizeBytes: 50_000_000 + nth,
           isLocked: false,
+          tagNames: [tagOf(nth) ?? []].flat(),
         }),
       ),
     tags: () =>

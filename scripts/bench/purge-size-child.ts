@@ -74,16 +74,16 @@ async function plan(): Promise<Planned> {
   const startedAt = performance.now();
   const prepared = await prepareRun(deps, LOGIN_SERVER, asked.id);
   if (!prepared.ok) throw new Error(prepared.code);
-  const parts: string[] = [];
+  const slices: number[] = [];
   for (let batch = 0; batch < prepared.batches; batch++) {
     for (let slice = 0, from: number | null = 0; from !== null; slice++) {
       const planned = await planSlice(deps, LOGIN_SERVER, asked.id, { batch, slice, from });
       if (!planned.ok) throw new Error(planned.code);
-      parts.push(planned.part);
+      slices[batch] = slice + 1;
       from = planned.next;
     }
   }
-  await settlePlan(deps, LOGIN_SERVER, asked.id, parts);
+  await settlePlan(deps, LOGIN_SERVER, asked.id, slices);
   const seconds = (performance.now() - startedAt) / 1000;
   const run = (await deps.runs.get(LOGIN_SERVER, asked.id))?.run ?? asked;
   const { manifests, toDelete } = run.counts;
@@ -93,7 +93,7 @@ async function plan(): Promise<Planned> {
     manifests,
     toDelete,
     seconds,
-    slices: parts.length,
+    slices: slices.reduce((sum, count) => sum + count, 0),
     ...calls,
     heap,
     rss: process.resourceUsage().maxRSS * 1024,

@@ -28,6 +28,9 @@ export function memoryLines(): LinesStore {
     async remove(name) {
       blobs.delete(name);
     },
+    async removeUnder(prefix) {
+      for (const name of blobs.keys()) if (name.startsWith(prefix)) blobs.delete(name);
+    },
   };
 }
 
@@ -37,6 +40,7 @@ export function memoryRuns(first: PurgeRun): PurgeRunStore {
   const get = async () => stored;
   return {
     insert: unused,
+    holder: unused,
     find: get,
     get,
     async replace(run, etag) {

@@ -58,12 +58,12 @@ export async function purgeBySteps(
   const startedAt = performance.now();
   const prepared = await prepareRun(deps, loginServer, asked.id);
   if (!prepared.ok) throw new Error(prepared.code);
-  const parts: string[] = [];
+  const slices: number[] = [];
   const planBatch = async (batch: number) => {
     for (let slice = 0, from: number | null = 0; from !== null; slice++) {
       const planned = await planSlice(deps, loginServer, asked.id, { batch, slice, from });
       if (!planned.ok) throw new Error(planned.code);
-      parts.push(planned.part);
+      slices[batch] = slice + 1;
       from = planned.next;
     }
   };
@@ -71,11 +71,11 @@ export async function purgeBySteps(
     const count = Math.min(PLANNED_AT_ONCE, prepared.batches - batch);
     await Promise.all(Array.from({ length: count }, (_, nth) => planBatch(batch + nth)));
   }
-  const settled = await settlePlan(deps, loginServer, asked.id, parts.sort());
+  const settled = await settlePlan(deps, loginServer, asked.id, slices);
   if (!settled.ok) throw new Error(settled.code);
   const plannedAt = performance.now();
-  let slices = 0;
-  for (let isMore = true; isMore; slices++) {
+  let appliedIn = 0;
+  for (let isMore = true; isMore; appliedIn++) {
     const place = { loginServer, runId: asked.id };
     const applied = await applySlice(deps, place, AbortSignal.timeout(300_000));
     if (!applied.ok) throw new Error(applied.code);
@@ -89,7 +89,7 @@ export async function purgeBySteps(
     plan: seconds(startedAt, plannedAt),
     apply: seconds(plannedAt, endedAt),
     whole: seconds(startedAt, endedAt),
-    slices,
+    slices: appliedIn,
     run,
   };
 }
