@@ -1,5 +1,6 @@
 /** The orchestration of one run of a purge: the order of its steps, and nothing else. Loaded by purge-steps.ts at its first turn. */
 import { type OrchestrationContext, RetryOptions, type Task } from "durable-functions";
+import type { UpstreamCode } from "../shared/errors.ts";
 import { RUN_PASSED } from "../shared/purge/run.ts";
 import { STEPS } from "./purge-step-names.ts";
 
@@ -7,8 +8,8 @@ import { STEPS } from "./purge-step-names.ts";
 export type StepInput = { readonly registry: string; readonly run: string };
 /** One slice of the planning of one batch: it begins with the `from`-th repository of the batch. */
 export type PlanInput = StepInput & { readonly batch: number; readonly slice: number; readonly from: number };
-/** Blobs with the slices, in the order of the plan. */
-export type SettleInput = StepInput & { readonly parts: readonly string[] };
+/** How many slices each batch took. */
+export type SettleInput = StepInput & { readonly slices: readonly number[] };
 /** The end of a run; `code` when a step could not be done. */
 export type EndInput = StepInput & { readonly code: string | null };
 
@@ -18,8 +19,8 @@ export type Refused = { readonly ok: false; readonly code: string };
 export type Prepared =
   | Refused
   | { readonly ok: true; readonly phase: "plan" | "apply" | "over"; readonly batches: number };
-/** The blob of the slice, and where the next one begins; null when the batch is planned. */
-export type Planned = Refused | { readonly ok: true; readonly part: string; readonly next: number | null };
+/** Where the next slice begins; null when the batch is planned. */
+export type Planned = Refused | { readonly ok: true; readonly next: number | null };
 /** Whether there is something to delete now. */
 export type Settled = Refused | { readonly ok: true; readonly applies: boolean };
 /** Whether a further slice is needed. */
@@ -63,15 +64,30 @@ function* work(context: OrchestrationContext, at: StepInput): Steps<"more" | "ov
     const applied = yield* step<Applied>(context, STEPS.apply, at);
     if (!applied.ok) return applied;
     return applied.more ? "more" : { code: null };
-  } catch {
-    // A step that failed each time it was tried. Its error is in the log; here it is not to be.
-    return { code: "INTERNAL" };
+  } catch (error) {
+    // A step that failed each time it was tried.
+    return { code: passingCode(error) };
   }
+}
+
+/** Codes of what may pass, which steps throw. */
+const PASSING: Readonly<Record<UpstreamCode, true>> = {
+  UPSTREAM_REFUSED: true,
+  UPSTREAM_TIMEOUT: true,
+  AUDIT_UNAVAILABLE: true,
+  STATE_UNAVAILABLE: true,
+  VAULT_UNAVAILABLE: true,
+};
+const PASSING_CODE = new RegExp(`\\b(?:${Object.keys(PASSING).join("|")})\\b`);
+
+/** A step throws its code alone; the host puts words before it, and a stack behind it, and hands on nothing but this text. */
+function passingCode(error: unknown): string {
+  return PASSING_CODE.exec(error instanceof Error ? error.message : "")?.[0] ?? "INTERNAL";
 }
 
 /** All batches, a few at once, each in slices; then the whole. */
 function* plan(context: OrchestrationContext, at: StepInput, batches: number): Steps<Settled> {
-  const parts: string[] = [];
+  const slices: number[] = [];
   for (let first = 0; first < batches; first += PLANNED_AT_ONCE) {
     const count = Math.min(PLANNED_AT_ONCE, batches - first);
     let waiting: PlanInput[] = Array.from({ length: count }, (_, n) => ({
@@ -88,14 +104,13 @@ function* plan(context: OrchestrationContext, at: StepInput, batches: number): S
         const answer = answers[n];
         if (answer === undefined) throw new Error("A slice has no answer.");
         if (!answer.ok) return answer;
-        parts.push(answer.part);
+        slices[input.batch] = input.slice + 1;
         if (answer.next !== null) next.push({ ...input, slice: input.slice + 1, from: answer.next });
       }
       waiting = next;
     }
   }
-  // Names of parts sort as the plan is read: by batch, then by slice.
-  return yield* step<Settled>(context, STEPS.settle, { ...at, parts: parts.sort() } satisfies SettleInput);
+  return yield* step<Settled>(context, STEPS.settle, { ...at, slices } satisfies SettleInput);
 }
 
 function* step<T>(context: OrchestrationContext, name: string, input: StepInput | SettleInput | EndInput): Steps<T> {

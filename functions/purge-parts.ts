@@ -94,7 +94,7 @@ export function purgeParts(base: PurgeBase): PurgeParts {
     steps: {
       prepare: ({ registry, run }) => prepareRun({ ...shared, readInUse: inUseOf }, registry, run),
       plan: ({ registry, run, ...slice }, log) => planSlice(planning(log, run), registry, run, slice),
-      settle: ({ registry, run, parts }) => settlePlan(shared, registry, run, parts),
+      settle: ({ registry, run, slices }) => settlePlan(shared, registry, run, slices),
       apply: ({ registry, run }) => applySlice(applying, { loginServer: registry, runId: run }, timeout(STEP_MS)),
       end: ({ registry, run, code }) => endRun(shared, { loginServer: registry, runId: run }, code),
     },

@@ -37,7 +37,7 @@ const stepSchema = z.strictObject({ registry: z.string(), run: z.string() });
 const SCHEMAS = {
   prepare: stepSchema,
   plan: stepSchema.extend({ batch: z.int().min(0), slice: z.int().min(0), from: z.int().min(0) }),
-  settle: stepSchema.extend({ parts: z.array(z.string()) }),
+  settle: stepSchema.extend({ slices: z.array(z.int().min(1)) }),
   apply: stepSchema,
   end: stepSchema.extend({ code: z.string().nullable() }),
 };

@@ -30,7 +30,12 @@ export async function cancelRun(deps: CancelDeps, runId: string, context: PurgeC
   let isRecorded = false;
   for (let tries = 1; tries <= MAX_TRIES; tries++) {
     const found = await findRun(deps.runs, runId);
-    if (!OPEN_STATES.has(found.run.state) || found.run.cancelRequested) return found;
+    if (!OPEN_STATES.has(found.run.state)) return found;
+    if (found.run.cancelRequested) {
+      // Whoever asks again sees that it does not end.
+      await deps.driveRun(found.run).catch(() => undefined);
+      return found;
+    }
     if (!isRecorded) await deps.appendAudit(eventOf(found, context));
     isRecorded = true;
     // Its `updatedAt` stays: nobody has worked on it, and one that stands still must go on looking so.

@@ -2,21 +2,19 @@
 import { utc } from "../time.ts";
 import { NO_BOUNDS, readPurgePolicy, scheduleOf } from "./policy.ts";
 import type { PurgePolicyStore, PurgeRunStore, StoredPurgePolicy } from "./ports.ts";
-import { OPEN_STATES, type PurgeRun, TIMER } from "./run.ts";
+import { type PurgeRun, TIMER } from "./run.ts";
 import { latestDue, nextDue, type Schedule } from "./schedule.ts";
 import { queuedRun, type StartDeps, startedEvent } from "./start.ts";
 
 /** Policies that are read at once. */
 const PAGE = 100;
-/** Newest runs of a registry that are looked at before one is put on record: one that is open is among them. */
-const RECENT = 20;
 /** Rule of runs that the timer starts, for the audit trail. */
 const RULE = "purge-policy:schedule";
 
 /** What starting needs. */
 export type DueDeps = Pick<StartDeps, "appendAudit" | "driveRun" | "randomBytes" | "now"> & {
   readonly policies: Pick<PurgePolicyStore, "listDue" | "write">;
-  readonly runs: Pick<PurgeRunStore, "insert" | "list">;
+  readonly runs: Pick<PurgeRunStore, "insert" | "holder">;
   readonly newId: () => string;
   /** Told of each policy that could not be started, and of each run that could not be driven. */
   readonly onFailure: (error: unknown) => void;
@@ -52,9 +50,8 @@ async function startOne(deps: DueDeps, stored: StoredPurgePolicy, now: Date): Pr
     return false;
   }
   const { loginServer, name } = stored;
-  const recent = await deps.runs.list({ loginServer, after: null, limit: RECENT });
-  // Its turn comes when the other has ended: the slot stays due.
-  if (recent.some((run) => !("damaged" in run) && run.kind === "purge" && OPEN_STATES.has(run.state))) return false;
+  // Its turn comes when the other has ended: the slot stays due, and the trail is told of nothing that does not begin.
+  if ((await deps.runs.holder(loginServer)) !== null) return false;
   const run: PurgeRun = {
     ...queuedRun(deps, { loginServer, policy: name }, JSON.stringify(policy)),
     kind: "purge",

@@ -1,15 +1,15 @@
 /** The end of a run: its report made whole, its last state, its record in the trail; then its row, which gives the registry back. */
-import pMap from "p-map";
-import { UpstreamError } from "../errors.ts";
+import { NotFoundError, UpstreamError } from "../errors.ts";
 import { utc } from "../time.ts";
 import { endedEvent } from "./apply-audit.ts";
-import { changingLines } from "./apply-items.ts";
 import { PURGE_LIMIT } from "./limits.ts";
+import { isOutageOver } from "./outage.ts";
 import type { AppendAudit, LinesStore, PurgeRunStore } from "./ports.ts";
 import { OPEN_STATES, type PurgeRun, type RunState } from "./run.ts";
-import { reportBlob } from "./run-blobs.ts";
-import { blobsOf, readCarried, readSlice } from "./slice-blobs.ts";
+import { planFolder, reportBlob, reportFolder } from "./run-blobs.ts";
+import { blobsOf, readSlice } from "./slice-blobs.ts";
 import type { RunPlace } from "./slice-row.ts";
+import { NOTHING_LEFT, readUndone, type Undone, undoneWarnings } from "./undone.ts";
 
 /** What ending needs. */
 export type EndDeps = {
@@ -23,72 +23,104 @@ export type EndDeps = {
 const REFUSALS: ReadonlySet<string> = new Set([PURGE_LIMIT, "CLUSTER_UNREADABLE"]);
 /** What a step says that found the run cancelled. */
 const CANCELLED = "CANCELLED";
+/** What a slice says whose run has lost its registry to another: it can never go on. */
+const LOCK_LOST = "LOCK_LOST";
 /** Tries against whoever writes the row at the same time. */
 const MAX_TRIES = 8;
-/** Blobs that are removed at once. */
-const REMOVED_AT_ONCE = 8;
 
 /**
- * Ends a run; one that has ended stays as it is.
+ * Ends a run; one that has ended stays as it is, and what is left of its work is removed.
+ *
+ * Of what a slice had begun when it broke off only a next slice finds out whether it was done. Such a run is not ended but
+ * left open, for the timer to drive it on, until it has got no further for MAX_OUTAGE_SECONDS.
  * @param code why it could not go on; null: all steps were done, or it was cancelled
- * @throws UpstreamError STATE_UNAVAILABLE AUDIT_UNAVAILABLE: to be repeated
+ * @throws UpstreamError STATE_UNAVAILABLE AUDIT_UNAVAILABLE: to be repeated, or the run is left open
  */
 export async function endRun(deps: EndDeps, { loginServer, runId }: RunPlace, code: string | null): Promise<void> {
   let first: string | null | undefined;
   for (let tries = 1; tries <= MAX_TRIES; tries++) {
     const stored = await deps.runs.get(loginServer, runId);
-    if (stored === null || !OPEN_STATES.has(stored.run.state)) return;
+    if (stored === null) return;
     const { run } = stored;
-    const { id, isAtWork } = readSlice(run.slice);
+    if (!OPEN_STATES.has(run.state)) return cleanUp(deps.lines, run);
+    const { isAtWork } = readSlice(run.slice);
     first ??= run.slice;
     // One that slept has taken it up again: it is ended when that one rests.
-    if (run.slice !== first || (isAtWork && code === null)) throw contended();
-    const blobs = await blobsOf(deps.lines, runId, id, run.groups);
-    const ended = await endedRun(deps, run, code);
-    if (run.groups > 0) await deps.lines.join(reportBlob(runId), blobs.groups);
+    if (run.slice !== first || (isAtWork && code === null)) throw leftOpen();
+    const isApplied = run.kind === "purge" && run.state === "applying" && run.planBlob !== null;
+    const undone = isApplied ? await readUndone(deps.lines, run) : NOTHING_LEFT;
+    if (code !== LOCK_LOST && undone.canBeFoundOut && !(await isOutageOver(deps, run))) throw leftOpen();
+    const isReported = await joinReport(deps.lines, run);
+    const ended = endedRun(deps.now(), run, code, undone, isReported);
     await deps.appendAudit(endedEvent(ended));
     if ((await deps.runs.replace(ended, stored.etag)) === null) continue;
-    // What is left of it is in the way of nobody.
-    const remove = (blob: string) => deps.lines.remove(blob).catch(() => undefined);
-    await pMap([...blobs.groups, ...blobs.others], remove, { concurrency: REMOVED_AT_ONCE });
-    return;
+    return cleanUp(deps.lines, ended);
   }
-  throw contended();
+  throw leftOpen();
 }
 
-function contended(): UpstreamError {
-  return new UpstreamError("STATE_UNAVAILABLE", "Others write the record of the run. Repeat the call.", {
+function leftOpen(): UpstreamError {
+  return new UpstreamError("STATE_UNAVAILABLE", "What the run has begun is still to be found out. It stays open.", {
     retryable: true,
   });
 }
 
+/** False when some of it is gone or damaged: what there is makes the report. @throws UpstreamError STATE_UNAVAILABLE */
+async function joinReport(lines: LinesStore, run: PurgeRun): Promise<boolean> {
+  if (run.groups === 0) return true;
+  const { groups, isWhole } = await blobsOf(lines, run.id, readSlice(run.slice).id, run.groups);
+  try {
+    await lines.join(reportBlob(run.id), groups);
+    return isWhole;
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+  }
+  const there: string[] = [];
+  for (const group of groups) if (await isThere(lines, group)) there.push(group);
+  await lines.join(reportBlob(run.id), there);
+  return false;
+}
+
+async function isThere(lines: LinesStore, blob: string): Promise<boolean> {
+  try {
+    for await (const _ of lines.read(blob, 0)) return true;
+    return true;
+  } catch (error) {
+    if (error instanceof NotFoundError) return false;
+    throw error;
+  }
+}
+
+/**
+ * What the steps wrote for each other. The plan and the report stand beside these folders.
+ * @throws UpstreamError STATE_UNAVAILABLE: ending it once more removes them
+ */
+async function cleanUp(lines: LinesStore, run: PurgeRun): Promise<void> {
+  await lines.removeUnder(planFolder(run.id));
+  // One that was overtaken has no report but these.
+  if (run.groups === 0 || run.reportBlob !== null) await lines.removeUnder(reportFolder(run.id));
+}
+
 /** The run as it is at its end. */
-async function endedRun({ lines, now }: EndDeps, run: PurgeRun, code: string | null): Promise<PurgeRun> {
-  let left = 0;
-  const isApplied = run.kind === "purge" && run.state === "applying" && run.planBlob !== null;
-  if (isApplied && run.planBlob !== null) for await (const _ of changingLines(lines, run.planBlob, run.cursor)) left++;
-  const counts = { ...run.counts, skipped: run.counts.skipped + left };
-  const carried = isApplied ? await readCarried(lines, run.id, readSlice(run.slice).id, run.cursor) : [];
-  // Only when the run could not go on for good after a crash: the next slice finds out what became of them.
-  const isUnknown = carried.length > 0 && readSlice(run.slice).isAtWork;
-  const warnings = isUnknown ? [...run.warnings, unknownText(carried.length)] : run.warnings;
-  const at = utc(now());
-  const state = endState({ ...run, counts }, code, left);
-  const why = code ?? (isApplied && state === "failed" ? "INTERNAL" : run.code);
+function endedRun(now: Date, run: PurgeRun, code: string | null, undone: Undone, isReported: boolean): PurgeRun {
+  const counts = { ...run.counts, skipped: run.counts.skipped + undone.lines };
+  const warnings = [...run.warnings, ...undoneWarnings(undone), ...(isReported ? [] : [UNREPORTED])];
+  const at = utc(now);
+  const hasMore = undone.lines > 0 || undone.isDamaged;
+  const state = endState({ ...run, counts }, code, hasMore);
+  const why = code ?? (run.kind === "purge" && run.state === "applying" && state === "failed" ? "INTERNAL" : run.code);
   const report = run.groups > 0 ? reportBlob(run.id) : null;
   return { ...run, state, code: why, counts, warnings, reportBlob: report, updatedAt: at, endedAt: at };
 }
 
-function endState(run: PurgeRun, code: string | null, left: number): RunState {
+const UNREPORTED = "Parts of the report are gone. The counts and the audit trail have what they said.";
+
+function endState(run: PurgeRun, code: string | null, hasMore: boolean): RunState {
   if (code === CANCELLED) return "cancelled";
   if (code !== null) return REFUSALS.has(code) ? "refused" : "failed";
   if (run.kind === "plan") return run.state === "applying" ? "failed" : "planned";
-  if (run.cancelRequested && (left > 0 || run.counts.skipped > 0 || run.state !== "applying")) return "cancelled";
+  if (run.cancelRequested && (hasMore || run.counts.skipped > 0 || run.state !== "applying")) return "cancelled";
   // Whoever ends a run before its work is done says why.
-  if (run.state !== "applying" || left > 0) return "failed";
+  if (run.state !== "applying" || hasMore) return "failed";
   return run.counts.failed > 0 || run.counts.unreadRepositories > 0 ? "partial" : "done";
-}
-
-function unknownText(count: number): string {
-  return `${count} lines of the plan may have been begun when the run broke off; whether they were done is not known.`;
 }

@@ -1,6 +1,6 @@
 /** Plans the repositories of one batch, one after the other, until its time is over. Used by the plan step. */
 import { z } from "zod";
-import { LatchkeyError, NotFoundError } from "../errors.ts";
+import { LatchkeyError, NotFoundError, type UpstreamCode } from "../errors.ts";
 import { type GatherDeps, type Gathered, type GatherInput, gather } from "./gather.ts";
 import { addCounts } from "./plan-counts.ts";
 import type { PlanLine, UnreadRepository } from "./plan-line.ts";
@@ -33,13 +33,16 @@ export type PlannedBatch = {
 
 /** What a repository is said to be that has more than can be planned. */
 const TOO_LARGE = "TOO_LARGE";
+/** And one that a whole step was not enough to list. */
+const TOO_SLOW: UpstreamCode = "UPSTREAM_TIMEOUT";
 
 /** A line of `unfinished`. */
 const answerSchema = z.strictObject({ repository: z.string(), digest: z.string(), referrers: z.array(z.string()) });
 
 /**
- * Writes the lines of whole repositories. One that fails is a line of its own, and the others go on.
- * @throws UpstreamError STATE_UNAVAILABLE; the signal's reason when it is aborted
+ * Writes the lines of whole repositories. One that fails is a line of its own, and the others go on; so is one that the time
+ * of a whole step was not enough for. One whose time ends because others took theirs is the first of the next slice.
+ * @throws UpstreamError STATE_UNAVAILABLE
  */
 export async function planBatch(deps: PlanBatchDeps, input: PlanBatchInput): Promise<PlannedBatch> {
   let counts = noCounts();
@@ -53,6 +56,10 @@ export async function planBatch(deps: PlanBatchDeps, input: PlanBatchInput): Pro
         return;
       }
       const planned = await planOne(deps, input, repository, isFirst);
+      if (planned.kind === "late") {
+        next = index;
+        return;
+      }
       if (planned.kind === "more") {
         await keepUnfinished(deps.lines, input.unfinished, repository, planned.asked);
         next = index;
@@ -72,7 +79,10 @@ export async function planBatch(deps: PlanBatchDeps, input: PlanBatchInput): Pro
   return { next, counts };
 }
 
-type PlannedOne = Exclude<Gathered, { kind: "too-large" }> | { readonly kind: "unread"; readonly code: string };
+type PlannedOne =
+  | Exclude<Gathered, { kind: "too-large" }>
+  | { readonly kind: "late" }
+  | { readonly kind: "unread"; readonly code: string };
 
 async function planOne(
   deps: PlanBatchDeps,
@@ -85,9 +95,10 @@ async function planOne(
     const gathered = await gather(deps, { ...input, repository, asked });
     return gathered.kind === "too-large" ? { kind: "unread", code: TOO_LARGE } : gathered;
   } catch (error) {
-    input.signal.throwIfAborted();
-    const code = error instanceof LatchkeyError ? error.code : "INTERNAL";
-    if (code === "STATE_UNAVAILABLE") throw error;
+    const failure = error instanceof LatchkeyError ? error.code : "INTERNAL";
+    if (failure === "STATE_UNAVAILABLE") throw error;
+    if (input.signal.aborted && !isFirst) return { kind: "late" };
+    const code = input.signal.aborted ? TOO_SLOW : failure;
     deps.onUnread(repository, error);
     return { kind: "unread", code };
   }

@@ -2,6 +2,7 @@
 import { utc } from "../time.ts";
 import { compileRules } from "./compiled-rules.ts";
 import { readInUseLines } from "./in-use.ts";
+import { openOwnRegistry } from "./manage.ts";
 import { planBatch } from "./plan-batch.ts";
 import { effectiveRules } from "./policy.ts";
 import type { FactsStore, LinesStore, OpenRegistry, OpenRegistryContent, PurgeRunStore } from "./ports.ts";
@@ -28,9 +29,9 @@ export type PlanStepDeps = {
 };
 /** Which slice: `from` is the place in the batch where it begins. */
 export type PlanSlice = { readonly batch: number; readonly slice: number; readonly from: number };
-/** The blob of the slice, and where the next one begins; null: the batch is planned. A code: it cannot be. */
+/** Where the next slice begins; null: the batch is planned. A code: it cannot be. */
 export type SlicePlanned =
-  | { readonly ok: true; readonly part: string; readonly next: number | null }
+  | { readonly ok: true; readonly next: number | null }
   | { readonly ok: false; readonly code: string };
 
 /**
@@ -50,7 +51,7 @@ export async function planSlice(
   if (run.listedAt === null) throw new Error("A run is planned that was not listed.");
   await touch(deps, run, stored.etag);
   const policy = readRunPolicy(run);
-  const opened = await deps.openRegistry(policy.connector, run.resourceId ?? loginServer, loginServer);
+  const opened = await openOwnRegistry(deps.openRegistry, policy.connector, loginServer, run.resourceId ?? loginServer);
   const part = planPartBlob(runId, batch, slice);
   const { next, counts } = await planBatch(
     { ...deps, content: deps.openContent(opened) },
@@ -69,7 +70,7 @@ export async function planSlice(
     },
   );
   await deps.lines.write(countsBlobOf(part), [counts]);
-  return { ok: true, part, next };
+  return { ok: true, next };
 }
 
 /** Slices run side by side: when one of them, or a cancel, was quicker, the record is fresh as well. */

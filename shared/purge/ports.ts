@@ -92,6 +92,8 @@ export type LinesStore = {
   read(name: string, from: number): AsyncIterable<{ readonly value: unknown; readonly end: number }>;
   /** One that is not there is no error. */
   remove(name: string): Promise<void>;
+  /** Removes all blobs whose names begin so. @param prefix a folder, with its slash */
+  removeUnder(prefix: string): Promise<void>;
 };
 
 /** A stored policy; `spec` is checked by the reader. */
@@ -135,6 +137,8 @@ export type PurgeRunStore = {
    * lock (its id); `taken`: this slot was run already.
    */
   insert(run: PurgeRun): Promise<{ kind: "inserted" } | { kind: "active"; runId: string } | { kind: "taken" }>;
+  /** The run that has the lock of a registry, so that another would be `active`; null: a purge may begin. */
+  holder(loginServer: string): Promise<string | null>;
   find(runId: string): Promise<StoredRun | null>;
   /** As find, where the registry is known. */
   get(loginServer: string, runId: string): Promise<StoredRun | null>;
@@ -146,8 +150,12 @@ export type PurgeRunStore = {
     readonly after: { readonly loginServer: string; readonly runId: string } | null;
     readonly limit: number;
   }): Promise<readonly (PurgeRun | DamagedRun)[]>;
-  /** Runs that are open and were not touched since: to be started again. At most `limit`; damaged ones are left out. */
-  listStale(before: Date, limit: number): Promise<readonly PurgeRun[]>;
+  /** Runs that are open and were not touched since: to be started again. At most `limit`, behind `after`; damaged ones are left out. */
+  listStale(
+    before: Date,
+    after: { readonly loginServer: string; readonly runId: string } | null,
+    limit: number,
+  ): Promise<readonly PurgeRun[]>;
 };
 
 /** Starts, or starts again, the orchestration that drives a run; one that is running is left alone. @throws when it cannot */

@@ -1,8 +1,9 @@
 /** First step of a run: what clusters use and which repositories there are, in blobs. A run that got further is left as it is. */
-import { NotFoundError } from "../errors.ts";
+import { NotFoundError, UpstreamError } from "../errors.ts";
 import { utc } from "../time.ts";
 import { type CompiledRule, compileRules, rulesFor } from "./compiled-rules.ts";
 import type { InUse } from "./in-use.ts";
+import { openOwnRegistry } from "./manage.ts";
 import { compilePattern } from "./pattern-match.ts";
 import { parsePattern } from "./pattern-parse.ts";
 import { effectiveRules, type PurgePolicy } from "./policy.ts";
@@ -63,18 +64,24 @@ export async function prepareRun(deps: PrepareDeps, loginServer: string, runId: 
   if (run.state === "planning") return { ok: true, phase: "plan", batches: run.planBlob === null ? run.batches : 0 };
   if (run.state !== "queued") return { ok: true, phase: "over", batches: 0 };
   if (run.cancelRequested) return { ok: false, code: "CANCELLED" };
+  const signal = deps.timeout(STEP_MS);
   try {
-    return await begin(deps, stored);
+    return await begin(deps, stored, signal);
   } catch (error) {
     if (error instanceof ClusterUnreadableError) return { ok: false, code: error.code };
+    if (signal.aborted && error === signal.reason) throw tooSlow(error);
     throw error;
   }
 }
 
-async function begin(deps: PrepareDeps, { run, etag }: StoredRun): Promise<Preparation> {
-  const signal = deps.timeout(STEP_MS);
+function tooSlow(cause: unknown): UpstreamError {
+  const text = "The registry's repositories, or what its clusters use, took longer to list than a step has. Try again.";
+  return new UpstreamError("UPSTREAM_TIMEOUT", text, { retryable: true, cause });
+}
+
+async function begin(deps: PrepareDeps, { run, etag }: StoredRun, signal: AbortSignal): Promise<Preparation> {
   const policy = readRunPolicy(run);
-  const opened = await deps.openRegistry(policy.connector, run.loginServer, run.loginServer);
+  const opened = await openOwnRegistry(deps.openRegistry, policy.connector, run.loginServer);
   // Ages count from before anything is listed: what changes meanwhile is newer.
   const at = deps.now();
   const { resourceId } = opened;

@@ -35,6 +35,21 @@ export function reportBlob(runId: string): string {
   return `reports/${runId}.jsonl`;
 }
 
+/** Where the steps of planning put what they write for each other. */
+export function planFolder(runId: string): string {
+  return `plans/${runId}/`;
+}
+
+/** Where slices of applying put theirs. */
+export function reportFolder(runId: string): string {
+  return `reports/${runId}/`;
+}
+
+/** Since when the run has got no further. */
+export function outageBlob(runId: string): string {
+  return `${reportFolder(runId)}outage.jsonl`;
+}
+
 function digits(number: number): string {
   return String(number).padStart(6, "0");
 }

@@ -7,7 +7,7 @@ import { addCounts } from "./plan-counts.ts";
 import { effectiveLimits, type PurgeBounds } from "./policy.ts";
 import type { LinesStore, PurgeRunStore } from "./ports.ts";
 import { countsSchema, noCounts, OPEN_STATES, type PurgeRun, type RunCounts } from "./run.ts";
-import { countsBlobOf, planBlob } from "./run-blobs.ts";
+import { countsBlobOf, planBlob, planPartBlob } from "./run-blobs.ts";
 import { readRunPolicy } from "./run-policy.ts";
 
 /** Blobs that are removed at once: a large registry has thousands of parts. */
@@ -28,14 +28,15 @@ export type Settlement =
 
 /**
  * May be repeated: parts are removed only when the record says that they are joined.
- * @param parts blobs with the slices, in the order of the plan
+ * @param slices how many slices each batch took, in the order of the batches: numbers, so that the history of a run of very
+ * many repositories stays small
  * @throws UpstreamError STATE_UNAVAILABLE, NotFoundError NOT_FOUND
  */
 export async function settlePlan(
   deps: SettleDeps,
   loginServer: string,
   runId: string,
-  parts: readonly string[],
+  slices: readonly number[],
 ): Promise<Settlement> {
   const stored = await deps.runs.get(loginServer, runId);
   if (stored === null) throw new NotFoundError("NOT_FOUND", "There is no such run.");
@@ -43,6 +44,9 @@ export async function settlePlan(
   if (run.state !== "planning") return { ok: true, applies: run.state === "applying" };
   if (run.cancelRequested) return { ok: false, code: "CANCELLED" };
 
+  const parts = slices.flatMap((count, batch) =>
+    Array.from({ length: count }, (_, slice) => planPartBlob(runId, batch, slice)),
+  );
   const { counts, blob } = await planOf(deps, run, parts).catch(async (error: unknown) => {
     // Whoever was quicker has removed the parts: what the record says now is looked at again.
     const now = await deps.runs.get(loginServer, runId);

@@ -3,7 +3,7 @@
  * machine slept) can overwrite nobody's; the run's row says which slice is the last, and each names the one before it.
  */
 import { z } from "zod";
-import { NotFoundError } from "../errors.ts";
+import { NotFoundError, UpstreamError } from "../errors.ts";
 import type { ApplyItem } from "./apply-items.ts";
 import type { LinesStore } from "./ports.ts";
 
@@ -68,29 +68,35 @@ export async function readCarried(
   return [];
 }
 
-/** Blobs of all groups that the row counts, in their order; and all other blobs that its slices wrote. */
+/**
+ * Blobs of all groups that the row counts, in their order. `isWhole` is false when the beginning of a slice is damaged or
+ * gone: those before it cannot be found.
+ */
 export async function blobsOf(
   lines: LinesStore,
   run: string,
   slice: string | null,
   groups: number,
-): Promise<{ readonly groups: readonly string[]; readonly others: readonly string[] }> {
+): Promise<{ readonly groups: readonly string[]; readonly isWhole: boolean }> {
   const found: string[] = [];
-  const others: string[] = [];
-  for (let id = slice, to = groups; id !== null; ) {
-    const start = await readStart(lines, run, id);
+  let to = groups;
+  for (let id = slice; id !== null; ) {
+    const start = await readStart(lines, run, id).catch((error: unknown) => {
+      if (error instanceof UpstreamError) throw error;
+      return null;
+    });
+    if (start === null) break;
     for (let group = to - 1; group >= start.groups; group--) found.push(groupBlob(run, id, group));
-    others.push(startBlob(run, id), intentBlob(run, id));
     to = start.groups;
     id = start.previous;
   }
-  return { groups: found.reverse(), others };
+  return { groups: found.reverse(), isWhole: to === 0 };
 }
 
 async function readStart(lines: LinesStore, run: string, slice: string): Promise<SliceStart> {
   const [start] = (await readAll(lines, startBlob(run, slice), startSchema)) ?? [];
   // It was written before the row named the slice.
-  if (start === undefined) throw new Error("A slice of a purge has no beginning.");
+  if (start === undefined) throw new NotFoundError("NOT_FOUND", "The beginning of a slice of the purge is gone.");
   return start;
 }
 

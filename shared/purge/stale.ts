@@ -1,10 +1,14 @@
 /** Runs that nobody drives any more: their host died, or an outage lasted longer than the retries. Called by the timer. */
+import pMap from "p-map";
 import type { DriveRun, PurgeRunStore } from "./ports.ts";
+import type { PurgeRun } from "./run.ts";
 
 /** A run that goes on writes its record at least this often: a slice takes four minutes at most, and a retry another. */
 const STALE_SECONDS = 600;
-/** Runs that one look drives on; the next look takes the rest. */
-const MAX_A_LOOK = 50;
+/** Runs that are read at once. A look takes all pages: some that can never be driven must not stand before the others. */
+const PAGE = 100;
+/** Runs that are driven on at once: each is a question to the host, and rarely a start. */
+const DRIVEN_AT_ONCE = 10;
 
 /** What driving on needs. */
 export type StaleDeps = {
@@ -19,13 +23,20 @@ export type StaleDeps = {
 export async function driveStale(deps: StaleDeps): Promise<number> {
   const before = new Date(deps.now().getTime() - STALE_SECONDS * 1_000);
   let driven = 0;
-  for (const run of await deps.runs.listStale(before, MAX_A_LOOK)) {
+  const drive = async (run: PurgeRun) => {
     try {
       await deps.driveRun(run);
       driven++;
     } catch (error) {
       deps.onFailure(error);
     }
+  };
+  let after: { readonly loginServer: string; readonly runId: string } | null = null;
+  for (;;) {
+    const page: readonly PurgeRun[] = await deps.runs.listStale(before, after, PAGE);
+    await pMap(page, drive, { concurrency: DRIVEN_AT_ONCE });
+    const last = page.at(-1);
+    if (page.length < PAGE || last === undefined) return driven;
+    after = { loginServer: last.loginServer, runId: last.id };
   }
-  return driven;
 }

@@ -52,7 +52,10 @@ export async function startRun(
   const inserted = await deps.runs.insert(run);
   if (inserted.kind !== "inserted") {
     await deps.appendAudit(startedEvent(run, context.rule, "withdrawn"));
-    throw active(inserted.kind === "active" ? inserted.runId : null);
+    const other = inserted.kind === "active" ? inserted.runId : null;
+    // Nobody begins before that one has ended: should it stand still, this gets it going.
+    if (other !== null) await deps.driveRun({ id: other, loginServer: place.loginServer }).catch(() => undefined);
+    throw active(other);
   }
   await deps.driveRun(run).catch(() => undefined);
   return run;

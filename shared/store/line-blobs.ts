@@ -1,14 +1,17 @@
 /** Blobs of JSON Lines: plans, reports, facts. Written in blocks, read in ranges: memory does not grow with their size. Implements LinesStore. */
 import { setImmediate as turn } from "node:timers/promises";
 import type { TokenCredential } from "@azure/identity";
+import pMap from "p-map";
 import { BrokenAnswerError, readable } from "../azure/broken-answers.ts";
 import { callOwn, failureOf } from "../azure/upstream.ts";
-import { NotFoundError } from "../errors.ts";
+import { NotFoundError, UpstreamError } from "../errors.ts";
 import type { LinesStore } from "../purge/ports.ts";
 import { openStateContainer } from "./state-container.ts";
 
 /** Bytes of a block and of a range that is read: few requests, little memory. Storage takes 50,000 blocks of up to 4,000 MiB. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
+/** Blobs that are removed at once. */
+const REMOVED_AT_ONCE = 8;
 /** Lines after which others get their turn: making a block is work of this thread. */
 const LINES_A_TURN = 2_000;
 const NEW_LINE = 0x0a;
@@ -27,7 +30,11 @@ export function openLineBlobs(options: { url: string; identity: TokenCredential;
       ids.push(id);
     }
     const blobHTTPHeaders = { blobContentType: "application/jsonl; charset=utf-8" };
-    await callOwn("STATE_UNAVAILABLE", (abortSignal) => blob.commitBlockList(ids, { abortSignal, blobHTTPHeaders }));
+    try {
+      await callOwn("STATE_UNAVAILABLE", (abortSignal) => blob.commitBlockList(ids, { abortSignal, blobHTTPHeaders }));
+    } catch (error) {
+      throw isOvertaken(error) ? overtaken(error) : error;
+    }
   };
 
   /** One range, and how large the blob is; null behind its end. */
@@ -83,10 +90,29 @@ export function openLineBlobs(options: { url: string; identity: TokenCredential;
       }
     });
 
+  const removeUnder: LinesStore["removeUnder"] = async (prefix) => {
+    for (let token: string | undefined; ; ) {
+      const page = await callOwn("STATE_UNAVAILABLE", async (abortSignal) => {
+        const blobs = (await forReading()).listBlobsFlat({ prefix, abortSignal });
+        try {
+          for await (const found of blobs.byPage(token === undefined ? {} : { continuationToken: token })) return found;
+        } catch (error) {
+          // No container, no blobs.
+          if (failureOf(error).status !== 404) throw error;
+        }
+        return null;
+      });
+      await pMap(page?.segment.blobItems ?? [], ({ name }) => remove(name), { concurrency: REMOVED_AT_ONCE });
+      token = page?.continuationToken;
+      if (!token) return;
+    }
+  };
+
   return {
     write: (name, lines) => writeChunks(name, chunksOf(lines)),
     join,
     remove,
+    removeUnder,
     async *read(name, from) {
       let rest: Buffer = Buffer.alloc(0);
       let end = from;
@@ -129,6 +155,20 @@ function parsed(line: Buffer): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Whoever commits first throws away the blocks that others have staged for the same blob. */
+function isOvertaken(error: unknown): boolean {
+  return error instanceof UpstreamError && error.failure?.code === "InvalidBlockList";
+}
+
+function overtaken(cause: unknown): UpstreamError {
+  const text = "Another wrote the same blob of the service's state storage at the same time. Try again.";
+  return new UpstreamError("STATE_UNAVAILABLE", text, {
+    retryable: true,
+    cause,
+    ...(cause instanceof UpstreamError ? { failure: cause.failure } : {}),
+  });
 }
 
 function broken(): BrokenAnswerError {

@@ -1,5 +1,5 @@
 /** Who may have the lock of a registry, and what each writing of a run does to it. Used by purge-run-records.ts. */
-import { OPEN_STATES, type PurgeRun } from "../purge/run.ts";
+import { MAX_OUTAGE_SECONDS, OPEN_STATES, type PurgeRun } from "../purge/run.ts";
 import { utc } from "../time.ts";
 import { LOCK_KEY, partitionOf } from "./purge-keys.ts";
 import { LOCK_SECONDS, type Lock, lockRow, readableRun, runRow } from "./purge-run-rows.ts";
@@ -11,28 +11,44 @@ export const OVERTAKEN = "RUN_OVERTAKEN";
 /**
  * The changes by which a new run gets a lock that another has; null while that one may still delete.
  *
- * Until its lock is over a run may work, whatever its row looks like. After that the row decides. An open run has written
- * nothing for LOCK_SECONDS, and no slice of work is that long; it is failed in the very transaction, so that one that sleeps
- * finds its row changed before its next group. The same holds for an ended one, whose row is written as it is. A row that is
- * damaged or gone can be replaced by nobody: its run cannot go on.
+ * It is failed in the very transaction, so that one that sleeps finds its row changed before its next group. An ended one is
+ * written as it is, for the same reason.
  * @param holder the row of the run that has the lock
  */
 export function overtake(run: PurgeRun, lock: Lock, holder: StoredRow | null, now: Date): readonly Change[] | null {
-  if (lock.until >= utc(now)) return null;
+  if (isHeld(lock, holder, now)) return null;
   const changes: Change[] = [{ kind: "replace", row: lockRow(run, now), etag: lock.etag }];
   if (holder === null) return changes;
   const held = readableRun(holder);
   if ("damaged" in held) return changes;
-  const isOpen = OPEN_STATES.has(held.state);
-  if (isOpen && Date.parse(held.updatedAt) > now.getTime() - LOCK_SECONDS * 1000) return null;
-  const row = runRow(isOpen ? overtaken(held, now) : held);
+  const row = runRow(OPEN_STATES.has(held.state) ? overtaken(held, now) : held);
   return [...changes, { kind: "replace", row, etag: holder.etag }];
+}
+
+/**
+ * Whether the run that has the lock may still delete, or still has to find out what it deleted.
+ *
+ * Until its lock is over a run may work, whatever its row looks like. After that the row decides: an open run that has
+ * written nothing for LOCK_SECONDS is at no work, since no slice is that long. One that had begun to delete keeps its registry
+ * all the same, for MAX_OUTAGE_SECONDS: driven on, it says what is gone; overtaken, nobody does. A row that is damaged or gone
+ * can be replaced by nobody: its run cannot go on.
+ * @param holder the row of the run that has the lock
+ */
+export function isHeld(lock: Lock, holder: StoredRow | null, now: Date): boolean {
+  if (lock.until >= utc(now)) return true;
+  if (holder === null) return false;
+  const held = readableRun(holder);
+  if ("damaged" in held || !OPEN_STATES.has(held.state)) return false;
+  const seconds = held.state === "applying" ? MAX_OUTAGE_SECONDS : LOCK_SECONDS;
+  return Date.parse(held.updatedAt) >= now.getTime() - seconds * 1000;
 }
 
 function overtaken(run: PurgeRun, now: Date): PurgeRun {
   const at = utc(now);
   const warning = "Nobody had worked on this run for longer than it held the registry, and another run began.";
-  const warnings = [...run.warnings, warning];
+  // Its blobs cannot be read within a transaction; the trail has the names.
+  const unknown = `What it may have deleted after its first ${run.groups} groups is not counted: the trail's records purge.deleting say what it had begun.`;
+  const warnings = [...run.warnings, warning, ...(run.state === "applying" ? [unknown] : [])];
   return { ...run, state: "failed", code: OVERTAKEN, warnings, updatedAt: at, endedAt: at };
 }
 

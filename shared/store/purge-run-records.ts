@@ -5,7 +5,7 @@ import type { PurgeRun } from "../purge/run.ts";
 import { utc } from "../time.ts";
 import { backoffMs, MAX_ATTEMPTS } from "./contention.ts";
 import { ALL_REGISTRIES, LOCK_KEY, partitionOf, RUNS, runKey, slotKey } from "./purge-keys.ts";
-import { keepOrGiveBack, overtake } from "./purge-run-lock.ts";
+import { isHeld, keepOrGiveBack, overtake } from "./purge-run-lock.ts";
 import { type Lock, lockRow, readableRun, readLock, readRunRow, runRow, slotRow } from "./purge-run-rows.ts";
 import type { Change, Row, StoredRow, Table } from "./tables.ts";
 
@@ -78,6 +78,13 @@ export function createPurgeRunStore(deps: PurgeRunStoreDeps): PurgeRunStore {
       throw contended();
     },
 
+    async holder(loginServer) {
+      const lock = await readLockOf(loginServer);
+      if (lock === null) return null;
+      const row = await table.get(partitionOf(loginServer), runKey(lock.runId));
+      return isHeld(lock, row, now()) ? lock.runId : null;
+    },
+
     async find(runId) {
       // Which registry's it is the id does not say. The service compares row keys in every partition; it is asked by people alone.
       const [row] = await table.scan({
@@ -113,16 +120,16 @@ export function createPurgeRunStore(deps: PurgeRunStoreDeps): PurgeRunStore {
       const rows = await scanRuns({
         // No host goes on with an exclamation mark.
         ...(loginServer === null ? ALL_REGISTRIES : { from: partitionOf(loginServer), to: `${loginServer}!` }),
-        after: after === null ? null : { partitionKey: partitionOf(after.loginServer), rowKey: runKey(after.runId) },
+        after: placeOf(after),
         where: [],
         limit,
       });
       return rows.map(readableRun);
     },
 
-    async listStale(before, limit) {
+    async listStale(before, behind, limit) {
       const found: PurgeRun[] = [];
-      let after: { partitionKey: string; rowKey: string } | null = null;
+      let after = placeOf(behind);
       for (;;) {
         const rows: StoredRow[] = await scanRuns({
           ...ALL_REGISTRIES,
@@ -142,6 +149,10 @@ export function createPurgeRunStore(deps: PurgeRunStoreDeps): PurgeRunStore {
       }
     },
   };
+}
+
+function placeOf(run: { readonly loginServer: string; readonly runId: string } | null) {
+  return run === null ? null : { partitionKey: partitionOf(run.loginServer), rowKey: runKey(run.runId) };
 }
 
 function isSame(row: Row, stored: StoredRow): boolean {

@@ -41,7 +41,7 @@ const made = (changes: Partial<PurgeRun> = {}) =>
 test("tables that nobody has made hold nothing", async () => {
   expect(await runStore().find(made().id)).toBeNull();
   expect(await runStore().list({ loginServer: null, after: null, limit: 9 })).toEqual([]);
-  expect(await runStore().listStale(NOW, 9)).toEqual([]);
+  expect(await runStore().listStale(NOW, null, 9)).toEqual([]);
   expect(await policyStore().list(REGISTRY, "", 9)).toEqual([]);
   expect(await policyStore().listDue(NOW, null, 9)).toEqual([]);
 });
@@ -127,10 +127,10 @@ describe("runs", () => {
     expect(all.length).toBeGreaterThan(5);
     const open = all.filter((run) => "state" in run && ["queued", "planning", "applying"].includes(run.state));
     const before = new Date(NOW.getTime() + 1000);
-    expect((await store.listStale(before, 100)).map(({ id }) => id)).toEqual(
+    expect((await store.listStale(before, null, 100)).map(({ id }) => id)).toEqual(
       open.filter((run) => "updatedAt" in run && run.updatedAt < "2026-11-21T10:00:01Z").map(({ id }) => id),
     );
-    expect(await store.listStale(NOW, 100)).toEqual([]);
+    expect(await store.listStale(NOW, null, 100)).toEqual([]);
   });
 
   test("a failure is STATE_UNAVAILABLE and never an empty list or a free registry", async () => {

@@ -211,5 +211,8 @@ export function fakeLines(): LinesStore & { readonly blobs: Map<string, readonly
     async remove(name) {
       blobs.delete(name);
     },
+    async removeUnder(prefix) {
+      for (const name of blobs.keys()) if (name.startsWith(prefix)) blobs.delete(name);
+    },
   };
 }

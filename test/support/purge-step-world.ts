@@ -91,7 +91,7 @@ export async function stepWorld(changes: Partial<PurgeRun> = {}) {
     prepare: (index = 1) => prepareRun(deps, REGISTRY, runId(index)),
     plan: (slice: Partial<Parameters<typeof planSlice>[3]> = {}) =>
       planSlice(deps, REGISTRY, runId(1), { batch: 0, slice: 0, from: 0, ...slice }),
-    settle: (names: readonly string[] = [], index = 1) => settlePlan(deps, REGISTRY, runId(index), names),
+    settle: (slices: readonly number[] = [], index = 1) => settlePlan(deps, REGISTRY, runId(index), slices),
     /** Lines of a blob; null when there is none. */
     written: (blob: string): unknown[] | null => lines.blobs.get(blob)?.map((line) => JSON.parse(line)) ?? null,
   };

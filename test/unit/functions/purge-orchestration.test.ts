@@ -21,7 +21,7 @@ const answering =
     if (name === STEPS.plan) {
       const { batch, slice } = planInput(input);
       const planned = answers.plan?.(Number(batch), Number(slice));
-      return planned ?? { ok: true, part: partOf(Number(batch), Number(slice)), next: null };
+      return planned ?? { ok: true, next: null };
     }
     if (name === STEPS.prepare) return answers.prepare ?? PLAN_1;
     if (name === STEPS.settle) return answers.settle ?? { ok: true, applies: true };
@@ -37,7 +37,7 @@ describe("the order of the steps", () => {
     expect(turns).toEqual([
       [{ name: STEPS.prepare, input: AT }],
       [{ name: STEPS.plan, input: { ...AT, batch: 0, slice: 0, from: 0 } }],
-      [{ name: STEPS.settle, input: { ...AT, parts: ["0-0"] } }],
+      [{ name: STEPS.settle, input: { ...AT, slices: [1] } }],
       [{ name: STEPS.apply, input: AT }],
       END(null),
     ]);
@@ -52,7 +52,7 @@ describe("the order of the steps", () => {
 
   test("a stored plan, or a registry without repositories, has no slices", () => {
     const { turns } = driveOrchestration(answering({ prepare: { ok: true, phase: "plan", batches: 0 } }));
-    expect(turns[1]).toEqual([{ name: STEPS.settle, input: { ...AT, parts: [] } }]);
+    expect(turns[1]).toEqual([{ name: STEPS.settle, input: { ...AT, slices: [] } }]);
   });
 
   test("a run that is being applied goes on with that", () => {
@@ -97,12 +97,12 @@ describe("planning", () => {
     );
   });
 
-  test("a batch of several slices goes on where it stopped; the plan has the parts in order", () => {
+  test("a batch of several slices goes on where it stopped; the plan is made of as many as each took", () => {
     const next = [[7, 19], [], [3]];
     const { turns } = driveOrchestration(
       answering({
         prepare: { ok: true, phase: "plan", batches: 3 },
-        plan: (batch, slice) => ({ ok: true, part: partOf(batch, slice), next: next[batch]?.[slice] ?? null }),
+        plan: (batch, slice) => ({ ok: true, next: next[batch]?.[slice] ?? null }),
       }),
     );
     const inputs = turns.slice(1, 4).map((turn) => turn.map(({ input }) => input));
@@ -114,9 +114,7 @@ describe("planning", () => {
       ],
       [{ ...AT, batch: 0, slice: 2, from: 19 }],
     ]);
-    expect(turns[4]).toEqual([
-      { name: STEPS.settle, input: { ...AT, parts: ["0-0", "0-1", "0-2", "1-0", "2-0", "2-1"] } },
-    ]);
+    expect(turns[4]).toEqual([{ name: STEPS.settle, input: { ...AT, slices: [3, 1, 2] } }]);
   });
 
   test("a run that has passed its planning is another's, or over: nothing more, and no end", () => {
@@ -154,11 +152,23 @@ describe("a step that cannot be done", () => {
     expect(JSON.stringify(driven)).not.toContain("with a secret");
   });
 
+  test.each([
+    ["STATE_UNAVAILABLE", "Activity function 'purge-steps-apply' failed: STATE_UNAVAILABLE"],
+    ["AUDIT_UNAVAILABLE", "Result: Failure\nException: AUDIT_UNAVAILABLE\nStack: Error: AUDIT_UNAVAILABLE\n at x.mjs"],
+    ["UPSTREAM_TIMEOUT", "UPSTREAM_TIMEOUT"],
+    ["INTERNAL", "Activity function 'purge-steps-apply' failed: INTERNAL"],
+    ["INTERNAL", "NOT_UPSTREAM_TIMEOUT_BUT_THIS"],
+    ["INTERNAL", ""],
+  ])("what may have passed by now, but did not: the run ends with %s (%j)", (code, message) => {
+    expect(driveOrchestration(answering({ apply: new Error(message) })).turns.at(-1)).toEqual(END(code));
+    expect(driveOrchestration(answering({ plan: () => new Error(message) })).turns.at(-1)).toEqual(END(code));
+  });
+
   test("one slice of several: what the others said is not waited for again", () => {
     const { turns } = driveOrchestration(
       answering({
         prepare: { ok: true, phase: "plan", batches: 8 },
-        plan: (batch, slice) => (batch === 2 ? REFUSED : { ok: true, part: partOf(batch, slice), next: 1 }),
+        plan: (batch) => (batch === 2 ? REFUSED : { ok: true, next: 1 }),
       }),
     );
     expect(turns.map((turn) => turn.length)).toEqual([1, 4, 1]);
@@ -205,14 +215,12 @@ describe("whatever the steps say", () => {
   /** Answers in the order of asking, as a history has them. */
   const randomAnswers = (draw: fc.GeneratorValue): { answer: AnswerStep; history: unknown[] } => {
     const history: unknown[] = [];
-    const say = ({ name, input }: StepCall): unknown => {
+    const say = ({ name }: StepCall): unknown => {
       if (name === STEPS.prepare) return draw(() => prepare);
       if (name === STEPS.settle) return draw(() => settle);
       if (name === STEPS.apply) return draw(() => apply);
       if (name === STEPS.end) return { ok: true };
-      const { batch, slice } = planInput(input);
-      const part = partOf(Number(batch), Number(slice));
-      return draw(() => of(fc.record({ ok: fc.constant(true), part: fc.constant(part), next })));
+      return draw(() => of(fc.record({ ok: fc.constant(true), next })));
     };
     const answer: AnswerStep = (call) => {
       history.push(say(call));
@@ -248,7 +256,10 @@ describe("whatever the steps say", () => {
           });
         expect(new Set(slices).size).toBe(slices.length);
         const settled = called.find(({ name }) => name === STEPS.settle)?.input;
-        if (settled !== undefined) expect(settled).toMatchObject({ parts: slices.sort() });
+        const took = (batch: number) => slices.filter((slice) => slice.startsWith(`${batch}-`)).length;
+        const batches = new Set(slices.map((slice) => slice.split("-")[0])).size;
+        if (settled !== undefined)
+          expect(settled).toMatchObject({ slices: Array.from({ length: batches }, (_, n) => took(n)) });
       }),
       { numRuns: 500 },
     );

@@ -90,19 +90,20 @@ describe("the steps", () => {
     const before = await routes.runs.get(REGISTRY, AT.run);
     expect(await steps.prepare(AT)).toMatchObject({ phase: "over" });
     expect(await steps.plan({ ...AT, batch: 0, slice: 0, from: 0 }, LOG)).toMatchObject({ ok: false });
-    expect(await steps.settle({ ...AT, parts: [] })).toEqual({ ok: true, applies: false });
+    expect(await steps.settle({ ...AT, slices: [] })).toEqual({ ok: true, applies: false });
     expect(await steps.apply(AT)).toEqual({ ok: true, more: false });
-    await steps.end({ ...AT, code: "INTERNAL" });
     expect([await routes.runs.get(REGISTRY, AT.run), used]).toEqual([before, []]);
   });
   test.each(["prepare", "settle"] as const)("%s of no run is an error", async (step) => {
-    await expect(parts().steps[step]({ ...AT, parts: [] })).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(parts().steps[step]({ ...AT, slices: [] })).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 });
 
 test("the timer looks at the runs that routes make, and starts them through the durable client", async () => {
   const { timer, insert } = parts();
   await insert({});
-  expect((await timer.runs.listStale(new Date("2026-11-22T10:00:00Z"), 10)).map(({ id }) => id)).toEqual([AT.run]);
+  expect((await timer.runs.listStale(new Date("2026-11-22T10:00:00Z"), null, 10)).map(({ id }) => id)).toEqual([
+    AT.run,
+  ]);
   expect(timer.durable).toBe(durableBinding);
 });

@@ -53,7 +53,7 @@ describe("a step", () => {
   test.each([
     ["prepare", AT, { ok: true, phase: "plan", batches: 4 }],
     ["plan", SLICE, { ok: true, part: "part", next: null }],
-    ["settle", { ...AT, parts: ["a", "b"] }, { ok: true, applies: true }],
+    ["settle", { ...AT, slices: [1, 2] }, { ok: true, applies: true }],
     ["apply", AT, { ok: true, more: false }],
     ["end", { ...AT, code: "PURGE_LIMIT" }, { ok: true }],
     ["end", { ...AT, code: null }, { ok: true }],
@@ -71,7 +71,7 @@ describe("a step", () => {
     ["plan", { ...SLICE, batch: -1 }],
     ["plan", { ...SLICE, slice: 0.5 }],
     ["plan", { ...SLICE, from: "0" }],
-    ["settle", { ...AT, parts: [1] }],
+    ["settle", { ...AT, slices: ["a"] }],
     ["apply", SLICE],
     ["end", AT],
   ])("%s of %j: nothing is done", async (name, input) => {

@@ -130,20 +130,27 @@ describe("a registry that is being purged", () => {
   test("by a run that was not seen: nothing is stored, the trail is told, and the slot stays due", async () => {
     const { deps, due, audited, driven, policy } = await parts();
     await deps.runs.insert(purgeRun(0));
-    expect(await startDue({ ...due, runs: { ...deps.runs, list: async () => [] } })).toBe(0);
+    expect(await startDue({ ...due, runs: { ...deps.runs, holder: async () => null } })).toBe(0);
     expect(audited.map(({ outcome }) => outcome)).toEqual(["ok", "withdrawn"]);
     expect([driven, (await policy())?.nextDueAt]).toEqual([[], LAST]);
   });
 
-  test("a plan, and a record that cannot be read, keep nobody", async () => {
-    const { deps, due, all } = await parts();
+  test("a plan keeps nobody", async () => {
+    const { deps, look, all } = await parts();
     await deps.runs.insert(purgeRun(0, { kind: "plan", state: "planning" }));
-    const list: typeof deps.runs.list = async (query) => [
-      { id: "x", loginServer: REGISTRY, damaged: true },
-      ...(await deps.runs.list(query)),
-    ];
-    expect(await startDue({ ...due, runs: { ...deps.runs, list } })).toBe(1);
+    expect(await look()).toBe(1);
     expect(await all()).toHaveLength(2);
+  });
+
+  test("is seen behind any number of newer plans, and for as long as it may have to find out what it deleted", async () => {
+    const { deps, look, audited, all, clock } = await parts();
+    await deps.runs.insert(purgeRun(0, { state: "applying" }));
+    for (let index = 1; index <= 30; index++)
+      await deps.runs.insert(purgeRun(index, { kind: "plan", state: "planned" }));
+    expect(await look()).toBe(0);
+    clock.pass(20 * 60);
+    expect(await look()).toBe(0);
+    expect([audited, (await all()).length]).toEqual([[], 31]);
   });
 
   test("of two policies of one registry one goes first; the other has its turn", async () => {

@@ -83,17 +83,64 @@ describe("a batch", () => {
     expect(it.written("part")[1]).toEqual({ repository: "b", unread: code });
     expect(it.unread).toEqual(["b"]);
   });
-  test("ends when our own state fails, or the step", async () => {
+  test("ends when our own state fails", async () => {
     const registry = filled();
     const state = new UpstreamError("STATE_UNAVAILABLE", "No.", { retryable: true });
     registry.faults.on = ({ repository }) => (repository === "b" ? state : null);
     await expect(batch(registry).run()).rejects.toBe(state);
-    const end = new AbortController();
-    registry.faults.on = ({ repository }) => {
-      if (repository === "b") end.abort(new Error("the end"));
-      return null;
+  });
+
+  describe("whose time is over amid a repository", () => {
+    const endsAt = (registry: FakeRegistry, slow: string) => {
+      const end = new AbortController();
+      registry.faults.on = ({ repository }) => {
+        if (repository === slow) end.abort(new DOMException("late", "TimeoutError"));
+        return null;
+      };
+      return end.signal;
     };
-    await expect(batch(registry, { signal: end.signal }).run()).rejects.toThrow("the end");
+    test("that is not the first: the next slice begins with it", async () => {
+      const registry = filled();
+      const it = batch(registry, { signal: endsAt(registry, "b") });
+      expect(await it.run()).toMatchObject({ next: 1, counts: { repositories: 1, unreadRepositories: 0 } });
+      expect([it.written("part").length, it.unread]).toEqual([1, []]);
+    });
+    test("that is the first: a whole step is not enough for it, and it is kept", async () => {
+      const registry = filled();
+      const it = batch(registry, { signal: endsAt(registry, "b") });
+      expect(await it.run({ from: 1 })).toMatchObject({ next: 2, counts: { repositories: 1, unreadRepositories: 1 } });
+      expect(it.written("part")).toEqual([{ repository: "b", unread: "UPSTREAM_TIMEOUT" }]);
+      expect(it.unread).toEqual(["b"]);
+    });
+    test("that is the first, of which something was read: the next slice goes on from that", async () => {
+      const registry = fakeRegistry();
+      for (let i = 0; i < 40; i++) registry.push("a", { mediaType: OCI_INDEX, tags: [`v${i}`], updatedAt: OLD });
+      const end = new AbortController();
+      let reads = 0;
+      registry.faults.on = ({ operation }) => {
+        if (operation === "facts" && ++reads === 20) end.abort(new DOMException("late", "TimeoutError"));
+        return null;
+      };
+      const it = batch(registry, { repositories: ["a"], signal: end.signal });
+      expect(await it.run()).toMatchObject({ next: 0 });
+      expect([it.written("part"), it.unread]).toEqual([[], []]);
+      const known = it.facts.kept.get(`${LOGIN_SERVER}/a`)?.length ?? 0;
+      expect(known).toBeGreaterThan(0);
+      registry.calls.length = 0;
+      expect(await it.run({ signal: new AbortController().signal })).toMatchObject({ next: null });
+      expect(registry.count("facts")).toBe(40 - known);
+    });
+  });
+
+  test("facts that cannot be kept are no end of the plan, where it does not go on from them", async () => {
+    const registry = fakeRegistry();
+    registry.push("a", { mediaType: OCI_INDEX, tags: ["v1"], updatedAt: OLD });
+    const it = batch(registry, { repositories: ["a"] });
+    it.facts.write = () => Promise.reject(new UpstreamError("STATE_UNAVAILABLE", "No.", { retryable: true }));
+    expect(await it.run()).toMatchObject({ next: null, counts: { toDelete: 1 } });
+    for (let i = 0; i < 900; i++) registry.push("a", { mediaType: OCI_INDEX, tags: [`w${i}`], updatedAt: OLD });
+    it.isOver();
+    await expect(it.run()).rejects.toMatchObject({ code: "STATE_UNAVAILABLE" });
   });
   test("ends between repositories when the time is over, but plans one at least", async () => {
     const registry = filled();

@@ -6,7 +6,8 @@ import { policyText, type StepWorld, stepWorld } from "../../../support/purge-st
 
 const BLOB = `plans/${runId(1)}.jsonl`;
 const partOf = (slice: number) => `plans/${runId(1)}/000000-00000${slice}.jsonl`;
-const PARTS = [partOf(0), partOf(1)];
+/** One batch of two slices. */
+const SLICES = [2];
 
 /** A run that is planned in two slices, which together take 3 of 10 manifests and one tag besides. */
 async function planned(changes: Partial<PurgeRun> = {}, limits: object = {}): Promise<StepWorld> {
@@ -29,7 +30,7 @@ describe("the parts", () => {
   test("of a purge become one plan, in their order, and its record says what is to be done", async () => {
     const world = await planned();
     world.clock.pass(90);
-    expect(await world.settle(PARTS)).toEqual({ ok: true, applies: true });
+    expect(await world.settle(SLICES)).toEqual({ ok: true, applies: true });
     expect(await world.run()).toMatchObject({
       ...{ state: "applying", code: null, planBlob: BLOB, endedAt: null, updatedAt: "2026-11-21T10:01:30Z" },
       counts: { ...noCounts(), ...SUMS },
@@ -40,7 +41,7 @@ describe("the parts", () => {
 
   test("of a plan become the plan, which ends there", async () => {
     const world = await planned({ kind: "plan" });
-    expect(await world.settle(PARTS)).toEqual({ ok: true, applies: false });
+    expect(await world.settle(SLICES)).toEqual({ ok: true, applies: false });
     expect(await world.run()).toMatchObject({
       ...{ state: "planned", code: null, planBlob: BLOB, endedAt: NOW_TEXT },
       counts: SUMS,
@@ -60,17 +61,17 @@ describe("the parts", () => {
       expect(world.lines.blobs.size).toBe(5);
       throw unavailable("STATE_UNAVAILABLE");
     };
-    await expect(world.settle(PARTS)).rejects.toMatchObject({ code: "STATE_UNAVAILABLE" });
+    await expect(world.settle(SLICES)).rejects.toMatchObject({ code: "STATE_UNAVAILABLE" });
     expect(world.lines.blobs.size).toBe(5);
     expect((await world.run()).state).toBe("planning");
     world.between.replace = async () => {};
-    expect(await world.settle(PARTS)).toEqual({ ok: true, applies: true });
+    expect(await world.settle(SLICES)).toEqual({ ok: true, applies: true });
   });
 
   test("that cannot be removed are left, and the run goes on", async () => {
     const world = await planned();
     world.lines.remove = () => Promise.reject(unavailable("STATE_UNAVAILABLE"));
-    expect(await world.settle(PARTS)).toEqual({ ok: true, applies: true });
+    expect(await world.settle(SLICES)).toEqual({ ok: true, applies: true });
     expect(world.lines.blobs.size).toBe(5);
   });
 
@@ -83,14 +84,14 @@ describe("the parts", () => {
   ])("%s: no plan", async (_, damage) => {
     const world = await planned();
     damage(world);
-    await expect(world.settle(PARTS)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(world.settle(SLICES)).rejects.toMatchObject({ code: "NOT_FOUND" });
     expect(await world.run()).toMatchObject({ state: "planning", planBlob: null });
   });
 
   test("sums that are damaged: no plan", async () => {
     const world = await planned();
     await world.lines.write(partOf(1).replace(".jsonl", "-counts.jsonl"), [{ toDelete: 1 }]);
-    await expect(world.settle(PARTS)).rejects.toThrow();
+    await expect(world.settle(SLICES)).rejects.toThrow();
     expect((await world.run()).state).toBe("planning");
   });
 });
@@ -108,7 +109,7 @@ describe("limits", () => {
     const world = await planned({}, limits);
     Object.assign(world.bounds, bounds);
     const expected = code === null ? { ok: true, applies: true } : { ok: false, code };
-    expect(await world.settle(PARTS)).toEqual(expected);
+    expect(await world.settle(SLICES)).toEqual(expected);
     // What is refused is ended by the last step; it shows what was too much.
     expect(await world.run()).toMatchObject({
       ...{ state: code === null ? "applying" : "planning", endedAt: null, planBlob: BLOB },
@@ -119,7 +120,7 @@ describe("limits", () => {
   test("refused again when it is repeated, though the parts are gone", async () => {
     const world = await planned({}, { maxItems: 3 });
     for (let n = 0; n < 2; n++) {
-      expect(await world.settle(PARTS)).toEqual({ ok: false, code: "PURGE_LIMIT" });
+      expect(await world.settle(SLICES)).toEqual({ ok: false, code: "PURGE_LIMIT" });
       expect([...world.lines.blobs.keys()]).toEqual([BLOB]);
     }
     expect((await world.run()).counts).toMatchObject(SUMS);
@@ -127,7 +128,7 @@ describe("limits", () => {
 
   test("a plan that is over them is a plan, and says so", async () => {
     const world = await planned({ kind: "plan" }, { maxItems: 3 });
-    expect(await world.settle(PARTS)).toEqual({ ok: true, applies: false });
+    expect(await world.settle(SLICES)).toEqual({ ok: true, applies: false });
     expect(await world.run()).toMatchObject({ state: "planned", code: "PURGE_LIMIT", counts: SUMS });
   });
 });
@@ -145,31 +146,31 @@ describe("a run that is elsewhere", () => {
   ] as const)("%s: nothing is joined or removed", async (state, applies) => {
     const world = await planned({ state });
     const before = await world.run();
-    expect(await world.settle(PARTS)).toEqual({ ok: true, applies });
+    expect(await world.settle(SLICES)).toEqual({ ok: true, applies });
     expect(await world.run()).toEqual(before);
     expect(world.lines.blobs.size).toBe(4);
   });
   test("cancelled: nothing is joined", async () => {
     const world = await planned({ cancelRequested: true });
-    expect(await world.settle(PARTS)).toEqual({ ok: false, code: "CANCELLED" });
+    expect(await world.settle(SLICES)).toEqual({ ok: false, code: "CANCELLED" });
     expect(world.written(BLOB)).toBeNull();
   });
   test("there is none", async () => {
     const world = await planned();
-    await expect(world.settle(PARTS, 7)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(world.settle(SLICES, 7)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
   test("a cancel that comes between: to be tried again, and then it is told", async () => {
     const world = await planned();
     world.between.replace = () => world.change({ cancelRequested: true });
-    await expect(world.settle(PARTS)).rejects.toThrow();
+    await expect(world.settle(SLICES)).rejects.toThrow();
     expect(world.lines.blobs.size).toBe(5);
-    expect(await world.settle(PARTS)).toEqual({ ok: false, code: "CANCELLED" });
+    expect(await world.settle(SLICES)).toEqual({ ok: false, code: "CANCELLED" });
   });
   test("two at once: one of them settles, the other finds it done when it is tried again", async () => {
     const world = await planned();
-    const answers = await Promise.allSettled([world.settle(PARTS), world.settle(PARTS)]);
+    const answers = await Promise.allSettled([world.settle(SLICES), world.settle(SLICES)]);
     expect(answers.filter(({ status }) => status === "fulfilled").length).toBeGreaterThan(0);
-    expect(await world.settle(PARTS)).toEqual({ ok: true, applies: true });
+    expect(await world.settle(SLICES)).toEqual({ ok: true, applies: true });
     expect(world.written(BLOB)).toEqual(LINES);
   });
   test("the parts are gone because another has joined them: that is no end of the run", async () => {
@@ -177,11 +178,11 @@ describe("a run that is elsewhere", () => {
     const { read } = world.lines;
     world.lines.read = async function* (name, from) {
       world.lines.read = read;
-      await world.settle(PARTS);
+      await world.settle(SLICES);
       yield* read(name, from);
     };
-    await expect(world.settle(PARTS)).rejects.not.toHaveProperty("code");
-    expect(await world.settle(PARTS)).toEqual({ ok: true, applies: true });
+    await expect(world.settle(SLICES)).rejects.not.toHaveProperty("code");
+    expect(await world.settle(SLICES)).toEqual({ ok: true, applies: true });
   });
 });
 

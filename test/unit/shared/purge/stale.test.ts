@@ -48,10 +48,16 @@ test("one that cannot be driven is told, and keeps no other from its turn", asyn
   expect(failures).toEqual([fault]);
 });
 
-test("a look takes no more than it may", async () => {
-  const { look, clock } = await parts(...Array.from({ length: 60 }, () => ({})));
+test("each is driven once, however many pages they are and however many cannot be driven", async () => {
+  const { look, clock, driven, failures, faults } = await parts(...Array.from({ length: 250 }, () => ({})));
   clock.pass(3600);
-  expect(await look()).toBe(50);
+  const all = Array.from({ length: 250 }, (_, index) => runId(index));
+  // The newest come first: two whole pages of them.
+  const damned = all.slice(40);
+  for (const id of damned) faults.set(id, new Error("no host"));
+  expect(await look()).toBe(40);
+  expect(driven.sort()).toEqual(all.slice(0, 40).sort());
+  expect(failures).toHaveLength(210);
 });
 
 test("state that fails ends the look", async () => {

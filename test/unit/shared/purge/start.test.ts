@@ -56,9 +56,10 @@ describe("a run on demand", () => {
     const refused = await startRun(deps, place, PURGE, context).catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: "RUN_ACTIVE", message: expect.stringContaining(first.id) });
     expect(audited.map(({ outcome }) => outcome)).toEqual(["ok", "ok", "withdrawn"]);
-    expect(driven).toHaveLength(1);
+    // The one that is in the way is driven on, should it stand still.
+    expect(driven.map(({ id }) => id)).toEqual([first.id, first.id]);
     await startRun(deps, place, PLAN, context);
-    expect(driven).toHaveLength(2);
+    expect(driven).toHaveLength(3);
   });
 
   test("nothing starts that is not on record", async () => {

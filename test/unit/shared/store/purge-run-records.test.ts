@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { PurgeRun } from "../../../../shared/purge/run.ts";
+import { MAX_OUTAGE_SECONDS, type PurgeRun } from "../../../../shared/purge/run.ts";
 import { OVERTAKEN } from "../../../../shared/store/purge-run-lock.ts";
 import { LOCK_SECONDS } from "../../../../shared/store/purge-run-rows.ts";
 import { utc } from "../../../../shared/time.ts";
@@ -77,15 +77,24 @@ describe("insert", () => {
 });
 
 describe("a lock whose time is over", () => {
-  test.each(["queued", "planning", "applying"] as const)(
-    "an open run (%s) that has written nothing for so long fails in the same transaction",
-    async (state) => {
+  test.each([
+    ["queued", LOCK_SECONDS, 1],
+    ["planning", LOCK_SECONDS, 1],
+    ["applying", MAX_OUTAGE_SECONDS, 2],
+  ] as const)(
+    "an open run (%s) that has written nothing for %d s fails in the same transaction",
+    async (state, seconds, warnings) => {
       const parts = runStoreParts();
       const run = purgeRun(1);
       await parts.newStore().insert(run);
       const etag = await parts.newStore().replace({ ...run, state }, await etagOf(parts, run));
-      parts.clock.pass(LOCK_SECONDS + 1);
+      parts.clock.pass(seconds);
+      expect(await parts.newStore().insert(purgeRun(2))).toEqual({ kind: "active", runId: runId(1) });
+      expect(await parts.newStore().holder(REGISTRY)).toBe(runId(1));
+      parts.clock.pass(1);
+      expect(await parts.newStore().holder(REGISTRY)).toBeNull();
       expect(await parts.newStore().insert(purgeRun(2))).toEqual({ kind: "inserted" });
+      expect((await parts.newStore().find(run.id))?.run.warnings).toHaveLength(warnings);
       const at = utc(parts.clock.now());
       expect((await parts.newStore().find(run.id))?.run).toMatchObject({
         state: "failed",
@@ -115,6 +124,17 @@ describe("a lock whose time is over", () => {
     await parts.newStore().replace({ ...run, state: "applying", updatedAt }, await etagOf(parts, run));
     parts.clock.pass(120);
     expect(await parts.newStore().insert(purgeRun(2))).toEqual({ kind: "active", runId: runId(1) });
+  });
+
+  test("nobody has a registry that was never purged, or not any more; another's lock is no one's here", async () => {
+    const parts = runStoreParts();
+    const store = parts.newStore();
+    expect(await store.holder(REGISTRY)).toBeNull();
+    const run = purgeRun(1, { loginServer: "other.azurecr.io" });
+    await store.insert(run);
+    expect([await store.holder(REGISTRY), await store.holder(run.loginServer)]).toEqual([null, run.id]);
+    await store.replace({ ...run, state: "done" }, await etagOf(parts, run));
+    expect(await store.holder(run.loginServer)).toBeNull();
   });
 
   test("a lock that somebody shortened by hand protects a run that writes", async () => {
@@ -252,7 +272,7 @@ describe("lists", () => {
       { id: runId(2), loginServer: REGISTRY, damaged: true },
       purgeRun(1, { kind: "plan" }),
     ]);
-    expect((await store.listStale(new Date("2026-11-21T11:00:00Z"), 1)).map(({ id }) => id)).toEqual([runId(1)]);
+    expect((await store.listStale(new Date("2026-11-21T11:00:00Z"), null, 1)).map(({ id }) => id)).toEqual([runId(1)]);
   });
 
   test("stale: open and not written since; more damaged ones than the limit hide none", async () => {
@@ -267,9 +287,11 @@ describe("lists", () => {
       Object.assign(parts.row(`r~${runId(index)}`) ?? {}, { kind: "none" });
     }
     const stale = async (minute: number, limit: number) =>
-      (await store.listStale(new Date(at(minute)), limit)).map(({ id }) => id);
+      (await store.listStale(new Date(at(minute)), null, limit)).map(({ id }) => id);
     expect(await stale(3, 9)).toEqual([runId(1)]);
     expect(await stale(4, 1)).toEqual([runId(3)]);
     expect(await stale(4, 2)).toEqual([runId(3), runId(1)]);
+    const after = { loginServer: REGISTRY, runId: runId(3) };
+    expect((await store.listStale(new Date(at(4)), after, 9)).map(({ id }) => id)).toEqual([runId(1)]);
   });
 });
