@@ -10,7 +10,15 @@ import { createCallContent } from "./acr-calls.ts";
 import { CALLS_PER_MINUTE } from "./acr-limits.ts";
 import { createListContent, type ReadPage } from "./acr-lists.ts";
 import { MANIFEST_TYPES, readManifestBody } from "./acr-manifest.ts";
-import { digestSchema, readManifests, readNames, readReferrers, readTags, tagSchema } from "./acr-pages.ts";
+import {
+  digestSchema,
+  readManifests,
+  readNames,
+  readReferrers,
+  readRepository,
+  readTags,
+  tagSchema,
+} from "./acr-pages.ts";
 import { openTransport } from "./acr-transport.ts";
 import type { ConnectorIdentities } from "./identity.ts";
 import { keepConnections, type ProxyEnvironment } from "./kept-connections.ts";
@@ -123,6 +131,21 @@ export function createOpenRegistryContent(
           read: readNames,
           isNone: () => false,
         }),
+      async repository(repository, signal) {
+        const found = await call({
+          what: `read what ${repository} is`,
+          kind: "read",
+          need: inRepository(repository, "metadata_read"),
+          request: { method: "GET", url: `${origin}${acr(repository)}`, maxBytes: MAX_ANSWER_BYTES },
+          signal,
+          understand: ({ status, code, json }) => {
+            if (status === 404 && code === "NAME_UNKNOWN") return { entry: null };
+            const entry = status === 200 ? readRepository(json, repository) : null;
+            return entry === null ? undefined : { entry };
+          },
+        });
+        return found.entry;
+      },
       tags: (repository, signal) => listOf(repository, "tags", (page) => readTags(page, repository), signal),
       manifests: (repository, signal) =>
         listOf(repository, "manifests", (page) => readManifests(page, repository), signal),

@@ -1,6 +1,6 @@
-/** What pages of a registry's lists say: names, tags, manifests, referrers. Pure. Used by acr-content.ts. */
+/** What a registry's lists say: names, tags, manifests, referrers; and what it says of a repository. Pure. Used by acr-content.ts. */
 import { z } from "zod";
-import type { ListedManifest, ListedTag } from "../purge/registry-items.ts";
+import type { ListedTag, ManifestEntry, RepositoryEntry } from "../purge/registry-items.ts";
 import { repositoryNameSchema } from "../scope.ts";
 
 /** Source: the OCI image specification, descriptors; these two algorithms are registered there. */
@@ -49,6 +49,12 @@ const isLocked = z
   .transform(() => false)
   .catch(true)
   .default(true);
+// No list at all stands for none, where the answer says by itself what it is about.
+const listOf = <T>(entry: z.ZodType<T>) =>
+  z
+    .array(entry)
+    .nullish()
+    .transform((entries): readonly T[] => entries ?? []);
 
 const tagEntry = z
   .object({ name: tagSchema, digest: digestSchema, lastUpdateTime: time, changeableAttributes: isLocked })
@@ -66,27 +72,30 @@ const manifestEntry = z
     mediaType,
     lastUpdateTime: time,
     imageSize: size,
+    tags: listOf(tagSchema),
     changeableAttributes: isLocked,
   })
   .transform(
-    (entry): ListedManifest => ({
+    (entry): ManifestEntry => ({
       digest: entry.digest,
       mediaType: entry.mediaType,
       updatedAt: entry.lastUpdateTime,
       sizeBytes: entry.imageSize,
       isLocked: entry.changeableAttributes,
+      tagNames: entry.tags,
     }),
   );
 
-// No list at all stands for none, where the answer says by itself what it is about.
-const listOf = <T>(entry: z.ZodType<T>) =>
-  z
-    .array(entry)
-    .nullish()
-    .transform((entries): readonly T[] => entries ?? []);
 const namesPage = z.object({ repositories: z.array(repositoryNameSchema).nullable() });
 const tagsPage = z.object({ imageName: z.string(), tags: listOf(tagEntry) });
 const manifestsPage = z.object({ imageName: z.string(), manifests: listOf(manifestEntry) });
+const count = z.number().int().nonnegative();
+const repositoryBody = z.object({
+  imageName: z.string(),
+  manifestCount: count,
+  tagCount: count,
+  changeableAttributes: isLocked,
+});
 const referrersPage = z.object({ manifests: z.array(z.object({ digest: digestSchema })) });
 
 /** Names of repositories; null for no such page. */
@@ -102,9 +111,17 @@ export function readTags(page: unknown, repository: string): readonly ListedTag[
 }
 
 /** Manifests of a repository; null for no page of that repository. */
-export function readManifests(page: unknown, repository: string): readonly ListedManifest[] | null {
+export function readManifests(page: unknown, repository: string): readonly ManifestEntry[] | null {
   const read = manifestsPage.safeParse(page).data;
   return read?.imageName === repository ? read.manifests : null;
+}
+
+/** A repository as a whole; null for no such answer, and for one without its counts. */
+export function readRepository(body: unknown, repository: string): RepositoryEntry | null {
+  const read = repositoryBody.safeParse(body).data;
+  if (read?.imageName !== repository) return null;
+  const { manifestCount, tagCount, changeableAttributes } = read;
+  return { manifestCount, tagCount, isLocked: changeableAttributes };
 }
 
 /** Digests of what refers to a manifest; null for no such page. */

@@ -114,7 +114,7 @@ function verdictOfTag(input: DecideInput, places: readonly number[], verdict: Ve
     if (rule.action === "keep") return verdict(place, "keep-rule");
     if (tag.updatedAt === null) return verdict(place, "unknown-time");
     if (!isBefore(tag.updatedAt, rule, listedAt)) return verdict(place, "young");
-    if (tag.isLocked && !rule.includeLocked) return verdict(place, "locked");
+    if (items.isLocked || (tag.isLocked && !rule.includeLocked)) return verdict(place, "locked");
     const cluster = inUse.usesTag(items.repository, tag.name) ?? inUse.usesDigest(items.repository, tag.digest);
     return cluster === null ? verdict(place, "matched") : verdict(place, "in-use", cluster);
   }
@@ -135,7 +135,7 @@ function verdictOfUntagged(input: DecideInput, places: readonly number[], verdic
   if (rule?.action === "keep") return own("keep-rule");
   if (manifest.updatedAt === null) return own("unknown-time");
   if (rule !== undefined && !isBefore(manifest.updatedAt, rule, listedAt)) return own("young");
-  if (manifest.isLocked && !rule?.includeLocked) return own("locked");
+  if (items.isLocked || (manifest.isLocked && !rule?.includeLocked)) return own("locked");
   if (cluster !== null) return own("in-use", cluster);
   return rule === undefined ? { verdict: verdict(-1, "no-rule"), isExplicit: false } : own("matched");
 }

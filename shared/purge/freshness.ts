@@ -57,7 +57,7 @@ function freshUntil({ startedAt, endedAt }: Span): number {
 export function openFreshness(deps: FreshnessDeps): Freshness {
   const clock = () => deps.now().getTime();
   const listings = new Map<string, Held<Listed>>();
-  const facts = new Map<string, Map<string, ManifestFacts | null>>();
+  const facts = new Map<string, Map<string, ManifestFacts>>();
   const used: Held<InUse> = { value: null, freshUntil: 0, running: null };
 
   const once = <T>(held: Held<T>, read: () => Promise<T>, spanOf: (value: T) => Span | null): Promise<T> => {
@@ -75,7 +75,7 @@ export function openFreshness(deps: FreshnessDeps): Freshness {
   };
 
   const list = async (repository: string): Promise<Listed> => {
-    const known = facts.get(repository) ?? new Map<string, ManifestFacts | null>();
+    const known = facts.get(repository) ?? new Map<string, ManifestFacts>();
     facts.set(repository, known);
     const items = deps.items().filter(({ line }) => line.repository === repository);
     const isOurs = (digest: string, startedAt: number) => deps.isOurs(repository, digest, startedAt);

@@ -4,7 +4,7 @@ import { type DecideInput, type Decisions, decide } from "./decide.ts";
 import { factsTable } from "./facts-table.ts";
 import type { InUse } from "./in-use.ts";
 import { keepAllTagged, keepLastTag, keepNewestTagged, keepsNewestTagged, newestUntagged } from "./keep-newest.ts";
-import { listRepository } from "./list-repository.ts";
+import { listRepository, type Unlisted } from "./list-repository.ts";
 import { bodySays } from "./media-kinds.ts";
 import { planRepository, type RepositoryPlan } from "./plan-repository.ts";
 import type { FactsStore, RegistryContent } from "./ports.ts";
@@ -38,7 +38,7 @@ export type GatherInput = {
 export type Gathered =
   | ({ readonly kind: "planned" } & RepositoryPlan)
   | { readonly kind: "more"; readonly asked: ReadonlyMap<string, readonly string[]> }
-  | { readonly kind: "too-large" };
+  | { readonly kind: "unlisted"; readonly code: Unlisted };
 
 /**
  * The plan of one repository.
@@ -47,7 +47,7 @@ export type Gathered =
 export async function gather(deps: GatherDeps, input: GatherInput): Promise<Gathered> {
   const { loginServer, repository, rules, signal } = input;
   const items = await listRepository(deps.content, repository, signal);
-  if (items === null) return { kind: "too-large" };
+  if (typeof items === "string") return { kind: "unlisted", code: items };
   const facts = factsTable(items);
   for await (const known of deps.facts.read(loginServer, repository)) facts.add(known);
   const asked = new Map(input.asked);

@@ -31,9 +31,7 @@ export type PlannedBatch = {
   readonly counts: RunCounts;
 };
 
-/** What a repository is said to be that has more than can be planned. */
-const TOO_LARGE = "TOO_LARGE";
-/** And one that a whole step was not enough to list. */
+/** What a repository is said to be that a whole step was not enough to list. */
 const TOO_SLOW: UpstreamCode = "UPSTREAM_TIMEOUT";
 
 /** A line of `unfinished`. */
@@ -80,7 +78,7 @@ export async function planBatch(deps: PlanBatchDeps, input: PlanBatchInput): Pro
 }
 
 type PlannedOne =
-  | Exclude<Gathered, { kind: "too-large" }>
+  | Exclude<Gathered, { kind: "unlisted" }>
   | { readonly kind: "late" }
   | { readonly kind: "unread"; readonly code: string };
 
@@ -93,7 +91,7 @@ async function planOne(
   try {
     const asked = isFirst ? await readUnfinished(deps.lines, input.unfinished, repository) : new Map();
     const gathered = await gather(deps, { ...input, repository, asked });
-    return gathered.kind === "too-large" ? { kind: "unread", code: TOO_LARGE } : gathered;
+    return gathered.kind === "unlisted" ? { kind: "unread", code: gathered.code } : gathered;
   } catch (error) {
     const failure = error instanceof LatchkeyError ? error.code : "INTERNAL";
     if (failure === "STATE_UNAVAILABLE") throw error;

@@ -68,7 +68,7 @@ export type PlanReason = PlanLine["reason"];
 /** A repository of which nothing is known: all of it is kept. A line of a plan as well. */
 export const unreadRepositorySchema = z.strictObject({
   repository: z.string(),
-  /** A code of shared/errors.ts, or TOO_LARGE. */
+  /** A code of shared/errors.ts, TOO_LARGE, or HIDDEN_ITEMS: it holds more than its lists show. */
   unread: z.string(),
 });
 /** See unreadRepositorySchema. */

@@ -1,7 +1,7 @@
 /** What the purge needs from outside. Implemented in shared/azure and shared/store, joined by functions/main.ts. */
 import type { OpenedCluster, OpenedRegistry } from "../connectors/ports.ts";
 import type { MayStillSend } from "./may-still-send.ts";
-import type { ListedManifest, ListedTag, ManifestFacts } from "./registry-items.ts";
+import type { ListedTag, ManifestEntry, ManifestFacts, RepositoryEntry } from "./registry-items.ts";
 import type { PurgeRun } from "./run.ts";
 
 /** The audit trail. */
@@ -31,10 +31,12 @@ export type ListClusterImages = (cluster: OpenedCluster, signal: AbortSignal) =>
 export type RegistryContent = {
   /** Names of all repositories, in pages, in order. */
   repositories(signal: AbortSignal): AsyncIterable<readonly string[]>;
-  /** All tags, in pages of 1,000 at most. A repository that is not there has none. */
+  /** What it says of a repository; null when it is not there. */
+  repository(repository: string, signal: AbortSignal): Promise<RepositoryEntry | null>;
+  /** Tags that are not hidden, in pages of 1,000 at most. A repository that is not there has none. */
   tags(repository: string, signal: AbortSignal): AsyncIterable<readonly ListedTag[]>;
-  /** All manifests, tagged or not, in pages of 1,000 at most. A repository that is not there has none. */
-  manifests(repository: string, signal: AbortSignal): AsyncIterable<readonly ListedManifest[]>;
+  /** Manifests that are not hidden, tagged or not, in pages of 1,000 at most. A repository that is not there has none. */
+  manifests(repository: string, signal: AbortSignal): AsyncIterable<readonly ManifestEntry[]>;
   /** The body of a manifest, checked against its digest; null when it is not there. */
   facts(repository: string, digest: string, signal: AbortSignal): Promise<ManifestFacts | null>;
   /** Digests of all manifests that refer to this one; null where the registry does not tell. */

@@ -22,6 +22,17 @@ export type ListedManifest = {
   readonly isLocked: boolean;
 };
 
+/** A manifest with all of its tags' names as its own entry has them: the list of tags may lack some. */
+export type ManifestEntry = ListedManifest & { readonly tagNames: readonly string[] };
+
+/** What a registry says of a repository as a whole. Counts are of all that it holds, also of what its lists leave out. */
+export type RepositoryEntry = {
+  readonly manifestCount: number;
+  readonly tagCount: number;
+  /** Nothing in it may be deleted, or nothing be written. */
+  readonly isLocked: boolean;
+};
+
 /** A blob that a manifest names: a layer or its configuration. */
 export type BlobPart = { readonly digest: string; readonly sizeBytes: number };
 

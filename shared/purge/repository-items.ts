@@ -1,5 +1,6 @@
 /** All tags and manifests of one repository, by number: what the plan of it works on. Used by every step of the plan. Pure. */
 import type { ListedManifest, ListedTag } from "./registry-items.ts";
+import { keyOfDigest, signedKey } from "./signature-tag.ts";
 
 /**
  * A manifest's number is the place of its digest in the order of digests, so that nothing depends on the order in which the
@@ -7,6 +8,8 @@ import type { ListedManifest, ListedTag } from "./registry-items.ts";
  */
 export type RepositoryItems = {
   readonly repository: string;
+  /** Nothing in it may be deleted, or nothing be written. */
+  readonly isLocked: boolean;
   readonly manifests: readonly ListedManifest[];
   /** Manifests that were listed; the others are only named by a tag. */
   readonly listed: number;
@@ -21,12 +24,6 @@ export type RepositoryItems = {
 };
 
 /**
- * Tags that cosign and tools like it make: the digest of what they belong to, and what they are.
- * Source: the signature storage specification of cosign; the fallback tag of the OCI distribution specification.
- */
-const SIGNATURE_TAG = /^sha256-([0-9a-f]{64})(?:[.-].*)?$/;
-
-/**
  * The items in their order. Of what is listed twice (a page that moved) the later time and any lock count; of a tag that was
  * listed with two digests, both images are of unknown time, so that both stay.
  */
@@ -34,6 +31,7 @@ export function repositoryItems(
   repository: string,
   listedManifests: Iterable<ListedManifest>,
   listedTags: Iterable<ListedTag>,
+  isLocked = false,
 ): RepositoryItems {
   const byDigest = new Map<string, ListedManifest>();
   for (const manifest of listedManifests) {
@@ -54,10 +52,13 @@ export function repositoryItems(
     byName.set(tag.name, { ...(other === undefined ? tag : saferOf(other, tag)), digest: image.digest });
     if (other !== undefined && other.digest !== tag.digest) [other.digest, tag.digest].forEach(ofUnknownTime);
   }
-  return numbered(repository, [...byDigest.values()], [...byName.values()], listed);
+  return { ...numbered([...byDigest.values()], [...byName.values()]), repository, listed, isLocked };
 }
 
-function numbered(repository: string, manifests: ListedManifest[], tags: ListedTag[], listed: number): RepositoryItems {
+function numbered(
+  manifests: ListedManifest[],
+  tags: ListedTag[],
+): Omit<RepositoryItems, "repository" | "listed" | "isLocked"> {
   manifests.sort((one, other) => compareText(one.digest, other.digest));
   const numbers = new Map(manifests.map(({ digest }, number) => [digest, number]));
   tags.sort((one, other) => compareText(one.digest, other.digest) || compareText(one.name, other.name));
@@ -67,18 +68,23 @@ function numbered(repository: string, manifests: ListedManifest[], tags: ListedT
     while (tags[next]?.digest === digest) next += 1;
     firstTag[number + 1] = next;
   }
+  // A key is the whole digest, but for those that are longer.
+  const byKey = new Map(manifests.flatMap(({ digest }, number) => keyed(digest, number)));
   return {
-    repository,
     manifests,
-    listed,
     tags,
     firstTag,
     numberOf: (digest) => numbers.get(digest),
     signedBy(tag) {
-      const hex = SIGNATURE_TAG.exec(tags[tag]?.name ?? "")?.[1];
-      return hex === undefined ? undefined : numbers.get(`sha256:${hex}`);
+      const key = signedKey(tags[tag]?.name ?? "");
+      return key === null ? undefined : (numbers.get(key) ?? byKey.get(key));
     },
   };
+}
+
+function keyed(digest: string, number: number): readonly (readonly [string, number])[] {
+  const key = keyOfDigest(digest);
+  return key === digest ? [] : [[key, number]];
 }
 
 /** By code units: the same everywhere, whatever the language of the machine. */

@@ -28,7 +28,7 @@ export type ReadInput = {
 
 /** Every call: @throws OutOfTimeError; what RegistryContent throws that is of the whole repository; the signal's reason */
 export type RepositoryReader = {
-  /** Reads bodies that are not known into the table. Those that are not there any more hold nothing and refer to nothing. */
+  /** Reads bodies that are not known into the table. One that is listed and not there is none that holds nothing: it is unreadable. */
   bodies(manifests: Iterable<number>): Promise<void>;
   /** Tried without success. */
   isUnreadable(manifest: number): boolean;
@@ -47,7 +47,6 @@ export type RepositoryReader = {
 export function repositoryReader(input: ReadInput): RepositoryReader {
   const { content, items, facts, asked, signal } = input;
   const unreadable = new Set<number>();
-  const gone = new Set<number>();
   let servesReferrers = true;
   let hasNews = false;
   let reads = 0;
@@ -77,12 +76,12 @@ export function repositoryReader(input: ReadInput): RepositoryReader {
   return {
     bodies: (manifests) =>
       many(
-        [...manifests].filter((it) => !facts.has(it) && !unreadable.has(it) && !gone.has(it)),
+        [...manifests].filter((it) => !facts.has(it) && !unreadable.has(it)),
         async (manifest, digest) => {
           try {
             const found = await content.facts(items.repository, digest, signal);
-            if (found === null) gone.add(manifest);
-            else if (facts.add({ ...found, digest })) hasNews = true;
+            if (found === null) throw absent();
+            if (facts.add({ ...found, digest })) hasNews = true;
           } catch (error) {
             if (!isOfItem(error) || unreadable.size >= MAX_UNREADABLE) throw error;
             unreadable.add(manifest);
@@ -121,4 +120,13 @@ export function repositoryReader(input: ReadInput): RepositoryReader {
       return hasNews;
     },
   };
+}
+
+/** A replica that lags behind the list says so too. */
+function absent(): UpstreamError {
+  const failure = { name: "RestError", status: 404, code: null };
+  return new UpstreamError("UPSTREAM_REFUSED", "The registry lists a manifest that it says is not there.", {
+    retryable: true,
+    failure,
+  });
 }

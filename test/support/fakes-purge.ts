@@ -2,7 +2,13 @@
 import { createHash } from "node:crypto";
 import { NotFoundError, UpstreamError } from "../../shared/errors.ts";
 import type { FactsStore, LinesStore, RegistryContent } from "../../shared/purge/ports.ts";
-import type { BlobPart, ListedManifest, ListedTag, ManifestFacts } from "../../shared/purge/registry-items.ts";
+import type {
+  BlobPart,
+  ListedManifest,
+  ListedTag,
+  ManifestFacts,
+  RepositoryEntry,
+} from "../../shared/purge/registry-items.ts";
 
 export const OCI_IMAGE = "application/vnd.oci.image.manifest.v1+json";
 export const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
@@ -53,6 +59,12 @@ export function fakeRegistry(options: { servesReferrers?: boolean; pageSize?: nu
   const calls: RegistryCall[] = [];
   /** Set it to fail calls: what it returns is thrown, null lets the call pass; it may wait. */
   const faults: { on: (call: RegistryCall) => Promise<Error | null> | Error | null } = { on: () => null };
+  /** What lists leave out: digests, and tags. */
+  const hidden = { digests: new Set<string>(), tags: new Set<string>() };
+  /** Bodies that the registry says are not there, although it lists them. */
+  const absent = new Set<string>();
+  /** What the registry says of repositories in place of what is so. */
+  const entries = new Map<string, RepositoryEntry | null>();
   let pushed = 0;
 
   const at = (name: string): Repository => {
@@ -88,17 +100,32 @@ export function fakeRegistry(options: { servesReferrers?: boolean; pageSize?: nu
       await begin("repositories", "", "", signal);
       yield* pages([...repositories.keys()].sort());
     },
+    async repository(name, signal) {
+      await begin("repository", name, "", signal);
+      const said = entries.get(name);
+      const found = repositories.get(name);
+      if (said !== undefined || found === undefined) return said ?? null;
+      return { manifestCount: found.manifests.size, tagCount: found.tags.size, isLocked: false };
+    },
     async *tags(name, signal) {
       await begin("tags", name, "", signal);
-      yield* pages([...(repositories.get(name)?.tags.values() ?? [])]);
+      yield* pages([...(repositories.get(name)?.tags.values() ?? [])].filter((tag) => !hidden.tags.has(tag.name)));
     },
     async *manifests(name, signal) {
       await begin("manifests", name, "", signal);
-      yield* pages([...(repositories.get(name)?.manifests.values() ?? [])].map(({ facts: _, ...listed }) => listed));
+      const { manifests = new Map<string, Held>(), tags = new Map<string, ListedTag>() } = repositories.get(name) ?? {};
+      const listed = [...manifests.values()].filter(({ digest }) => !hidden.digests.has(digest));
+      const tagNames = Map.groupBy(tags.values(), ({ digest }) => digest);
+      yield* pages(
+        listed.map(({ facts: _, ...one }) => ({
+          ...one,
+          tagNames: (tagNames.get(one.digest) ?? []).map((tag) => tag.name),
+        })),
+      );
     },
     async facts(name, digest, signal) {
       await begin("facts", name, digest, signal);
-      return repositories.get(name)?.manifests.get(digest)?.facts ?? null;
+      return absent.has(digest) ? null : (repositories.get(name)?.manifests.get(digest)?.facts ?? null);
     },
     async referrers(name, digest, signal) {
       await begin("referrers", name, digest, signal);
@@ -137,6 +164,9 @@ export function fakeRegistry(options: { servesReferrers?: boolean; pageSize?: nu
     /** Every call in order, failed ones too; a listing is one call. */
     calls,
     faults,
+    hidden,
+    absent,
+    entries,
     /** Puts a manifest with its tags into it. Its digest. */
     push(repository: string, manifest: PushedManifest = {}): string {
       const { digest = digestOf(`pushed ${pushed++}`), mediaType = OCI_IMAGE, updatedAt = 0 } = manifest;

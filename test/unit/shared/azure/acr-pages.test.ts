@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readManifests, readNames, readReferrers, readTags, timeOf } from "../../../../shared/azure/acr-pages.ts";
+import {
+  readManifests,
+  readNames,
+  readReferrers,
+  readRepository,
+  readTags,
+  timeOf,
+} from "../../../../shared/azure/acr-pages.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
 const FREE = { deleteEnabled: true, writeEnabled: true, readEnabled: true, listEnabled: true };
@@ -150,11 +157,16 @@ describe("a manifest", () => {
       updatedAt: Date.UTC(2026, 0, 3, 3, 4, 5, 123),
       sizeBytes: 5_312,
       isLocked: false,
+      tagNames: ["latest"],
     });
   });
 
   test("without tags has no such member and is read all the same", () => {
-    expect(manifestsOf({ tags: undefined })?.digest).toBe(DIGEST);
+    expect(manifestsOf({ tags: undefined })).toMatchObject({ digest: DIGEST, tagNames: [] });
+  });
+
+  test.each(["latest", [5], ["a b"], [null]])("with the tags %j makes no page", (tags) => {
+    expect(manifestsOf({ tags })).toBeUndefined();
   });
 
   test.each([undefined, null, "", 5, "x".repeat(256)])("of the media type %j is of none that is known", (mediaType) => {
@@ -214,5 +226,30 @@ describe("a page", () => {
         readManifests(value, "a");
       }),
     );
+  });
+});
+
+describe("a repository", () => {
+  const body = { ...page, manifestCount: 3, tagCount: 0, changeableAttributes: { ...FREE, teleportEnabled: false } };
+  test("is read: how much it holds, and whether it is locked", () => {
+    expect(readRepository(body, "team/app")).toEqual({ manifestCount: 3, tagCount: 0, isLocked: false });
+  });
+
+  test.each([{ ...FREE, deleteEnabled: false }, { ...FREE, writeEnabled: false }, {}, null, undefined, "free"])(
+    "with the attributes %j is locked",
+    (changeableAttributes) => {
+      expect(readRepository({ ...body, changeableAttributes }, "team/app")?.isLocked).toBe(true);
+    },
+  );
+
+  test.each([
+    { manifestCount: undefined },
+    { manifestCount: -1 },
+    { manifestCount: "3" },
+    { tagCount: null },
+    { tagCount: 1.5 },
+    { imageName: "team/other" },
+  ])("with %j tells nothing", (changes) => {
+    expect(readRepository({ ...body, ...changes }, "team/app")).toBeNull();
   });
 });

@@ -26,7 +26,7 @@ describe("reading what hangs together", () => {
     const lines = await planOf(registry);
     expect(lines.map(({ action }) => action)).toEqual(Array(50).fill("delete"));
     expect(lines.every(({ tags }) => tags.length === 2)).toBe(true);
-    expect(registry.calls.map(({ operation }) => operation).sort()).toEqual(["manifests", "tags"]);
+    expect(registry.calls.map(({ operation }) => operation).sort()).toEqual(["manifests", "repository", "tags"]);
   });
 
   test("of bodies of what goes and referrers of what stays, the fewer are read", async () => {
@@ -89,7 +89,14 @@ describe("a repository of which nothing is planned", () => {
     const signal = new AbortController().signal;
     const digest = digestOf("x");
     async function* manifests() {
-      const page = Array(1_000).fill({ digest, mediaType: null, updatedAt: 0, sizeBytes: 0, isLocked: false });
+      const page = Array(1_000).fill({
+        digest,
+        mediaType: null,
+        updatedAt: 0,
+        sizeBytes: 0,
+        isLocked: false,
+        tagNames: [],
+      });
       for (let at = 0; at <= MAX_MANIFESTS_PER_REPOSITORY; at += page.length) yield page;
     }
     async function* tags() {
@@ -97,9 +104,12 @@ describe("a repository of which nothing is planned", () => {
       for (let at = 0; at <= MAX_TAGS_PER_REPOSITORY; at += page.length) yield page;
     }
     async function* none() {}
-    expect(await listRepository({ manifests, tags: none }, REPOSITORY, signal)).toBeNull();
-    expect(await listRepository({ manifests: none, tags }, REPOSITORY, signal)).toBeNull();
-    expect(await listRepository({ manifests: none, tags: none }, REPOSITORY, signal)).toMatchObject({ listed: 0 });
+    const repository = async () => null;
+    expect(await listRepository({ repository, manifests, tags: none }, REPOSITORY, signal)).toBe("TOO_LARGE");
+    expect(await listRepository({ repository, manifests: none, tags }, REPOSITORY, signal)).toBe("TOO_LARGE");
+    expect(await listRepository({ repository, manifests: none, tags: none }, REPOSITORY, signal)).toMatchObject({
+      listed: 0,
+    });
   });
   test("has too many bodies that cannot be read; what was read is kept", async () => {
     const registry = fakeRegistry();
