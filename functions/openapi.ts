@@ -49,7 +49,12 @@ function operation(declared: Route): ZodOpenApiOperationObject {
     requestParams: { path: declared.params, query: declared.query },
     ...(declared.body === null
       ? {}
-      : { requestBody: { required: true, content: { "application/json": { schema: declared.body } } } }),
+      : {
+          requestBody: {
+            required: declared.isBodyOptional !== true,
+            content: { "application/json": { schema: declared.body } },
+          },
+        }),
     responses: {
       [`${status}` as "200"]: {
         description,

@@ -68,6 +68,7 @@ export function purgeParts(base: PurgeBase): PurgeParts {
     wait: async (milliseconds, signal) => void (await base.wait(milliseconds, signal)),
   });
   const boundsOf = (loginServer: string) => purgeMaxima(base.settings, loginServer);
+  const hasClusters = (loginServer: string) => (base.settings.registries.get(loginServer)?.clusters.length ?? 0) > 0;
   const listClusterImages = createListClusterImages(base);
   const shared = { runs, policies, lines, openRegistry, openContent, boundsOf, appendAudit, now, newId, timeout };
 
@@ -90,7 +91,7 @@ export function purgeParts(base: PurgeBase): PurgeParts {
   });
 
   return {
-    routes: { ...shared, randomBytes },
+    routes: { ...shared, hasClusters, randomBytes },
     steps: {
       prepare: ({ registry, run }) => prepareRun({ ...shared, readInUse: inUseOf }, registry, run),
       plan: ({ registry, run, ...slice }, log) => planSlice(planning(log, run), registry, run, slice),

@@ -3,8 +3,9 @@ import { z } from "zod";
 import { readEtag, readSeen } from "../shared/access/manage.ts";
 import { readRegistryName } from "../shared/connectors/registry.ts";
 import { RUN_ID } from "../shared/ids.ts";
-import { nameSchema } from "../shared/names.ts";
+import { purgePolicyNameSchema } from "../shared/names.ts";
 import { importAcrPurge } from "../shared/purge/acr-command.ts";
+import { MAX_COMMAND_CHARACTERS } from "../shared/purge/command-words.ts";
 import {
   deletePurgePolicy,
   findPurgePolicy,
@@ -19,9 +20,6 @@ import { listQuerySchema, listSchema, pageOf } from "./lists.ts";
 import { runPath, runView, runViewSchema } from "./purge-view.ts";
 import { type Answer, type Call, type Driving, drivingRoute, nothing, type Route, route } from "./route.ts";
 
-/** Longest command line that is taken over, in characters. */
-const MAX_COMMAND_LENGTH = 20_000;
-
 /** A registry in a path or query: its login server. */
 export const loginServerSchema = z
   .string()
@@ -30,7 +28,7 @@ export const loginServerSchema = z
   .toLowerCase()
   .refine((text) => readRegistryName(text)?.kind === "host", "the login server of a registry, NAME.azurecr.io");
 const registryParams = z.strictObject({ registry: loginServerSchema });
-const policyParams = registryParams.extend({ policy: nameSchema });
+const policyParams = registryParams.extend({ policy: purgePolicyNameSchema });
 const dueSchema = z.iso.datetime().nullable().describe("when the timer starts it next; null: never");
 const warningSchema = z
   .object({
@@ -79,7 +77,7 @@ export function purgePolicyRoutes(deps: PurgePolicyRoutesDeps): Route[] {
       answer: { status: 200, description: "One page", schema: listSchema(listedSchema) },
       handle: async ({ params, query }) => {
         const read = (after: string | null, limit: number) => deps.policies.list(params.registry, after ?? "", limit);
-        const page = await pageOf(query, ({ name }: StoredPurgePolicy) => name, nameSchema, read);
+        const page = await pageOf(query, ({ name }: StoredPurgePolicy) => name, purgePolicyNameSchema, read);
         const items = page.items.map(({ name, spec, nextDueAt, updatedBy }) => ({ name, spec, nextDueAt, updatedBy }));
         return { status: 200, body: { ...page, items } };
       },
@@ -144,7 +142,7 @@ export function purgePolicyRoutes(deps: PurgePolicyRoutesDeps): Route[] {
       summary: "Read an acr purge command line as a policy, and say what that policy does otherwise; nothing is stored",
       params: registryParams,
       query: nothing,
-      body: z.strictObject({ command: z.string().min(1).max(MAX_COMMAND_LENGTH) }).meta({ id: "PurgeImport" }),
+      body: z.strictObject({ command: z.string().min(1).max(MAX_COMMAND_CHARACTERS) }).meta({ id: "PurgeImport" }),
       answer: { status: 200, description: "The policy and every difference", schema: importedSchema },
       handle: async ({ body }) => ({ status: 200, body: importAcrPurge(body.command) }),
     }),
@@ -157,7 +155,8 @@ export function purgePolicyRoutes(deps: PurgePolicyRoutesDeps): Route[] {
       summary: "Plan a purge: what would go, what stays, and why; nothing is deleted",
       params: policyParams,
       query: nothing,
-      body: null,
+      body: z.strictObject({}).meta({ id: "PurgePlanRequest" }),
+      isBodyOptional: true,
       answer: started,
       handle: (call) => start(call, { kind: "plan", planId: null }),
     }),
@@ -173,9 +172,15 @@ export function purgePolicyRoutes(deps: PurgePolicyRoutesDeps): Route[] {
       query: nothing,
       body: z
         .strictObject({
-          planId: z.string().regex(RUN_ID, "expected a run id").nullable().describe("null: by a new plan"),
+          planId: z
+            .string("expected a run id, or null for a new plan")
+            .regex(RUN_ID, "expected a run id")
+            .nullable()
+            .default(null)
+            .describe("null: by a new plan"),
         })
         .meta({ id: "PurgeRunRequest" }),
+      isBodyOptional: true,
       answer: started,
       handle: (call) => start(call, { kind: "purge", planId: call.body.planId }),
     }),

@@ -13,15 +13,19 @@ export function readQuery(query: URLSearchParams): Record<string, string> {
   return Object.fromEntries(query);
 }
 
-/** @throws InputError INVALID_REQUEST BODY_TOO_LARGE, which repeat nothing of what was sent */
-export async function readJson(request: HttpRequest): Promise<unknown> {
+/**
+ * @param isOptional nothing at all is read as `{}`
+ * @throws InputError INVALID_REQUEST BODY_TOO_LARGE, which repeat nothing of what was sent
+ */
+export async function readJson(request: HttpRequest, isOptional = false): Promise<unknown> {
   const announced = Number(request.headers.get("content-length") ?? 0);
   if (announced > MAX_BODY_BYTES) throw tooLarge();
-  if (!/^application\/json\s*(;|$)/i.test(request.headers.get("content-type") ?? "")) {
-    throw new InputError("INVALID_REQUEST", "Send the body as JSON with the header Content-Type: application/json.");
-  }
+  const isJson = /^application\/json\s*(;|$)/i.test(request.headers.get("content-type") ?? "");
+  if (!isJson && !isOptional) throw notJson();
   const bytes = await request.arrayBuffer();
   if (bytes.byteLength > MAX_BODY_BYTES) throw tooLarge();
+  if (isOptional && bytes.byteLength === 0) return {};
+  if (!isJson) throw notJson();
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes), refuseProto);
   } catch (error) {
@@ -37,6 +41,10 @@ function refuseProto(name: string, value: unknown): unknown {
     throw new InputError("INVALID_REQUEST", "The body has a member named __proto__. Give it another name.");
   }
   return value;
+}
+
+function notJson(): InputError {
+  return new InputError("INVALID_REQUEST", "Send the body as JSON with the header Content-Type: application/json.");
 }
 
 function tooLarge(): InputError {

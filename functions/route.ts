@@ -58,6 +58,8 @@ type RouteShape = {
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
   readonly body: z.ZodType | null;
+  /** A request without a body is as one with `{}`. */
+  readonly isBodyOptional?: boolean;
   /** The answer when all is well; no schema = no body. */
   readonly answer: {
     readonly status: number;
@@ -257,7 +259,8 @@ async function handle(
   if (declared.isLimited === true) deps.takeTurn(principalHash(caller));
   const params = parse(declared.params, request.params, "path");
   const query = parse(declared.query, readQuery(request.query), "query");
-  const body = declared.body === null ? undefined : parse(declared.body, await readJson(request), "body");
+  const body =
+    declared.body === null ? undefined : parse(declared.body, await readJson(request, declared.isBodyOptional), "body");
   const preconditions = {
     ifMatch: request.headers.get("if-match"),
     ifNoneMatch: request.headers.get("if-none-match"),

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { CLOUD_NAMES, type CloudName, KEY_VAULT_NAME, STORAGE_ACCOUNT_NAME } from "./cloud.ts";
 import type { AppIdentity } from "./connectors/app-identity.ts";
 import { type OidcIssuer, oidcIssuersSchema } from "./oidc-issuers.ts";
-import { type PurgeSettings, purgeRegistriesSchema } from "./purge-registries.ts";
+import { MAX_PURGE_ITEMS, type PurgeSettings, purgeRegistriesSchema } from "./purge-registries.ts";
 
 const commaList = <I extends z.ZodType<string, string>>(item: I) =>
   z
@@ -74,7 +74,7 @@ export const settingsSchema = z.object({
   LATCHKEY_PURGE_REGISTRIES: purgeRegistriesSchema.describe(
     "clusters that use each registry, and its own bounds on a purge, as JSON by login server",
   ),
-  LATCHKEY_PURGE_MAX_ITEMS: wholeNumber(1, 10_000_000)
+  LATCHKEY_PURGE_MAX_ITEMS: wholeNumber(1, MAX_PURGE_ITEMS)
     .default(50_000)
     .describe("images and tags that one purge may take away, 1 to 10000000"),
   LATCHKEY_PURGE_MAX_SHARE_PERCENT: wholeNumber(1, 100)

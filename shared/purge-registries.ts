@@ -8,8 +8,8 @@ import { repositoryPatternsSchema } from "./scope.ts";
 /** Most registries, and most clusters of one: each cluster is read before and during every purge. */
 const MAX_REGISTRIES = 200;
 const MAX_CLUSTERS = 50;
-/** Highest number of images that one purge may take away. */
-const MAX_ITEMS = 10_000_000;
+/** Highest number of images and tags that any setting or policy lets one purge take away. */
+export const MAX_PURGE_ITEMS = 10_000_000;
 
 const clusterSchema = z.strictObject({
   connector: nameSchema
@@ -26,7 +26,7 @@ const registrySchema = z.strictObject({
     .max(MAX_CLUSTERS)
     .default([])
     .refine((clusters) => areUnique(clusters.map(keyOf)), "every cluster once"),
-  maxItems: z.int().min(1).max(MAX_ITEMS).nullable().default(null),
+  maxItems: z.int().min(1).max(MAX_PURGE_ITEMS).nullable().default(null),
   maxSharePercent: z.int().min(1).max(100).nullable().default(null),
 });
 const loginServerSchema = z

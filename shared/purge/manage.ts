@@ -2,9 +2,8 @@
 import { ConflictError, InputError, NotFoundError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { utc } from "../time.ts";
-import { type KnownNamesDeps, knownNames, MAX_KNOWN } from "./known-names.ts";
-import { type LintWarning, lintPolicy } from "./lint.ts";
 import { MAX_SPEC_CHARACTERS, type PurgeBounds, type PurgePolicy, readPurgePolicy, scheduleOf } from "./policy.ts";
+import { allWarnings, ownWarnings, type PolicyWarning, type WarningDeps } from "./policy-warnings.ts";
 import type {
   AppendAudit,
   AuditEvent,
@@ -15,16 +14,8 @@ import type {
 } from "./ports.ts";
 import { nextDue } from "./schedule.ts";
 
-/**
- * Something in a policy that may not mean what its writer thinks; it is saved all the same. `REPOSITORIES_UNREAD`,
- * `TOO_MANY_REPOSITORIES`: whether its patterns match anything there is was not looked at.
- */
-export type PolicyWarning =
-  | LintWarning
-  | (Omit<LintWarning, "code"> & { readonly code: "REPOSITORIES_UNREAD" | "TOO_MANY_REPOSITORIES" });
-
 /** What changing needs. */
-export type ManageDeps = KnownNamesDeps & {
+export type ManageDeps = WarningDeps & {
   readonly policies: PurgePolicyStore;
   readonly openRegistry: OpenRegistry;
   readonly appendAudit: AppendAudit;
@@ -82,8 +73,9 @@ export async function putPurgePolicy(
   refuseTooLarge(detail);
   const stored = await deps.policies.find(place.loginServer, place.policy);
   if ((stored?.etag ?? null) !== etag) throw notAsSeen();
-  const opened = await openOwnRegistry(deps.openRegistry, policy.connector, place.loginServer);
-  const warnings = await warningsOf(deps, policy, opened);
+  const warnings = isSwitchedOff(policy, stored?.spec)
+    ? ownWarnings(deps, policy, place.loginServer)
+    : await allWarnings(deps, policy, await openOwnRegistry(deps.openRegistry, policy.connector, place.loginServer));
   const nextDueAt = await dueAfter(policy, stored, deps.now());
   await deps.appendAudit(eventOf("purge-policy.changed", "ok", place, detail, context));
   const written = await deps.policies.write(
@@ -115,29 +107,10 @@ export async function deletePurgePolicy(
   throw await takeBack(deps, "purge-policy.deleted", place, context);
 }
 
-async function warningsOf(
-  deps: KnownNamesDeps,
-  policy: PurgePolicy,
-  opened: OpenedRegistry,
-): Promise<readonly PolicyWarning[]> {
-  const listed = await knownNames(deps, opened);
-  const isUnknown = listed === "unread" || listed === "too-many";
-  const warnings = lintPolicy(policy, { repositories: isUnknown ? null : listed, tags: null });
-  if (!isUnknown) return warnings;
-  const { code, detail } = UNKNOWN[listed];
-  return [...warnings, { code, detail, rule: null, path: "/rules" }];
+/** Nothing but that: no registry is needed to stop a timer, just when it cannot be reached. */
+function isSwitchedOff(policy: PurgePolicy, stored: unknown): boolean {
+  return !policy.enabled && JSON.stringify({ ...Object(stored), enabled: false }) === JSON.stringify(policy);
 }
-
-const UNKNOWN = {
-  unread: {
-    code: "REPOSITORIES_UNREAD",
-    detail: "The registry could not be listed now, so that nobody looked whether the patterns match anything.",
-  },
-  "too-many": {
-    code: "TOO_MANY_REPOSITORIES",
-    detail: `The registry has more than ${MAX_KNOWN} repositories: whether the patterns match anything was not looked at.`,
-  },
-} as const;
 
 /**
  * When the timer is to start it. A time that has come and was not run yet is not lost to a change of something else: it stays

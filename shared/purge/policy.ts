@@ -3,6 +3,7 @@ import { z } from "zod";
 import { InputError, type InputProblem } from "../errors.ts";
 import { nameSchema } from "../names.ts";
 import { parse } from "../parse.ts";
+import { MAX_PURGE_ITEMS } from "../purge-registries.ts";
 import { readAge } from "./age.ts";
 import { MAX_PATTERN_LENGTH } from "./pattern-parse.ts";
 import { crossProblems } from "./policy-fields.ts";
@@ -15,8 +16,6 @@ export const MAX_RULES = 50;
 export const MAX_SPEC_CHARACTERS = 30_000;
 /** Highest `keepNewest`: more images than a repository that is read at all can have. */
 export const MAX_KEEP_NEWEST = 1_000_000;
-/** Highest `maxItems`, where the server sets no lower bound. */
-export const MAX_ITEMS = 10_000_000;
 /** `limits.maxItems` of a policy that says nothing. */
 export const DEFAULT_MAX_ITEMS = 5_000;
 /** `limits.maxSharePercent` of a policy that says nothing. */
@@ -85,7 +84,7 @@ export const purgePolicySchema = z
       .describe("the first that matches decides; none: it is kept. null: all that is older than the preset's age"),
     limits: z
       .strictObject({
-        maxItems: z.int().min(1).max(MAX_ITEMS).optional(),
+        maxItems: z.int().min(1).max(MAX_PURGE_ITEMS).optional(),
         maxSharePercent: z.int().min(1).max(100).optional(),
         allowLastTag: z.boolean().default(true),
       })
@@ -111,7 +110,7 @@ export type PurgeLimits = {
 /** What the server's settings allow at most. */
 export type PurgeBounds = Pick<PurgeLimits, "maxItems" | "maxSharePercent">;
 /** Bounds that bind nothing. */
-export const NO_BOUNDS: PurgeBounds = { maxItems: MAX_ITEMS, maxSharePercent: 100 };
+export const NO_BOUNDS: PurgeBounds = { maxItems: MAX_PURGE_ITEMS, maxSharePercent: 100 };
 
 /** A rule as the plan applies it. */
 export type EffectiveRule = Omit<PurgeRule, "olderThan"> & {

@@ -18,6 +18,10 @@ export type RegistryCluster = {
 /** What the reading needs. */
 export type ReadInUseDeps = { readonly openCluster: OpenCluster; readonly listClusterImages: ListClusterImages };
 
+/** What is told of a registry for which the server's settings name no cluster: in each run, and when a policy is saved. */
+export const NO_CLUSTERS_WARNING =
+  "The server's settings name no cluster for this registry (LATCHKEY_PURGE_REGISTRIES): nothing is known to be in use.";
+
 /** What was read, and for people which clusters were not. */
 export type ReadInUse = { readonly inUse: InUse; readonly warnings: readonly string[] };
 
@@ -66,6 +70,6 @@ export async function readInUse(
       return [`The images that the cluster ${resourceId} uses could not be read: all that it may use is kept.`];
     }
   };
-  const warnings = await pMap(clusters, readCluster, { concurrency: CLUSTERS_AT_ONCE });
-  return { inUse: maker.inUse, warnings: warnings.flat() };
+  const unread = await pMap(clusters, readCluster, { concurrency: CLUSTERS_AT_ONCE });
+  return { inUse: maker.inUse, warnings: clusters.length === 0 ? [NO_CLUSTERS_WARNING] : unread.flat() };
 }

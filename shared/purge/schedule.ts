@@ -75,6 +75,28 @@ export function readSchedule(expression: string): ScheduleReading {
   }
 }
 
+/**
+ * Fields of an expression that may say something else than their writer means. `turned`: a range like `22-2`, which is read
+ * as from 2 to 22. `short`: a name of one or two letters, of which the first name that begins so is taken.
+ */
+export function oddFields(expression: string): {
+  readonly turned: readonly string[];
+  readonly short: readonly string[];
+} {
+  const texts = expression.split(/[ \t]+/).filter((text) => text !== "");
+  const fields = [SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY].slice(-texts.length);
+  const rangesOf = (place: number) => (texts[place] ?? "").split(",").map((element) => element.split("/")[0] ?? "");
+  const having = (isOdd: (range: string, field: Field) => boolean) =>
+    fields.filter((field, place) => rangesOf(place).some((range) => isOdd(range, field))).map(({ name }) => name);
+  return {
+    turned: having((range, field) => {
+      const [from = "", to] = range.split("-");
+      return to !== undefined && numberOf(from, field) > numberOf(to, field);
+    }),
+    short: having((range) => range.split("-").some((text) => /^[a-z]{1,2}$/i.test(text))),
+  };
+}
+
 /** Every day of the month falls on every weekday in some year, 29 February too: only the month's length can forbid a date. */
 function occurs({ days, months }: Schedule): boolean {
   return months.some((month) => days.some((day) => day <= (MONTH_DAYS[month - 1] ?? 0)));

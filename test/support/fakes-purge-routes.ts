@@ -33,6 +33,7 @@ export function purgeRouteParts() {
   const runs = runStoreParts();
   const opened: { registry: OpenedRegistry } = { registry: openedOwn() };
   const bounds = { maxItems: 50_000, maxSharePercent: 100 };
+  const clustered = new Set([REGISTRY]);
   let drawn = 0;
 
   const policies = createPurgePolicyStore({ table: policyTable.table, now: runs.clock.now, newId: countingIds() });
@@ -66,6 +67,7 @@ export function purgeRouteParts() {
       audited.push(event);
     },
     boundsOf: () => bounds,
+    hasClusters: (loginServer: string) => clustered.has(loginServer),
     async driveRun({ id, loginServer }: { id: string; loginServer: string }) {
       if (faults.drive !== undefined) throw faults.drive;
       driven.push({ id, loginServer });
@@ -73,5 +75,5 @@ export function purgeRouteParts() {
     now: runs.clock.now,
     randomBytes: (count: number) => new Uint8Array(count).fill(++drawn),
   };
-  return { deps, journal, audited, driven, faults, content, lines, opened, bounds, runs, policyTable };
+  return { deps, journal, audited, driven, faults, content, lines, opened, bounds, clustered, runs, policyTable };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { InputError } from "../../../shared/errors.ts";
 import type { Role } from "../../../shared/principal.ts";
 import { ADMIN } from "../../support/fakes.ts";
 import { jsonRequest, runtimeOf } from "../../support/fakes-http.ts";
@@ -44,6 +45,14 @@ describe("a policy", () => {
     expect((await call("purge-policies-get", { params })).status).toBe(404);
   });
 
+  test("422 for a registry of another tenant than the connector's: nothing is recorded or kept", async () => {
+    const { put, purge } = runtime();
+    purge.faults.open = new InputError("CROSS_TENANT", "x");
+    const { status, json } = await put(WEEKLY);
+    expect([status, json.code]).toEqual([422, "CROSS_TENANT"]);
+    expect([purge.audited, purge.policyTable.rows.size]).toEqual([[], 0]);
+  });
+
   test("428 without a word of what was seen; 412 when it is there already", async () => {
     const { call, put } = runtime();
     expect((await put(WEEKLY, {})).json.code).toBe("IF_MATCH_REQUIRED");
@@ -72,6 +81,7 @@ describe("a policy", () => {
     ["a policy that is a path", { policy: "a/b" }],
     ["a policy in capitals", { policy: "Weekly" }],
     ["a reserved name", { policy: "explain" }],
+    ["the name of the import", { policy: "import" }],
   ])("%s is refused before anything is looked up", async (_, changes) => {
     const { call, put, purge } = runtime();
     const wrong = { ...params, ...changes };
@@ -122,17 +132,42 @@ describe("starting", () => {
   });
 
   test.each([
-    {},
-    { planId: "" },
-    { planId: "x" },
-    { planId: 1 },
-    { planId: "../lock" },
-    { planId: null, dryRun: true },
-  ])("%j is refused", async (body) => {
+    ["nothing", "purge-policies-run", { method: "POST", params }, "purge"],
+    ["an empty object", "purge-policies-run", jsonRequest({}, { params }), "purge"],
+    ["nothing", "purge-policies-plan", { method: "POST", params }, "plan"],
+    ["an empty object", "purge-policies-plan", jsonRequest({}, { params }), "plan"],
+  ])("%s as the body of %s is enough", async (_, name, request, kind) => {
     const { call, put } = runtime();
     await put(WEEKLY);
-    expect((await call("purge-policies-run", jsonRequest(body, { params }))).json.code).toBe("INVALID_REQUEST");
+    const { status, json } = await call(name, request);
+    expect([status, json.kind, json.planId]).toEqual([202, kind, null]);
   });
+
+  test("a plan takes no other field, and neither takes what is no JSON", async () => {
+    const { call, put, purge } = runtime();
+    await put(WEEKLY);
+    const text = { ...jsonRequest("{}", { params }), headers: { "content-type": "text/plain" } };
+    for (const [name, request] of [
+      ["purge-policies-plan", jsonRequest({ dryRun: true }, { params })],
+      ["purge-policies-plan", jsonRequest({ planId: null }, { params })],
+      ["purge-policies-plan", jsonRequest("{", { params })],
+      ["purge-policies-plan", text],
+      ["purge-policies-run", text],
+    ] as const) {
+      const { status, json } = await call(name, request);
+      expect([name, status, json.code]).toEqual([name, 400, "INVALID_REQUEST"]);
+    }
+    expect(purge.audited.filter(({ event }) => event === "purge.started")).toEqual([]);
+  });
+
+  test.each([{ planId: "" }, { planId: "x" }, { planId: 1 }, { planId: "../lock" }, { planId: null, dryRun: true }])(
+    "%j is refused",
+    async (body) => {
+      const { call, put } = runtime();
+      await put(WEEKLY);
+      expect((await call("purge-policies-run", jsonRequest(body, { params }))).json.code).toBe("INVALID_REQUEST");
+    },
+  );
 
   test("a plan that is none of this policy's: 409; no such policy: 404", async () => {
     const { call, put } = runtime();

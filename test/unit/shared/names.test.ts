@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { nameSchema } from "../../../shared/names.ts";
+import { nameSchema, purgePolicyNameSchema } from "../../../shared/names.ts";
 
 const isName = (text: unknown) => nameSchema.safeParse(text).success;
 
@@ -17,6 +17,12 @@ test.each([
 
 test.each(["verify", "explain", "policy", "read"])("%s is reserved for routes", (name) => {
   expect(isName(name)).toBe(false);
+});
+
+test("of purge policies the import's name is reserved as well", () => {
+  expect(isName("import")).toBe(true);
+  const isPolicy = (text: string) => purgePolicyNameSchema.safeParse(text).success;
+  expect(["import", "explain", "Import", "imports", "weekly"].map(isPolicy)).toEqual([false, false, false, true, true]);
 });
 
 test.each([null, undefined, 7, ["a"], {}])("%j is no text", (value) => {

@@ -2,7 +2,12 @@ import { describe, expect, test } from "vitest";
 import { InputError, UpstreamError } from "../../../../shared/errors.ts";
 import { inUseMaker, readInUseLines } from "../../../../shared/purge/in-use.ts";
 import type { OpenedCluster } from "../../../../shared/purge/ports.ts";
-import { ClusterUnreadableError, type RegistryCluster, readInUse } from "../../../../shared/purge/read-in-use.ts";
+import {
+  ClusterUnreadableError,
+  NO_CLUSTERS_WARNING,
+  type RegistryCluster,
+  readInUse,
+} from "../../../../shared/purge/read-in-use.ts";
 import { fakeLines, refusal } from "../../../support/fakes-purge.ts";
 import { LOGIN_SERVER } from "../../../support/purge-plan.ts";
 
@@ -54,6 +59,10 @@ describe("what clusters use", () => {
     const { inUse } = await read(images, [cluster("a")]);
     expect([inUse.usesDigest("app", DIGEST), inUse.usesDigest("team/x", DIGEST)]).toEqual(["a", "a"]);
     expect([inUse.usesTag("app", "1"), inUse.usesDigest("app", DIGEST.replace("0a", "0b"))]).toEqual([null, null]);
+  });
+  test("where there is no cluster nothing is in use, and that is told", async () => {
+    const { inUse, warnings } = await read({}, []);
+    expect([[...inUse.lines()], warnings]).toEqual([[], [NO_CLUSTERS_WARNING]]);
   });
   test.each([
     ["that cannot be opened", {}],

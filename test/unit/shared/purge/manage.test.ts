@@ -144,43 +144,36 @@ test("one that the trail cannot hold, though a column could, is refused before a
   await putPurgePolicy(deps, place, { ...WEEKLY, rules: rules(12) }, null, context);
 });
 
-describe("warnings", () => {
-  const keep = { name: "one", action: "keep", repositories: "team-a", tags: "v1" };
-  const rest = { name: "rest", action: "delete", repositories: ".*", tags: ".*" };
-  const policy = { ...WEEKLY, rules: [keep, rest] };
-  const codesOf = ({ warnings }: { warnings: readonly { code: string }[] }) => warnings.map(({ code }) => code);
+describe("a policy that is only switched off", () => {
+  const unreachable = new UpstreamError("UPSTREAM_TIMEOUT", "x", { retryable: true });
 
-  test("what matches nothing there is, is told, and saved all the same", async () => {
-    const { deps, content } = purgeRouteParts();
-    content.push("team-b", { tags: ["v1"] });
-    const saved = await putPurgePolicy(deps, place, policy, null, context);
-    expect(codesOf(saved)).toContain("NO_SUCH_REPOSITORY");
-    content.push("team-a", { tags: ["v1"] });
-    expect(codesOf(await putPurgePolicy(deps, place, policy, saved.etag, context))).not.toContain("NO_SUCH_REPOSITORY");
+  test("is saved though its registry cannot be reached", async () => {
+    const { deps, faults, audited } = purgeRouteParts();
+    const { etag } = await putPurgePolicy(deps, place, WEEKLY, null, context);
+    faults.open = unreachable;
+    const off = await putPurgePolicy(deps, place, { ...WEEKLY, enabled: false }, etag, context);
+    expect([off.policy.enabled, off.nextDueAt, audited.length]).toEqual([false, null, 2]);
+    // To switch it on again takes the registry.
+    await expect(putPurgePolicy(deps, place, WEEKLY, off.etag, context)).rejects.toBe(unreachable);
   });
 
-  test("a registry that cannot be listed is a warning, not an error", async () => {
+  test.each([
+    ["with another connector", { connector: "other" }],
+    ["with other rules", { rules: [{ name: "r", action: "delete", repositories: "a", tags: "b" }] }],
+    ["with other limits", { limits: { allowLastTag: false } }],
+  ])("and %s is a change like any other", async (_, changes) => {
     const { deps, faults } = purgeRouteParts();
-    faults.list = new UpstreamError("UPSTREAM_REFUSED", "x", { retryable: false });
-    const codes = codesOf(await putPurgePolicy(deps, place, policy, null, context));
-    expect(codes).toContain("REPOSITORIES_UNREAD");
-    expect(codes).not.toContain("NO_SUCH_REPOSITORY");
+    const { etag } = await putPurgePolicy(deps, place, WEEKLY, null, context);
+    faults.open = unreachable;
+    const putting = putPurgePolicy(deps, place, { ...WEEKLY, enabled: false, ...changes }, etag, context);
+    await expect(putting).rejects.toBe(unreachable);
   });
 
-  test("one that does not answer in time is not waited for", async () => {
-    const { deps } = purgeRouteParts();
-    const aborted = AbortSignal.abort();
-    const openContent = () => ({ ...deps.openContent(), repositories: () => never() });
-    const saved = await putPurgePolicy({ ...deps, openContent, timeout: () => aborted }, place, policy, null, context);
-    expect(codesOf(saved)).toContain("REPOSITORIES_UNREAD");
-  });
-
-  test("of more than 2,000 repositories nothing is said, for not all were looked at", async () => {
-    const { deps, content } = purgeRouteParts();
-    for (let n = 0; n <= 2_000; n++) content.push(`r${n}`);
-    const codes = codesOf(await putPurgePolicy(deps, place, policy, null, context));
-    expect(codes).toContain("TOO_MANY_REPOSITORIES");
-    expect(codes).not.toContain("NO_SUCH_REPOSITORY");
+  test("a new one is opened", async () => {
+    const { deps, faults } = purgeRouteParts();
+    faults.open = unreachable;
+    const putting = putPurgePolicy(deps, place, { ...WEEKLY, enabled: false }, null, context);
+    await expect(putting).rejects.toBe(unreachable);
   });
 });
 
@@ -202,9 +195,3 @@ describe("delete", () => {
     expect((await findPurgePolicy(deps.policies, place)).etag).toBe(etag);
   });
 });
-
-/** A list whose first page never comes. */
-async function* never(): AsyncGenerator<readonly string[]> {
-  await new Promise(() => {});
-  yield [];
-}
