@@ -18,6 +18,9 @@ export type RouteCall = {
 
 const NAME = "route-matrix";
 const LEASE = `leases/${"0".repeat(12)}-${"a".repeat(26)}`;
+const POLICIES = "registries/demozenmlcontainerregistry.azurecr.io/purge-policies";
+/** Of no run. */
+const RUN = `purge-runs/${"0".repeat(13)}-aaaaaa`;
 const REQUEST = { resourceType: "blob-container", resourceId: ARTIFACTS, access: ["read"] };
 
 /** Bodies are empty where a good one would change something: what is in them is looked at after the role. */
@@ -53,6 +56,17 @@ export const ROUTE_CALLS: readonly RouteCall[] = [
     body: REQUEST,
   },
   { name: "identities-list", method: "GET", path: `identities?connector=${NAME}`, roles: [ADMIN] },
+  { name: "purge-policies-list", method: "GET", path: POLICIES, roles: [ADMIN, AUDITOR] },
+  { name: "purge-policies-get", method: "GET", path: `${POLICIES}/${NAME}`, roles: [ADMIN, AUDITOR] },
+  { name: "purge-policies-put", method: "PUT", path: `${POLICIES}/${NAME}`, roles: [ADMIN], body: {} },
+  { name: "purge-policies-delete", method: "DELETE", path: `${POLICIES}/${NAME}`, roles: [ADMIN] },
+  { name: "purge-policies-import", method: "POST", path: `${POLICIES}/import`, roles: [ADMIN], body: {} },
+  { name: "purge-policies-plan", method: "POST", path: `${POLICIES}/${NAME}/plan`, roles: [ADMIN] },
+  { name: "purge-policies-run", method: "POST", path: `${POLICIES}/${NAME}/runs`, roles: [ADMIN], body: {} },
+  { name: "purge-runs-list", method: "GET", path: "purge-runs?limit=1", roles: [ADMIN, AUDITOR] },
+  { name: "purge-runs-get", method: "GET", path: RUN, roles: [ADMIN, AUDITOR] },
+  { name: "purge-runs-items", method: "GET", path: `${RUN}/items`, roles: [ADMIN, AUDITOR] },
+  { name: "purge-runs-cancel", method: "POST", path: `${RUN}/cancel`, roles: [ADMIN] },
   { name: "resources-of", method: "GET", path: `connectors/${NAME}/resources`, roles: [ADMIN, USER] },
   { name: "resources-list", method: "GET", path: "resources?limit=1", roles: [ADMIN, USER] },
   { name: "leases-get", method: "GET", path: LEASE, roles: [USER, AUDITOR, ADMIN] },
