@@ -3,14 +3,15 @@ import pMap from "p-map";
 import { LatchkeyError, UpstreamError } from "../errors.ts";
 import { type ApplyItem, itemKey } from "./apply-items.ts";
 import { applyLine, part, removedPart, restoreLocks } from "./apply-line.ts";
+import { ALL_IN_USE, openView } from "./apply-view.ts";
 import type { ApplyWatch } from "./apply-watch.ts";
 import type { Found, Freshness } from "./freshness.ts";
-import type { InUse } from "./in-use.ts";
 import type { RegistryContent } from "./ports.ts";
-import { ClusterUnreadableError } from "./read-in-use.ts";
-import { type RecheckContext, recheck, type Verdict } from "./recheck.ts";
+import { recheck, type Verdict } from "./recheck.ts";
 import { type Done, failureText, type Part } from "./report.ts";
+import type { RunTraces } from "./run-traces.ts";
 import { openSlots } from "./slots.ts";
+import type { Staying } from "./staying.ts";
 
 /** Deletions at once: at 50 ms a call more than any registry's limits let through. */
 export const WORKERS = 32;
@@ -30,6 +31,10 @@ export type GroupDeps = {
   /** Places of lines that a slice before may have begun. */
   readonly carried: ReadonlySet<number>;
   readonly followers: ReadonlyMap<string, readonly ApplyItem[]>;
+  /** Lines ahead: all of each repository of the group. */
+  items(): readonly ApplyItem[];
+  readonly staying: Staying;
+  readonly traces: RunTraces;
   /** When this slice learned that something is deleted by this run, by itemKey. */
   readonly deleted: Map<string, number>;
   readonly warn: (text: string) => void;
@@ -55,43 +60,41 @@ export async function applyGroup(deps: GroupDeps, group: readonly ApplyItem[]): 
 
 function openGroup(deps: GroupDeps) {
   const { freshness, watch, carried, deleted } = deps;
-  /** Lines of which something was sent to the registry by this slice. */
+  /** Lines of which something was sent to the registry by this slice; those of them that were to be deleted. */
   const sent = new Set<number>();
+  const deleting = new Set<number>();
   const slots = openSlots(WORKERS);
 
   const finish = (item: ApplyItem, parts: readonly Part[]): Done => {
     const { repository, digest } = item.line;
     if (parts.some(({ outcome }) => outcome === "deleted")) {
       deleted.set(itemKey(repository, digest), deps.now().getTime());
+    } else if (item.line.action === "delete" && parts.some(({ outcome }) => outcome !== "gone")) {
+      deps.staying.keep(repository, digest);
     }
     return { item, parts };
   };
   const isDeleted = ({ line }: ApplyItem, digest: string) => deleted.has(itemKey(line.repository, digest));
+  const isBegun = ({ end }: ApplyItem) => carried.has(end) || sent.has(end);
+  const isSent = ({ end }: ApplyItem) => carried.has(end) || deleting.has(end);
+  const { see, contextOf } = openView({
+    ...deps,
+    isBegun,
+    isSent,
+    isDeleted: (repository, digest) => deleted.has(itemKey(repository, digest)),
+  });
+  const followed = deps.traces.mayHaveFollowed;
   const failed = (item: ApplyItem, error: UpstreamError): Done => {
-    const isOpen =
-      carried.has(item.end) || sent.has(item.end) || item.line.after.some((digest) => isDeleted(item, digest));
+    const isOpen = isBegun(item) || followed(item) || item.line.after.some((digest) => isDeleted(item, digest));
     if (isOpen) deps.warn(unknownText(item));
     return finish(item, [part(deps, item.line.tags, "failed", failureText(error))]);
   };
-  const contextOf = (
-    item: ApplyItem,
-    listed: Found,
-    inUse: RecheckContext["inUse"],
-    isBegun: boolean,
-  ): RecheckContext => ({
-    now: listed.now,
-    inUse,
-    isBegun,
-    isDeleted: (digest) => isDeleted(item, digest),
-    followers: deps.followers,
-  });
   /** What a verdict other than `go` makes of a line. */
   const settled = async (item: ApplyItem, listed: Found, verdict: Exclude<Verdict, { readonly kind: "go" }>) => {
     const { tags, action } = item.line;
     if (verdict.kind === "ours") return finish(item, [part(deps, tags, action === "delete" ? "deleted" : "untagged")]);
     if (verdict.kind === "gone") return finish(item, [part(deps, tags, "gone")]);
-    if (carried.has(item.end) || sent.has(item.end))
-      await restoreLocks({ ...deps, signal: watch.signal }, item, listed.now);
+    if (isBegun(item)) await restoreLocks(deps, item, listed.now);
     return finish(item, partly(item, verdict.removed, verdict.kind));
   };
   const partly = (item: ApplyItem, removed: readonly string[], outcome: Part["outcome"]) => [
@@ -103,56 +106,51 @@ function openGroup(deps: GroupDeps) {
     ),
   ];
 
-  const inUseNow = async (): Promise<InUse | null> => {
-    try {
-      return await freshness.inUse();
-    } catch (error) {
-      watch.signal.throwIfAborted();
-      if (!(error instanceof ClusterUnreadableError)) throw error;
-      watch.stop({ kind: "refused", code: error.code });
-      return null;
-    }
-  };
-
   const doItem = async (item: ApplyItem): Promise<Done | null> => {
-    for (let tries = 1; tries <= LINE_TRIES; tries++) {
+    for (let tries = 1; tries <= LINE_TRIES; ) {
       if (watch.stopped() !== null) return null;
-      const listed = await freshness.listingFor(item);
+      const { listed, inUse } = await see(item);
       if ("failure" in listed) return failed(item, listed.failure);
-      const inUse = await inUseNow();
-      await watch.look();
       watch.signal.throwIfAborted();
       if (inUse === null || watch.stopped() !== null) return null;
-      const isBegun = carried.has(item.end) || sent.has(item.end);
-      const verdict = recheck(item, contextOf(item, listed, inUse, isBegun));
+      // Another line has failed meanwhile: what hangs together with its image is to be found first.
+      if (!deps.staying.isSettled(item.line.repository)) continue;
+      const verdict = recheck(item, contextOf(item, listed, inUse));
       if (verdict.kind !== "go") return settled(item, listed, verdict);
+      tries += 1;
+      const isOurs = isSent(item);
+      const mayBeOurs = () => isOurs || item.line.after.some((digest) => isDeleted(item, digest)) || followed(item);
+      const began = () => {
+        deleting.add(item.end);
+        if (item.line.action === "delete") deps.traces.sent(item.line.repository, item.line.digest);
+      };
       sent.add(item.end);
       const listAgain = () => freshness.listingFor(item, deps.now().getTime());
-      const { signal, within, look } = watch;
-      const result = await applyLine({ ...deps, signal, within, look, listAgain }, item, verdict.tags, listed.now);
-      if (result !== "again") return finish(item, [...removedPart(deps, verdict.removed), ...result.parts]);
+      const lineDeps = { ...deps, until: freshness.until(listed, inUse), listAgain, began, mayBeOurs };
+      const result = await applyLine(lineDeps, item, verdict.tags, listed.now);
+      // It was not its fault: this ends with the slice's time.
+      if (result === "late") tries -= 1;
+      else if (result !== "again") return finish(item, [...removedPart(deps, verdict.removed), ...result.parts]);
     }
-    await restoreLocks({ ...deps, signal: watch.signal }, item, null);
+    await restoreLocks(deps, item, null);
     return failed(item, new UpstreamError("UPSTREAM_TIMEOUT", "It changed at every try.", { retryable: true }));
   };
 
   return {
     /** What needs nothing to be done any more. */
     async lookAtAll(group: readonly ApplyItem[]): Promise<Map<number, Done>> {
-      const list = (item: ApplyItem) => freshness.listingFor(item);
       // Repositories side by side; what follows finds its own listed.
-      await pMap(firstOfEach(group), list, { concurrency: LISTED_AT_ONCE });
-      const listings = await pMap(group, list, { concurrency: LISTED_AT_ONCE });
-      const inUse = await inUseNow();
+      await pMap(firstOfEach(group), see, { concurrency: LISTED_AT_ONCE });
+      const views = await pMap(group, see, { concurrency: LISTED_AT_ONCE });
       const done = new Map<number, Done>();
       for (const [index, item] of group.entries()) {
-        const listed = listings[index];
+        const { listed, inUse = null } = views[index] ?? {};
         if (listed === undefined) continue;
         if ("failure" in listed) {
           done.set(item.end, failed(item, listed.failure));
           continue;
         }
-        const verdict = recheck(item, contextOf(item, listed, inUse ?? ALL_IN_USE, carried.has(item.end)));
+        const verdict = recheck(item, contextOf(item, listed, inUse ?? ALL_IN_USE));
         // What is protected may not be any more when its turn comes: what must go first has gone by then.
         if (verdict.kind === "go" || verdict.kind === "protected") continue;
         done.set(item.end, await settled(item, listed, verdict));
@@ -194,9 +192,9 @@ function openGroup(deps: GroupDeps) {
     async leaveRest(group: readonly ApplyItem[], done: Map<number, Done>): Promise<void> {
       const since = deps.now().getTime();
       for (const item of group) {
-        const isBegun = carried.has(item.end) || sent.has(item.end);
-        if (done.has(item.end) || !(isBegun || item.line.after.some((digest) => isDeleted(item, digest)))) continue;
-        const result = await leave(item, since, isBegun).catch((error: unknown) => {
+        const mayBeGone = isBegun(item) || item.line.after.some((digest) => isDeleted(item, digest)) || followed(item);
+        if (done.has(item.end) || !mayBeGone) continue;
+        const result = await leave(item, since).catch((error: unknown) => {
           watch.signal.throwIfAborted();
           if (!(error instanceof LatchkeyError)) throw error;
           deps.warn(unknownText(item));
@@ -212,20 +210,17 @@ function openGroup(deps: GroupDeps) {
   };
 
   /** Null when nothing of it is gone. */
-  async function leave(item: ApplyItem, since: number, isBegun: boolean): Promise<Done | null> {
+  async function leave(item: ApplyItem, since: number): Promise<Done | null> {
     const listed = await freshness.listingFor(item, since);
     if ("failure" in listed) return failed(item, listed.failure);
-    const verdict = recheck(item, contextOf(item, listed, ALL_IN_USE, isBegun));
+    const verdict = recheck(item, contextOf(item, listed, ALL_IN_USE));
     if (verdict.kind === "ours") return settled(item, listed, verdict);
-    if (!isBegun) return null;
-    await restoreLocks({ ...deps, signal: watch.signal }, item, listed.now);
+    if (!isBegun(item)) return null;
+    await restoreLocks(deps, item, listed.now);
     const removed = "removed" in verdict ? verdict.removed : [];
     return removed.length === 0 ? null : finish(item, partly(item, removed, "skipped"));
   }
 }
-
-/** Where nobody can say what is used. */
-const ALL_IN_USE: RecheckContext["inUse"] = { usesTag: () => "", usesDigest: () => "", keepsRepository: () => "" };
 
 function unknownText({ line }: ApplyItem): string {
   return `${line.repository}@${line.digest}: it may have been deleted, and whether it was cannot be found out.`;

@@ -3,11 +3,10 @@ import { z } from "zod";
 import { planLineSchema, unreadRepositorySchema } from "./plan-line.ts";
 import type { LinesStore } from "./ports.ts";
 
-/**
- * Lines that are held at once: the default of `maxItems`, so that most plans are held whole. A few KiB each. What follows
- * a line (a signature its image) is seen to only when it stands within them.
- */
+/** Lines that are held at once, if a repository has no more: the default of `maxItems`, so that most plans are held whole. About 1 KiB each. */
 export const WINDOW_LINES = 5_000;
+/** Lines between two reports: at 500 deletions a minute about half a minute of work. */
+export const GROUP_LINES = 300;
 
 const lineSchema = z.union([planLineSchema, unreadRepositorySchema]);
 const changingSchema = planLineSchema.extend({
@@ -37,7 +36,10 @@ export async function* changingLines(lines: LinesStore, blob: string, from: numb
 
 /** The lines ahead. */
 export type ApplyWindow = {
-  /** In order: all that are left, or WINDOW_LINES / 2 at least. */
+  /**
+   * In order: all that are left, or WINDOW_LINES / 2 at least and all of each repository that the first GROUP_LINES are of.
+   * What hangs together with a line stands in any place of its repository.
+   */
   ahead(): Promise<readonly ApplyItem[]>;
   /** Lines up to this place are done with. */
   pass(end: number): void;
@@ -52,17 +54,20 @@ export function openWindow(lines: LinesStore, blob: string, from: number): Apply
     for await (const item of changingLines(lines, blob, readTo)) {
       items.push(item);
       readTo = item.end;
-      if (items.length >= WINDOW_LINES) return;
+      if (items.length >= WINDOW_LINES && !endsWithin()) return;
     }
     isWhole = true;
   };
+  /** Lines of one repository stand together. */
+  const endsWithin = () => items[GROUP_LINES - 1]?.line.repository === items.at(-1)?.line.repository;
   return {
     async ahead() {
-      if (!isWhole && items.length < WINDOW_LINES / 2) await fill();
+      if (!isWhole && (items.length < WINDOW_LINES / 2 || endsWithin())) await fill();
       return items;
     },
     pass(end) {
-      items = items.filter((item) => item.end > end);
+      const left = items.findIndex((item) => item.end > end);
+      items = left < 0 ? [] : items.slice(left);
     },
   };
 }

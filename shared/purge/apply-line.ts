@@ -1,7 +1,9 @@
 /** Does one line of a plan: unlocks what its rule includes, deletes, and finds out what a lost reply left open. Used by apply-group.ts. */
 import { UpstreamError } from "../errors.ts";
 import type { ApplyItem } from "./apply-items.ts";
+import type { ApplyWatch, ChangeCall } from "./apply-watch.ts";
 import type { Listed } from "./freshness.ts";
+import { type MayStillSend, TooLateError } from "./may-still-send.ts";
 import type { RegistryContent } from "./ports.ts";
 import { failureText, type Part } from "./report.ts";
 import type { RepositoryNow } from "./repository-now.ts";
@@ -10,19 +12,20 @@ import type { RepositoryNow } from "./repository-now.ts";
 export type ApplyLineDeps = {
   readonly content: RegistryContent;
   readonly now: () => Date;
-  /** Aborted when the slice must stop at once. */
-  readonly signal: AbortSignal;
-  /** Makes sure that the run is still this slice's: a machine may have slept since the last call. */
-  readonly look: () => Promise<void>;
-  /** Gives up a call that waits longer than its re-check is good for. */
-  readonly within: <T>(call: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+  readonly watch: Pick<ApplyWatch, "signal" | "look" | "within">;
+  /** Until when something may be sent that its re-check decided, milliseconds since 1970. */
+  readonly until: number;
   /** The repository, listed from now on. */
   readonly listAgain: (item: ApplyItem) => Promise<Listed>;
+  /** Called right before something is told to be deleted. */
+  readonly began: () => void;
+  /** What is missing of the line may have gone by this run's hand, in a try before this one or with what it refers to. */
+  readonly mayBeOurs: () => boolean;
   /** For people, in the run's record. */
   readonly warn: (text: string) => void;
 };
-/** What became of it; `again`: it is still there and is to be tried anew. */
-export type LineResult = { readonly parts: readonly Part[] } | "again";
+/** What became of it; `again`: it is still there and is to be tried anew; `late`: so is this, it waited for too long. */
+export type LineResult = { readonly parts: readonly Part[] } | "again" | "late";
 
 /** Answers of a registry that it gives before it does anything. 408 and 429 say nothing of an earlier try. */
 function isRefusal(error: UpstreamError): boolean {
@@ -42,7 +45,9 @@ export async function applyLine(
   now: RepositoryNow,
 ): Promise<LineResult> {
   const refused = await unlock(deps, item, now);
+  if (refused === "late") return "late";
   if (refused?.failure?.status === 404) {
+    // Nothing was told to be deleted: what is not there is looked at as if it had never been begun.
     await deps.listAgain(item);
     return "again";
   }
@@ -56,14 +61,20 @@ export async function applyLine(
 
 async function deleteImage(deps: ApplyLineDeps, item: ApplyItem): Promise<LineResult> {
   const { repository, digest, tags } = item.line;
-  const call = await attempt(deps, item, (signal) => deps.content.deleteManifest(repository, digest, signal));
+  const call = await attempt(deps, item, (signal, mayStillSend) =>
+    deps.content.deleteManifest(repository, digest, signal, mayStillSend),
+  );
+  if (call.kind === "late") return "late";
   if (call.kind === "done") return { parts: [part(deps, tags, "deleted")] };
   // What refers to something goes with it: it may be gone although its own deletion was refused.
-  if (call.kind === "unsure" || item.line.after.length > 0) {
+  if (call.kind !== "refused" || item.line.after.length > 0) {
     const listed = await deps.listAgain(item);
     if ("failure" in listed) return { parts: [unknown(deps, item, tags, call.error)] };
-    if (isGone(listed, item)) return { parts: [part(deps, tags, "deleted")] };
-    if (call.kind === "unsure" && call.isGivenUp) return "again";
+    if (isGone(listed, item)) {
+      const isOurs = call.kind === "unsure" || deps.mayBeOurs();
+      return { parts: [part(deps, tags, isOurs ? "deleted" : "gone")] };
+    }
+    if (call.kind === "unsure" && call.isGivenUp) return "late";
   }
   await restoreLocks(deps, item, null);
   return { parts: [part(deps, tags, "failed", failureText(call.error))] };
@@ -77,14 +88,19 @@ async function removeTags(deps: ApplyLineDeps, item: ApplyItem, tags: readonly s
   const { repository } = item.line;
   const removed: string[] = [];
   const left = new Map<string, UpstreamError>();
+  const gone: string[] = [];
+  const absent = new Set<string>();
   let isOpen = false;
-  let isGivenUp = false;
+  let isLate = false;
   for (const tag of tags) {
-    const call = await attempt(deps, item, (signal) => deps.content.deleteTag(repository, tag, signal));
+    const call = await attempt(deps, item, (signal, mayStillSend) =>
+      deps.content.deleteTag(repository, tag, signal, mayStillSend),
+    );
     if (call.kind === "done") removed.push(tag);
-    else left.set(tag, call.error);
-    isOpen ||= call.kind === "unsure";
-    isGivenUp ||= call.kind === "unsure" && call.isGivenUp;
+    else left.set(tag, call.kind === "late" ? late() : call.error);
+    isOpen ||= call.kind === "unsure" || call.kind === "absent";
+    if (call.kind === "absent") absent.add(tag);
+    isLate ||= call.kind === "late" || (call.kind === "unsure" && call.isGivenUp);
   }
   if (isOpen) {
     const listed = await deps.listAgain(item);
@@ -97,14 +113,16 @@ async function removeTags(deps: ApplyLineDeps, item: ApplyItem, tags: readonly s
     for (const tag of left.keys()) {
       if (listed.now.tags.get(tag)?.digest === item.line.digest) continue;
       left.delete(tag);
-      removed.push(tag);
+      if (absent.has(tag) && !deps.mayBeOurs()) gone.push(tag);
+      else removed.push(tag);
     }
-    if (left.size > 0 && isGivenUp) return "again";
   }
+  if (left.size > 0 && isLate) return "late";
   if (left.size > 0) await restoreLocks(deps, item, null);
   const failures = Map.groupBy(left.keys(), (tag) => failureText(left.get(tag) ?? never()));
   const failed = [...failures].map(([failure, names]) => part(deps, names, "failed", failure));
-  return { parts: [...removedPart(deps, removed), ...failed] };
+  const goneParts = gone.length === 0 ? [] : [part(deps, gone, "gone")];
+  return { parts: [...removedPart(deps, removed), ...goneParts, ...failed] };
 }
 
 /** Tags that were removed, if any. */
@@ -129,34 +147,43 @@ function unknown(deps: ApplyLineDeps, { line }: ApplyItem, tags: readonly string
 
 type Call =
   | { readonly kind: "done" }
-  | { readonly kind: "refused"; readonly error: UpstreamError }
+  /** Nothing was sent. */
+  | { readonly kind: "late" }
+  /** `absent`: it was not there when this call asked for the first time. */
+  | { readonly kind: "refused" | "absent"; readonly error: UpstreamError }
   | { readonly kind: "unsure"; readonly error: UpstreamError; readonly isGivenUp: boolean };
 
 /** @param call false: the registry says that there is no such thing, which was listed a moment ago */
-async function attempt(
-  deps: ApplyLineDeps,
-  item: ApplyItem,
-  call: (signal: AbortSignal) => Promise<boolean>,
-): Promise<Call> {
-  await deps.look();
-  deps.signal.throwIfAborted();
+async function attempt(deps: ApplyLineDeps, item: ApplyItem, call: ChangeCall<boolean>): Promise<Call> {
+  const { watch, until, began } = deps;
+  await watch.look();
+  watch.signal.throwIfAborted();
   try {
-    const isDone = await deps.within(call);
+    const isDone = await watch.within(until, (signal, mayStillSend) => call(signal, telling(mayStillSend, began)));
     // What refers to something goes with it. Of anything else the list is asked: what is still in it was not deleted.
-    if (isDone || item.line.after.length > 0) return { kind: "done" };
-    return { kind: "unsure", error: absent(), isGivenUp: false };
+    if (isDone || (item.line.after.length > 0 && deps.mayBeOurs())) return { kind: "done" };
+    return { kind: "absent", error: absent() };
   } catch (error) {
-    deps.signal.throwIfAborted();
-    if (error === GIVEN_UP) return { kind: "unsure", error: late(), isGivenUp: true };
+    watch.signal.throwIfAborted();
+    if (error instanceof TooLateError) {
+      return error.mayBeDone ? { kind: "unsure", error: late(), isGivenUp: true } : { kind: "late" };
+    }
     if (!(error instanceof UpstreamError)) throw error;
     return isRefusal(error) ? { kind: "refused", error } : { kind: "unsure", error, isGivenUp: false };
   }
 }
 
-/** Why `within` aborts a call. */
-export const GIVEN_UP = new Error("The call waited for longer than its re-check is good for.");
+/** Says so before it lets something be sent. */
+function telling(mayStillSend: MayStillSend, began: () => void): MayStillSend {
+  return () => {
+    const isInTime = mayStillSend();
+    if (isInTime) began();
+    return isInTime;
+  };
+}
+
 function late(): UpstreamError {
-  return new UpstreamError("UPSTREAM_TIMEOUT", GIVEN_UP.message, { retryable: true });
+  return new UpstreamError("UPSTREAM_TIMEOUT", new TooLateError().message, { retryable: true });
 }
 function absent(): UpstreamError {
   const failure = { name: "RestError", status: 404, code: null };
@@ -170,31 +197,41 @@ function never(): never {
 }
 
 /** Null when all is unlocked; else why not. */
-async function unlock(deps: ApplyLineDeps, item: ApplyItem, now: RepositoryNow): Promise<UpstreamError | null> {
+async function unlock(
+  deps: ApplyLineDeps,
+  item: ApplyItem,
+  now: RepositoryNow,
+): Promise<UpstreamError | "late" | null> {
   for (const set of lockCalls(deps.content, item, now).reverse()) {
-    const error = await failureOf(deps.signal, set(false, deps.signal));
+    const error = await failureOf(deps.watch, deps.until, (signal, mayStillSend) => set(false, signal, mayStillSend));
     if (error !== null) return error;
   }
   return null;
 }
 
 /**
- * Locks again what the plan saw locked. What is not there any more needs none.
+ * Locks again what the plan saw locked. What is not there any more needs none. However old the re-check is: only the run must
+ * be this slice's still, since another may have unlocked it in order to delete it.
  * @param now only what is there now is locked; null: as the plan saw it
  */
 export async function restoreLocks(
-  deps: Pick<ApplyLineDeps, "content" | "signal" | "warn">,
+  deps: Pick<ApplyLineDeps, "content" | "watch" | "warn">,
   item: ApplyItem,
   now: RepositoryNow | null,
 ): Promise<void> {
   for (const set of lockCalls(deps.content, item, now)) {
-    const error = await failureOf(deps.signal, set(true, deps.signal));
-    if (error === null || error.failure?.status === 404) continue;
+    const lock = () => failureOf(deps.watch, null, (signal, mayStillSend) => set(true, signal, mayStillSend));
+    let error = await lock();
+    for (let tries = 1; error === "late" && tries < LOCK_TRIES; tries++) error = await lock();
+    if (error === null || (error !== "late" && error.failure?.status === 404)) continue;
     deps.warn(`${item.line.repository}@${item.line.digest}: it was unlocked and could not be locked again.`);
   }
 }
 
-type SetLock = (isLocked: boolean, signal: AbortSignal) => Promise<void>;
+/** Times that a lock is set again whose turn came when the run's record could not be read. */
+const LOCK_TRIES = 3;
+
+type SetLock = (isLocked: boolean, ...how: Parameters<ChangeCall<void>>) => Promise<void>;
 
 /** Tags first: the manifest's lock is the first to open and the last to close. */
 function lockCalls(content: RegistryContent, { line }: ApplyItem, now: RepositoryNow | null): SetLock[] {
@@ -203,19 +240,26 @@ function lockCalls(content: RegistryContent, { line }: ApplyItem, now: Repositor
   const tags = seen.tags.filter(([tag, , wasLocked]) => wasLocked && line.tags.includes(tag) && isThere(tag));
   const calls = tags.map(
     ([tag]): SetLock =>
-      (isLocked, signal) =>
-        content.setTagLock(repository, tag, isLocked, signal),
+      (isLocked, ...how) =>
+        content.setTagLock(repository, tag, isLocked, ...how),
   );
   if (!seen.isLocked || line.action !== "delete" || now?.manifests.has(digest) === false) return calls;
-  return [...calls, (isLocked, signal) => content.setManifestLock(repository, digest, isLocked, signal)];
+  return [...calls, (isLocked, ...how) => content.setManifestLock(repository, digest, isLocked, ...how)];
 }
 
-async function failureOf(signal: AbortSignal, call: Promise<void>): Promise<UpstreamError | null> {
+async function failureOf(
+  watch: ApplyLineDeps["watch"],
+  until: number | null,
+  call: ChangeCall<void>,
+): Promise<UpstreamError | "late" | null> {
+  await watch.look();
+  watch.signal.throwIfAborted();
   try {
-    await call;
+    await watch.within(until, call);
     return null;
   } catch (error) {
-    signal.throwIfAborted();
+    watch.signal.throwIfAborted();
+    if (error instanceof TooLateError) return "late";
     if (error instanceof UpstreamError) return error;
     throw error;
   }

@@ -2,22 +2,24 @@
 import pMap from "p-map";
 import { z } from "zod";
 import { deletedEvents, deletingEvent } from "./apply-audit.ts";
+import { readBehind } from "./apply-behind.ts";
 import { applyGroup } from "./apply-group.ts";
-import { type ApplyItem, itemKey, openWindow } from "./apply-items.ts";
+import { type ApplyItem, GROUP_LINES, itemKey, openWindow } from "./apply-items.ts";
 import { FENCE_SECONDS, openWatch, type Stop } from "./apply-watch.ts";
 import { openFreshness } from "./freshness.ts";
+import { isOutageOver } from "./outage.ts";
 import type { AppendAudit, LinesStore, OpenRegistry, OpenRegistryContent, PurgeRunStore } from "./ports.ts";
 import type { ReadInUse } from "./read-in-use.ts";
 import { addDone, type Done, reportLines } from "./report.ts";
 import { followersOf } from "./repository-now.ts";
 import type { PurgeRun } from "./run.ts";
+import { openTraces } from "./run-traces.ts";
 import { groupBlob, intentOf, readCarried, writeIntent } from "./slice-blobs.ts";
 import { type Halt, HaltError, type RunPlace, type SliceRow, takeRow } from "./slice-row.ts";
+import { openStaying } from "./staying.ts";
 
 /** Seconds after which a slice begins nothing more: what it has begun ends well before the 4 minutes of an activity. */
 export const SLICE_SECONDS = 200;
-/** Lines between two reports: at 500 deletions a minute about half a minute of work. */
-export const GROUP_LINES = 300;
 /** Records that are written to the trail at once. */
 const AUDITED_AT_ONCE = 100;
 /** Warnings of one run: the row has room for few. */
@@ -47,7 +49,9 @@ const HALTED: Record<Halt, Applied> = {
 };
 
 /**
+ * Slices that get nowhere are followed by others for MAX_OUTAGE_SECONDS: then the run ends with UPSTREAM_TIMEOUT.
  * Any number of these may run at once, and may end anywhere: the last that took the row goes on with what the others did.
+ * @param signal ends the slice when its time is over
  * @throws UpstreamError STATE_UNAVAILABLE AUDIT_UNAVAILABLE and others, as openRegistry: nothing is lost, to be tried again
  */
 export async function applySlice(deps: ApplyDeps, place: RunPlace, signal: AbortSignal): Promise<Applied> {
@@ -61,10 +65,28 @@ export async function applySlice(deps: ApplyDeps, place: RunPlace, signal: Abort
     if (opened.registry.loginServer !== place.loginServer) return { ok: false, code: "RESOURCE_NOT_FOUND" };
     const row = await takeRow(deps, place);
     const content = deps.openContent(opened);
-    return await applyAs(deps, row, { content, planBlob, plannedAt: Date.parse(listedAt), signal });
+    const { cursor } = row.run();
+    const applied = await untilItsTime(signal, () =>
+      applyAs(deps, row, { content, planBlob, plannedAt: Date.parse(listedAt), signal }),
+    );
+    const isStuck = applied.ok && applied.more && row.run().cursor === cursor;
+    return isStuck && (await isOutageOver(deps, row.run())) ? STUCK : applied;
   } catch (error) {
     if (error instanceof HaltError) return HALTED[error.halt];
     throw error;
+  }
+}
+
+/** What a registry says that puts off everything for a day, or what hangs for so long. */
+const STUCK: Applied = { ok: false, code: "UPSTREAM_TIMEOUT" };
+
+/** A slice that is not done in its time has not failed: what it has begun is found out about by the next one. */
+async function untilItsTime(signal: AbortSignal, work: () => Promise<Applied>): Promise<Applied> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    return { ok: true, more: true };
   }
 }
 
@@ -90,7 +112,12 @@ async function applyAs(deps: ApplyDeps, row: SliceRow, opened: Opened): Promise<
     const window = openWindow(lines, opened.planBlob, row.run().cursor);
     const deleted = new Map<string, number>();
     let ahead: readonly ApplyItem[] = [];
+    let followers = followersOf(ahead);
     let own: ReadonlySet<string> = new Set();
+    const isLeft = ({ line }: ApplyItem) => !deleted.has(itemKey(line.repository, line.digest));
+    const items = () => ahead.filter(isLeft);
+    const traces = openTraces();
+    const staying = openStaying({ ...opened, signal: watch.signal, items, followers: () => followers });
     const isOurs = (repository: string, digest: string, startedAt: number) => {
       const key = itemKey(repository, digest);
       const deletedAt = deleted.get(key);
@@ -111,14 +138,19 @@ async function applyAs(deps: ApplyDeps, row: SliceRow, opened: Opened): Promise<
       items: () => ahead,
     });
 
+    const [next] = await window.ahead();
+    await readBehind(lines, row, next?.line.repository ?? null, { traces, staying });
+    for (const { repository, digest } of intents) traces.sent(repository, digest);
+
     for (;;) {
       ahead = await window.ahead();
       const group = firstGroup(ahead);
-      const followers = followersOf(ahead);
+      followers = followersOf(ahead);
       own = new Set(
         ahead.filter(({ line }) => line.action === "delete").map(({ line }) => itemKey(line.repository, line.digest)),
       );
-      freshness.keepOnly(new Set(group.map(({ line }) => line.repository)));
+      const repositories = new Set(group.map(({ line }) => line.repository));
+      for (const held of [freshness, traces, staying]) held.keepOnly(repositories);
       const isLast = group.length === 0;
       if (isLast || (watch.stopped() !== null && !group.some(({ end }) => carried.has(end)))) {
         return await end(row, isLast ? null : watch.stopped());
@@ -132,7 +164,7 @@ async function applyAs(deps: ApplyDeps, row: SliceRow, opened: Opened): Promise<
       };
       const warn = (text: string) => warnings.add(text);
       const done = await applyGroup(
-        { ...deps, ...opened, freshness, watch, carried, followers, deleted, warn, announce },
+        { ...deps, ...opened, freshness, staying, traces, watch, carried, items, followers, deleted, warn, announce },
         group,
       );
       await record(deps, row, done, [...warnings]);

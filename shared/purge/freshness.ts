@@ -2,13 +2,21 @@
 import { UpstreamError } from "../errors.ts";
 import type { ApplyItem } from "./apply-items.ts";
 import type { InUse } from "./in-use.ts";
+import { CHANGE_TRY_MS } from "./may-still-send.ts";
 import type { RegistryContent } from "./ports.ts";
 import type { ManifestFacts } from "./registry-items.ts";
 import { listNow, type RepositoryNow } from "./repository-now.ts";
 
-/** A deletion is decided by a listing that began at most this long ago, or as long ago as the listing itself took. Seconds. */
+/**
+ * A deletion is sent only while what it was decided by, its repository's listing and what clusters use, began to be read at
+ * most this long ago; or, where reading it takes longer than half of that, twice as long ago as reading it took. Seconds.
+ */
 export const RECHECK_MAX_AGE_SECONDS = 30;
 const MAX_AGE_MS = RECHECK_MAX_AGE_SECONDS * 1000;
+/** The same when the registry has done it: a request that was sent in time is under way a little longer. Seconds. */
+export const UNSEEN_MAX_SECONDS = RECHECK_MAX_AGE_SECONDS + CHANGE_TRY_MS / 1000;
+/** Where reading takes longer than this, milliseconds, its age may be more: the run says so. */
+const SLOW_MS = MAX_AGE_MS / 2;
 /** Times that a repository is listed before its lines fail, and the wait between: without it nobody knows what was done. */
 const LIST_TRIES = 3;
 const LIST_WAIT_MS = 5_000;
@@ -21,6 +29,8 @@ export type FreshnessDeps = {
   readonly wait: (milliseconds: number) => Promise<unknown>;
   readonly signal: AbortSignal;
   readonly plannedAt: number;
+  /** For people, in the run's record. */
+  readonly warn: (text: string) => void;
   /** Lines ahead, and whether a digest is one of them or was deleted after a time. */
   items(): readonly ApplyItem[];
   isOurs(repository: string, digest: string, startedAt: number): boolean;
@@ -40,6 +50,8 @@ export type Freshness = {
   listingFor(item: ApplyItem, since?: number): Promise<Listed>;
   /** @throws as readInUse */
   inUse(): Promise<InUse>;
+  /** Until when something may be sent that was decided by both, milliseconds since 1970. @param inUse as inUse gave it */
+  until(listed: Found, inUse: object): number;
   /** Forgets other repositories. */
   keepOnly(repositories: ReadonlySet<string>): void;
 };
@@ -48,8 +60,11 @@ type Held<T> = { value: T | null; freshUntil: number; running: Promise<T> | null
 
 /** When it was read. */
 type Span = { readonly startedAt: number; readonly endedAt: number };
+function isSlow({ startedAt, endedAt }: Span): boolean {
+  return endedAt - startedAt > SLOW_MS;
+}
 function freshUntil({ startedAt, endedAt }: Span): number {
-  // What takes longer to read than that would never be young enough.
+  // What takes longer to read than that would never be young enough, or for so short that a purge would not end.
   return Math.max(startedAt + MAX_AGE_MS, endedAt + (endedAt - startedAt));
 }
 
@@ -59,13 +74,16 @@ export function openFreshness(deps: FreshnessDeps): Freshness {
   const listings = new Map<string, Held<Listed>>();
   const facts = new Map<string, Map<string, ManifestFacts>>();
   const used: Held<InUse> = { value: null, freshUntil: 0, running: null };
+  const usedUntil = new WeakMap<object, number>();
 
   const once = <T>(held: Held<T>, read: () => Promise<T>, spanOf: (value: T) => Span | null): Promise<T> => {
     held.running ??= (async () => {
       const startedAt = clock();
       try {
         held.value = await read();
-        held.freshUntil = freshUntil(spanOf(held.value) ?? { startedAt, endedAt: clock() });
+        const span = spanOf(held.value) ?? { startedAt, endedAt: clock() };
+        held.freshUntil = freshUntil(span);
+        if (isSlow(span)) deps.warn(SLOW);
         return held.value;
       } finally {
         held.running = null;
@@ -113,18 +131,24 @@ export function openFreshness(deps: FreshnessDeps): Freshness {
     },
     async inUse() {
       if (used.value !== null && clock() < used.freshUntil) return used.value;
-      return once(
-        used,
-        () => deps.readInUse(deps.signal),
-        () => null,
-      );
+      const read = async () => {
+        const startedAt = clock();
+        const inUse = { ...(await deps.readInUse(deps.signal)) };
+        usedUntil.set(inUse, freshUntil({ startedAt, endedAt: clock() }));
+        return inUse;
+      };
+      return once(used, read, () => null);
     },
+    until: ({ now }, inUse) => Math.min(freshUntil(now), usedUntil.get(inUse) ?? 0),
     keepOnly(repositories) {
       for (const name of listings.keys()) if (!repositories.has(name)) listings.delete(name);
       for (const name of facts.keys()) if (!repositories.has(name)) facts.delete(name);
     },
   };
 }
+
+/** One text, however many are slow: the record has room for few. */
+const SLOW = `Listing a repository, or reading what clusters use, took longer than ${SLOW_MS / 1000} seconds: what changed there within twice that time before a deletion may have gone unseen.`;
 
 /** The lines ahead moved on while it was listed: cannot be while they are read group by group. */
 function unlisted(): UpstreamError {

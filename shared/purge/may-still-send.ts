@@ -13,10 +13,13 @@ export type MayStillSend = () => boolean;
  */
 export const CHANGE_TRY_MS = 5_000;
 
-/** Thrown for a change that came too late: this try was not sent. An earlier try of it may have been carried out. */
+/** Thrown for a change that came too late: this try was not sent, or was given up. */
 export class TooLateError extends Error {
-  constructor() {
+  /** A try of it may have been carried out. */
+  readonly mayBeDone: boolean;
+  constructor(mayBeDone = true) {
     super("The call waited for longer than what it was decided by is good for.");
     this.name = "TooLateError";
+    this.mayBeDone = mayBeDone;
   }
 }

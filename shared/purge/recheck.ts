@@ -9,8 +9,14 @@ export type RecheckContext = {
   readonly now: RepositoryNow;
   /** What clusters use now. */
   readonly inUse: Omit<InUse, "lines">;
-  /** This run may have begun with the line before: what is missing of it went by its hand. */
-  readonly isBegun: boolean;
+  /** This run may have begun with a line before: its locks may be open. */
+  isBegun(item: ApplyItem): boolean;
+  /** This run may have sent a line's deletion before: what is missing of it went by its hand. */
+  isSent(item: ApplyItem): boolean;
+  /** A line's image may have gone with another that this run deleted, though the plan did not know that it refers to it. */
+  mayHaveFollowed(item: ApplyItem): boolean;
+  /** An image of the line's repository stays, with others that stay. */
+  holds(digest: string): boolean;
   /** Whether this run deleted a digest of the line's repository. */
   isDeleted(digest: string): boolean;
   readonly followers: ReadonlyMap<string, readonly ApplyItem[]>;
@@ -35,26 +41,38 @@ export function recheck(item: ApplyItem, context: RecheckContext): Verdict {
   return isProtected ? { kind: "protected", removed: verdict.removed } : verdict;
 }
 
-function compareImage({ line }: ApplyItem, context: RecheckContext): Verdict {
+/** Its image is there and stays for certain: not only as long as something else is there. */
+export function staysNow(item: ApplyItem, context: RecheckContext): boolean {
+  if (item.line.action !== "delete") return false;
+  const { kind } = compareImage(item, context);
+  return kind === "changed" || (kind === "go" && (isUsed(item, context) || isNeeded(item, context)));
+}
+
+function compareImage(item: ApplyItem, context: RecheckContext): Verdict {
+  const { line } = item;
+  const isBegun = context.isBegun(item);
   const found = context.now.manifests.get(line.digest);
   if (found === undefined) {
     // A registry removes by itself what refers to what was deleted.
-    return { kind: context.isBegun || line.after.some(context.isDeleted) ? "ours" : "gone" };
+    const isOurs = context.isSent(item) || line.after.some(context.isDeleted) || context.mayHaveFollowed(item);
+    return { kind: isOurs ? "ours" : "gone" };
   }
   const isSame =
-    isSameManifest(line, found, context.isBegun) &&
+    isSameManifest(line, found, isBegun) &&
     found.tags.length === line.seen.tags.length &&
-    line.seen.tags.every((seen) => isSameTag(seen, line.digest, context.now.tags.get(seen[0]), context.isBegun));
+    line.seen.tags.every((seen) => isSameTag(seen, line.digest, context.now.tags.get(seen[0]), isBegun));
   return isSame ? { kind: "go", tags: [], removed: [] } : { kind: "changed", removed: [] };
 }
 
-function compareTags({ line }: ApplyItem, context: RecheckContext): Verdict {
-  const { now, isBegun } = context;
+function compareTags(item: ApplyItem, context: RecheckContext): Verdict {
+  const { line } = item;
+  const { now } = context;
+  const [isBegun, isSent] = [context.isBegun(item), context.isSent(item)];
   const found = now.manifests.get(line.digest);
   const going = new Set(line.tags);
   const missing = line.tags.filter((name) => !now.tags.has(name));
-  if (found === undefined || missing.length === line.tags.length) return { kind: isBegun ? "ours" : "gone" };
-  const removed = isBegun ? missing : [];
+  if (found === undefined || missing.length === line.tags.length) return { kind: isSent ? "ours" : "gone" };
+  const removed = isSent ? missing : [];
   const left = line.seen.tags.filter(([name]) => !removed.includes(name));
   const isSame =
     // Removing a tag may move the manifest's time.
@@ -112,7 +130,7 @@ function isWaiting({ line }: ApplyItem, { now, isDeleted }: RecheckContext): boo
  */
 function isNeeded({ line }: ApplyItem, context: RecheckContext): boolean {
   const { now, followers } = context;
-  if (now.isUncertain || now.needed.has(line.digest)) return true;
+  if (now.isUncertain || now.needed.has(line.digest) || context.holds(line.digest)) return true;
   const seen = new Set<string>();
   const rest = [line.digest];
   for (let digest = rest.pop(); digest !== undefined; digest = rest.pop()) {
@@ -127,8 +145,7 @@ function isNeeded({ line }: ApplyItem, context: RecheckContext): boolean {
 }
 
 function stays(follower: ApplyItem, context: RecheckContext): boolean {
-  const own = { ...context, isBegun: false };
-  const { kind } = follower.line.action === "delete" ? compareImage(follower, own) : compareTags(follower, own);
+  const { kind } = follower.line.action === "delete" ? compareImage(follower, context) : compareTags(follower, context);
   return kind === "changed" || (kind === "go" && (isUsed(follower, context) || isNamed(follower, context)));
 }
 

@@ -31,6 +31,10 @@ export function readSlice(slice: string | null): { readonly id: string | null; r
 
 const startBlob = (run: string, slice: string) => `reports/${run}/${slice}/start.jsonl`;
 const intentBlob = (run: string, slice: string) => `reports/${run}/${slice}/intent.jsonl`;
+/** What a slice found behind the place where it began: lines of apply-behind.ts. */
+export function behindBlob(run: string, slice: string): string {
+  return `reports/${run}/${slice}/behind.jsonl`;
+}
 /** Lines of one reported group. */
 export function groupBlob(run: string, slice: string, group: number): string {
   return `reports/${run}/${slice}/${String(group).padStart(6, "0")}.jsonl`;
@@ -93,15 +97,16 @@ export async function blobsOf(
   return { groups: found.reverse(), isWhole: to === 0 };
 }
 
-async function readStart(lines: LinesStore, run: string, slice: string): Promise<SliceStart> {
+/** Where a slice began. @throws UpstreamError STATE_UNAVAILABLE; NotFoundError when it is gone */
+export async function readStart(lines: LinesStore, run: string, slice: string): Promise<SliceStart> {
   const [start] = (await readAll(lines, startBlob(run, slice), startSchema)) ?? [];
   // It was written before the row named the slice.
   if (start === undefined) throw new NotFoundError("NOT_FOUND", "The beginning of a slice of the purge is gone.");
   return start;
 }
 
-/** Null when there is no such blob. */
-async function readAll<T>(lines: LinesStore, blob: string, schema: z.ZodType<T>): Promise<readonly T[] | null> {
+/** All values of a blob; null when there is no such blob. @throws UpstreamError STATE_UNAVAILABLE; ZodError */
+export async function readAll<T>(lines: LinesStore, blob: string, schema: z.ZodType<T>): Promise<readonly T[] | null> {
   const values: T[] = [];
   try {
     for await (const { value } of lines.read(blob, 0)) values.push(schema.parse(value));

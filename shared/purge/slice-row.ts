@@ -40,6 +40,8 @@ export type SliceRow = {
   readonly before: { readonly id: string | null; readonly isAtWork: boolean };
   /** Makes sure that the row was this slice's at most so many milliseconds ago; 0: from this call on. */
   look(maxAge: number): Promise<void>;
+  /** When the last call began that found it this slice's, milliseconds since 1970. */
+  lookedAt(): number;
   /** Writes it, whatever cancel came between. */
   commit(change: (run: PurgeRun) => PurgeRun): Promise<void>;
   /** Lets go of it: nothing is under way any more. */
@@ -124,6 +126,7 @@ export async function takeRow(deps: SliceRowDeps, { loginServer, runId }: RunPla
     isCancelled: () => isCancelled,
     before: readSlice(before),
     look,
+    lookedAt: () => lookedAt,
     commit,
     rest: () => commit((current) => ({ ...current, slice: resting(id) })),
   };

@@ -4,6 +4,7 @@ import { UpstreamError } from "../../shared/errors.ts";
 import { type ApplyDeps, applySlice } from "../../shared/purge/apply.ts";
 import { endRun } from "../../shared/purge/finish.ts";
 import { inUseMaker } from "../../shared/purge/in-use.ts";
+import { CHANGE_TRY_MS, type MayStillSend, TooLateError } from "../../shared/purge/may-still-send.ts";
 import type { PlanLine } from "../../shared/purge/plan-line.ts";
 import type { LinesStore, PurgeRunStore, RegistryContent } from "../../shared/purge/ports.ts";
 import { ClusterUnreadableError } from "../../shared/purge/read-in-use.ts";
@@ -110,19 +111,21 @@ export function applyWorld(registry = fakeRegistry()) {
       },
     };
 
-    const upstream = async (name: string, signal: AbortSignal): Promise<PortFate> => {
+    /** @param mayStillSend of a change: it waits for its turn first, and is sent when its process is awake then */
+    const upstream = async (name: string, signal: AbortSignal, mayStillSend?: MayStillSend): Promise<PortFate> => {
       signal.throwIfAborted();
       count();
       const { fate, milliseconds } = weather(name);
-      await clock.sleep(milliseconds);
-      if (isDead && fate !== "done") throw new Crash();
-      // What waits longer than the fence while its sender sleeps can be stopped by nobody: here it is never sent.
-      if (fate === "stalled" && asleep !== null) {
+      const flight = Math.min(milliseconds / 2, CHANGE_TRY_MS);
+      await clock.sleep(milliseconds - flight);
+      if (mayStillSend !== undefined) {
         await heard();
-        throw refusal(503);
+        signal.throwIfAborted();
+        if (!mayStillSend()) throw new TooLateError();
       }
-      // A call that was given up while it waited was not sent.
-      signal.throwIfAborted();
+      await clock.sleep(flight);
+      if (isDead && fate !== "done") throw new Crash();
+      if (mayStillSend === undefined) signal.throwIfAborted();
       if (fate === "refused") {
         await heard();
         throw refusal(403, "DENIED");
@@ -144,11 +147,27 @@ export function applyWorld(registry = fakeRegistry()) {
       name: string,
       signal: AbortSignal,
       work: (signal: AbortSignal) => Promise<T>,
+      mayStillSend?: MayStillSend,
     ): Promise<T> => {
-      const fate = await upstream(name, signal);
+      const fate = await upstream(name, signal, mayStillSend);
       const never = new AbortController().signal;
       const answer = await work(never);
-      return answered(fate, fate === "repeated" ? await work(never) : answer);
+      // As clients do it that had no answer to the first: what is not there the second time was there.
+      if (fate === "repeated") await work(never);
+      return answered(fate, answer);
+    };
+    /** What is given up after it was sent may be done all the same. */
+    const send = async <T>(
+      name: string,
+      signal: AbortSignal,
+      mayStillSend: MayStillSend | undefined,
+      work: (signal: AbortSignal) => Promise<T>,
+    ): Promise<T> => {
+      if (mayStillSend === undefined) throw new Error("It does not say until when it may be sent.");
+      const ended = Promise.withResolvers<never>();
+      const end = () => ended.reject(signal.reason);
+      signal.addEventListener("abort", end, { once: true });
+      return Promise.race([change(name, signal, work, mayStillSend), ended.promise]);
     };
     const { content } = registry;
     const ports: RegistryContent = {
@@ -156,13 +175,16 @@ export function applyWorld(registry = fakeRegistry()) {
       tags: (name, signal) => pages(`tags ${name}`, signal, () => content.tags(name, signal)),
       manifests: (name, signal) => pages(`manifests ${name}`, signal, () => content.manifests(name, signal)),
       facts: (name, digest, signal) => change("facts", signal, (inner) => content.facts(name, digest, inner)),
-      deleteManifest: (name, digest, signal) =>
-        change("deleteManifest", signal, (inner) => content.deleteManifest(name, digest, inner)),
-      deleteTag: (name, tag, signal) => change("deleteTag", signal, (inner) => content.deleteTag(name, tag, inner)),
-      setManifestLock: (name, digest, isLocked, signal) =>
-        change("setManifestLock", signal, (inner) => content.setManifestLock(name, digest, isLocked, inner)),
-      setTagLock: (name, tag, isLocked, signal) =>
-        change("setTagLock", signal, (inner) => content.setTagLock(name, tag, isLocked, inner)),
+      referrers: (name, digest, signal) =>
+        change("referrers", signal, (inner) => content.referrers(name, digest, inner)),
+      deleteManifest: (name, digest, signal, may) =>
+        send("deleteManifest", signal, may, (inner) => content.deleteManifest(name, digest, inner)),
+      deleteTag: (name, tag, signal, may) =>
+        send("deleteTag", signal, may, (inner) => content.deleteTag(name, tag, inner)),
+      setManifestLock: (name, digest, isLocked, signal, may) =>
+        send("setManifestLock", signal, may, (inner) => content.setManifestLock(name, digest, isLocked, inner)),
+      setTagLock: (name, tag, isLocked, signal, may) =>
+        send("setTagLock", signal, may, (inner) => content.setTagLock(name, tag, isLocked, inner)),
     };
     const deps: ApplyDeps = {
       runs,
