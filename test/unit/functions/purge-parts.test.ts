@@ -71,6 +71,12 @@ describe("the clusters of a registry", () => {
   });
 });
 
+test("a registry that the setting does not name, or without clusters, has none", () => {
+  const { routes } = parts({ [REGISTRY]: { clusters: [{ resourceId: CLUSTER }] }, "other.azurecr.io": {} });
+  const hosts = [REGISTRY, "other.azurecr.io", "third.azurecr.io"];
+  expect(hosts.map(routes.hasClusters)).toEqual([true, false, false]);
+});
+
 test("limits are the server's for that registry", () => {
   const { routes } = parts({
     [REGISTRY]: { maxItems: 7 },
