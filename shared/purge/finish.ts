@@ -50,7 +50,13 @@ export async function endRun(deps: EndDeps, { loginServer, runId }: RunPlace, co
     const isApplied = run.kind === "purge" && run.state === "applying" && run.planBlob !== null;
     const undone = isApplied ? await readUndone(deps.lines, run) : NOTHING_LEFT;
     if (code !== LOCK_LOST && undone.canBeFoundOut && !(await isOutageOver(deps, run))) throw leftOpen();
-    const isReported = await joinReport(deps.lines, run);
+    const isReported = run.groups === 0 || (await joinReport(deps.lines, run));
+    const rest = isReported ? [] : await restOfReport(deps.lines, run);
+    if (!isReported || undone.isDamaged) {
+      // Whoever ended it meanwhile has removed what is missing here: then nothing is.
+      if ((await deps.runs.get(loginServer, runId))?.etag !== stored.etag) continue;
+    }
+    if (!isReported) await deps.lines.join(reportBlob(runId), rest).catch(asLeftOpen);
     const ended = endedRun(deps.now(), run, code, undone, isReported);
     await deps.appendAudit(endedEvent(ended));
     if ((await deps.runs.replace(ended, stored.etag)) === null) continue;
@@ -65,20 +71,29 @@ function leftOpen(): UpstreamError {
   });
 }
 
-/** False when some of it is gone or damaged: what there is makes the report. @throws UpstreamError STATE_UNAVAILABLE */
+function asLeftOpen(error: unknown): never {
+  throw error instanceof NotFoundError ? leftOpen() : error;
+}
+
+/** False when some of it is gone or damaged: then nothing is written. @throws UpstreamError STATE_UNAVAILABLE */
 async function joinReport(lines: LinesStore, run: PurgeRun): Promise<boolean> {
-  if (run.groups === 0) return true;
   const { groups, isWhole } = await blobsOf(lines, run.id, readSlice(run.slice).id, run.groups);
+  if (!isWhole) return false;
   try {
     await lines.join(reportBlob(run.id), groups);
-    return isWhole;
+    return true;
   } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
+    if (error instanceof NotFoundError) return false;
+    throw error;
   }
+}
+
+/** What there is of it. @throws UpstreamError STATE_UNAVAILABLE */
+async function restOfReport(lines: LinesStore, run: PurgeRun): Promise<readonly string[]> {
+  const { groups } = await blobsOf(lines, run.id, readSlice(run.slice).id, run.groups);
   const there: string[] = [];
   for (const group of groups) if (await isThere(lines, group)) there.push(group);
-  await lines.join(reportBlob(run.id), there);
-  return false;
+  return there;
 }
 
 async function isThere(lines: LinesStore, blob: string): Promise<boolean> {

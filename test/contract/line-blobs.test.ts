@@ -31,6 +31,7 @@ const valuesOf = async (name: string, from = 0) => (await allOf(open().read(name
 test("without the container: nothing to read, nothing to remove", async () => {
   await expect(valuesOf("plans/x.jsonl")).rejects.toMatchObject({ code: "NOT_FOUND" });
   await open().remove("plans/x.jsonl");
+  await open().removeUnder("plans/");
 });
 
 test("what was written is read back, from every place that reading gave", async () => {
@@ -72,6 +73,31 @@ test("two writers of one blob do not mix: one of them has it whole", async () =>
   await Promise.allSettled([open().write("plans/two.jsonl", lines("a")), open().write("plans/two.jsonl", lines("b"))]);
   const whose = new Set((await valuesOf("plans/two.jsonl")).map((line) => JSON.stringify(line).slice(0, 10)));
   expect(whose.size).toBe(1);
+});
+
+test("a writer that another overtook is told to try again, and what the other wrote stands", async () => {
+  async function* overtaken() {
+    yield { who: "a", text: "z".repeat(5 * 1024 * 1024) };
+    await open().write("plans/overtaken.jsonl", [{ who: "b" }]);
+  }
+  await expect(open().write("plans/overtaken.jsonl", overtaken())).rejects.toMatchObject({
+    code: "STATE_UNAVAILABLE",
+    retryable: true,
+  });
+  expect(await valuesOf("plans/overtaken.jsonl")).toEqual([{ who: "b" }]);
+  await open().write("plans/overtaken.jsonl", [{ who: "a" }]);
+  expect(await valuesOf("plans/overtaken.jsonl")).toEqual([{ who: "a" }]);
+});
+
+test("a folder is removed whole, and nothing beside it; one that is not there is no error", async () => {
+  const blobs = open();
+  const inside = ["plans/f/0.jsonl", "plans/f/1.jsonl", "plans/f/slice/2.jsonl"];
+  const beside = ["plans/f.jsonl", "plans/ff/0.jsonl", "plans/f-0.jsonl"];
+  for (const name of [...inside, ...beside]) await blobs.write(name, [name]);
+  await blobs.removeUnder("plans/f/");
+  for (const name of inside) await expect(valuesOf(name)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  for (const name of beside) expect(await valuesOf(name)).toEqual([name]);
+  await blobs.removeUnder("plans/f/");
 });
 
 test("a damaged line is told as such, one that was cut off as well", async () => {

@@ -29,9 +29,13 @@ export async function stepWorld(changes: Partial<PurgeRun> = {}) {
   /** Image references by cluster; an error: that one cannot be read. */
   const clusters = new Map<string, readonly string[] | Error>();
   /** What comes between: called before each replacing of the record, and thrown when it is an error. */
-  const between: { replace: () => Promise<unknown>; open: () => Promise<unknown> } = {
-    replace: async () => {},
-    open: async () => {},
+  const between = {
+    replace: (): Promise<unknown> => Promise.resolve(),
+    open: (): Promise<unknown> => Promise.resolve(),
+    /** What the connector opens. */
+    opened: openedOwn(),
+    /** When the time of a step is over. */
+    signal: new AbortController().signal,
   };
 
   const runs: Pick<PurgeRunStore, "get" | "replace"> = {
@@ -48,7 +52,7 @@ export async function stepWorld(changes: Partial<PurgeRun> = {}) {
     async openRegistry(...asked: string[]) {
       await between.open();
       opened.push(asked);
-      return openedOwn();
+      return between.opened;
     },
     openContent: () => registry.content,
     readInUse: (_: PurgeRun, { inUse }: PurgePolicy, signal: AbortSignal) => {
@@ -68,7 +72,7 @@ export async function stepWorld(changes: Partial<PurgeRun> = {}) {
     boundsOf: () => bounds,
     onUnread: (repository: string) => void unread.push(repository),
     now: parts.clock.now,
-    timeout: () => new AbortController().signal,
+    timeout: () => between.signal,
   };
 
   await store.insert(purgeRun(1, { policyJson: policyText(), ...changes }));

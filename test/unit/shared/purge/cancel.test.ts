@@ -22,6 +22,8 @@ describe("cancelRun", () => {
     // Once more changes nothing.
     expect(await cancelRun(deps, run.id, context)).toEqual(cancelled);
     expect(audited).toHaveLength(isOpen ? 1 : 0);
+    // But who asks again sees that it has not ended: it is driven on.
+    expect(driven).toHaveLength(isOpen ? 2 : 0);
   });
 
   test("a run that writes its row meanwhile loses nothing, and is cancelled", async () => {

@@ -113,6 +113,13 @@ describe("nothing is planned", () => {
     await expect(world.plan()).rejects.toThrow();
     expect(world.written(PART)).toBeNull();
   });
+  test("when the connector opens another registry by this name", async () => {
+    const world = await prepared();
+    world.registry.calls.length = 0;
+    world.between.opened = openedOwn({ loginServer: "other.azurecr.io" });
+    await expect(world.plan()).rejects.toMatchObject({ code: "RESOURCE_NOT_FOUND" });
+    expect([world.registry.calls, world.written(PART)]).toEqual([[], null]);
+  });
   test("of a run that was never listed", async () => {
     const world = await stepWorld({ state: "planning" });
     await expect(world.plan()).rejects.toThrow();

@@ -230,6 +230,25 @@ describe("what fails leaves the run in the queue", () => {
     await expect(world.prepare()).rejects.toMatchObject({ code: "UPSTREAM_REFUSED" });
     expect((await world.run()).state).toBe("queued");
   });
+  test("a connector that opens another registry by this name", async () => {
+    const world = await stepWorld();
+    fill(world, "a");
+    world.between.opened = openedOwn({ loginServer: "other.azurecr.io" });
+    await expect(world.prepare()).rejects.toMatchObject({ code: "RESOURCE_NOT_FOUND" });
+    expect([(await world.run()).state, world.registry.calls, world.lines.blobs.size]).toEqual(["queued", [], 0]);
+  });
+  test("a listing for which a whole step is not enough is told as such", async () => {
+    const world = await stepWorld();
+    fill(world, "a");
+    const end = new AbortController();
+    world.between.signal = end.signal;
+    world.registry.faults.on = () => {
+      end.abort(new DOMException("late", "TimeoutError"));
+      return null;
+    };
+    await expect(world.prepare()).rejects.toMatchObject({ code: "UPSTREAM_TIMEOUT", retryable: true });
+    expect((await world.run()).state).toBe("queued");
+  });
   test("a policy that is not one any more", async () => {
     const world = await stepWorld({ policyJson: "{}" });
     await expect(world.prepare()).rejects.toMatchObject({ code: "INVALID_REQUEST" });
