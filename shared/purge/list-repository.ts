@@ -16,8 +16,8 @@ const LIST_TRIES = 2;
 
 /**
  * What lists leave out (`listEnabled: false`, a page that is lost) may be a tag that keeps its image, an index or a referrer:
- * where anything is missing, nothing of the repository is planned; an image whose own entry has a tag that the list of tags
- * lacks is of unknown time.
+ * where anything is missing, nothing of the repository is planned. A tag that an image's own entry alone has is one of
+ * unknown time.
  * @throws as RegistryContent
  */
 export async function listRepository(
@@ -30,10 +30,9 @@ export async function listRepository(
     const whole = await content.repository(repository, signal);
     const listing = await listItems(content, repository, signal);
     if (listing === null) return "TOO_LARGE";
-    const { manifests, tags, named } = listing;
-    if (!isShort(whole, { manifests: new Set(manifests.map(({ digest }) => digest)).size, tags: tags.length, named })) {
-      return repositoryItems(repository, manifests, tags, whole?.isLocked);
-    }
+    const { manifests, tags, listed, named } = listing;
+    const items = repositoryItems(repository, manifests, tags, whole?.isLocked);
+    if (!isShort(whole, { manifests: items.listed, tags: listed, named })) return items;
     if (tries === LIST_TRIES) return "HIDDEN_ITEMS";
   }
 }
@@ -80,7 +79,7 @@ async function listItems(
     tags.push(...page);
     if (tags.length > MAX_TAGS_PER_REPOSITORY) return null;
   }
-  const ofUnknownTime = new Set(unseen.values());
-  const known = manifests.map((it) => (ofUnknownTime.has(it.digest) ? { ...it, updatedAt: null } : it));
-  return { manifests: known, tags, named };
+  const listed = tags.length;
+  for (const [name, digest] of unseen) tags.push({ name, digest, updatedAt: null, isLocked: true });
+  return { manifests, tags, listed, named };
 }

@@ -53,6 +53,18 @@ describe("what a registry holds", () => {
     expect(await pagesOf(content.tags("many/untagged", signal))).toEqual([]);
   });
 
+  test("is told of as a whole: its counts are those of what is listed, and what is not there is nothing", async () => {
+    const content = openContent(azure);
+    expect(await content.repository("vision/train", signal)).toEqual({
+      manifestCount: (await pagesOf(content.manifests("vision/train", signal))).length,
+      tagCount: 2,
+      isLocked: false,
+    });
+    const entries = await pagesOf(content.manifests("vision/train", signal));
+    expect(entries.flatMap(({ tagNames }) => tagNames).sort()).toEqual(["latest", "v1"]);
+    expect(await content.repository("not/there", signal)).toBeNull();
+  });
+
   test("is read: bodies, and what refers to them", async () => {
     const content = openContent(azure);
     for (const { digest, mediaType } of await pagesOf(content.manifests("zenml", signal))) {

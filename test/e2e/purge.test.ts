@@ -172,3 +172,52 @@ it("every deletion is in the report and in the audit trail, with who, what and w
   });
   expect(seen.status).toBe(200);
 });
+
+describe("what lists do not show", () => {
+  const keepProd = (repositories: string) => ({ name: "prod", action: "keep", repositories, tags: "prod.*" });
+
+  it("keeps its image, for a hidden tag, and the whole repository, for a hidden image", async () => {
+    const [tag, index, referrer, locked] = ["hidden-tag", "hidden-index", "hidden-referrer", "locked"].map(ownName);
+    if (tag === undefined || index === undefined || referrer === undefined || locked === undefined) throw new Error();
+    const kept = await registry.push(tag, "prod-1");
+    await registry.tag(tag, kept.digest, "old-1");
+    await registry.push(tag, "old-2");
+    await registry.hide(tag, "_tags/prod-1");
+
+    const child = await registry.push(index, null);
+    await registry.hide(index, `_manifests/${await registry.pushIndex(index, "prod-1", [child.digest])}`);
+
+    const subject = await registry.push(referrer, "old-1");
+    const signature = await registry.push(referrer, "prod-1", { subject: subject.digest });
+    await registry.hide(referrer, `_manifests/${signature.digest}`);
+
+    await registry.push(locked, "old-1");
+    await registry.lock(locked, "");
+
+    const names = [tag, index, referrer, locked];
+    for (const name of names) await registry.age(name, 30 * DAY);
+    const repositories = `${tag}|${index}|${referrer}|${locked}`;
+    await putPolicy(api, tag, { rules: [keepProd(repositories), deleteOld(repositories, { untagged: true })] });
+    const { run, report } = await purgeTruly(api, registry, tag, { repositories: names });
+    expect(report.map(({ tags, outcome }) => `${tags} ${outcome}`)).toEqual(["old-2 deleted"]);
+    expect(run).toMatchObject({ state: "partial", counts: { unreadRepositories: 2, failed: 0 } });
+    const plan = await itemsOf(api, run.id, "&view=plan");
+    const said = plan.map((item) => ("unread" in item ? item.unread : `${item.tags} ${item.reason}`));
+    expect(said.sort()).toEqual([
+      "HIDDEN_ITEMS",
+      "HIDDEN_ITEMS",
+      "old-1 locked",
+      "old-1 unknown-time",
+      "old-2 matched",
+      "prod-1 keep-rule",
+    ]);
+    for (const [name, digest] of [
+      [tag, kept.digest],
+      [index, child.digest],
+      [referrer, subject.digest],
+      [referrer, signature.digest],
+    ] as const) {
+      expect(await registry.missingOf(name, digest)).toEqual([]);
+    }
+  });
+});

@@ -1,5 +1,6 @@
 /** Lines of plans and reports, and a blob of them whose places are bytes. Used by the unit tests. */
 import { NotFoundError } from "../../shared/errors.ts";
+import type { ApplyItem } from "../../shared/purge/apply-items.ts";
 import type { PlanLine, ReportLine } from "../../shared/purge/plan-line.ts";
 import type { LinesStore } from "../../shared/purge/ports.ts";
 import type { ItemFilter } from "../../shared/purge/read-items.ts";
@@ -27,6 +28,12 @@ export function planLine(changes: Partial<PlanLine> = {}): PlanLine {
     seen: { manifestUpdatedAt: 0, isLocked: false, tags: [["v1", 0, false]] },
     ...changes,
   };
+}
+
+/** One that goes, as a line ahead. */
+export function changingItem(changes: Partial<ApplyItem["line"]> = {}): ApplyItem {
+  const seen: ApplyItem["line"]["seen"] = { manifestUpdatedAt: 0, isLocked: false, tags: [["v1", 0, false]] };
+  return { line: { ...planLine(), action: "delete", seen, ...changes }, end: 1 };
 }
 
 /** One that went. */

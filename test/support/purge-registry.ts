@@ -79,6 +79,13 @@ export function openPurgeRegistry(system: System, api: Api, host = REGISTRY, isA
     return digest;
   };
 
+  const setAttributes = async (repository: string, what: string, attributes: object): Promise<void> => {
+    const headers = { "content-type": "application/json" };
+    const path = `/acr/v1/${repository}${what === "" ? "" : `/${what}`}`;
+    const answer = await send(repository, "PATCH", path, { headers, body: JSON.stringify(attributes) });
+    expect(answer.status, answer.body).toBe(200);
+  };
+
   const control = async (path: string, body: object): Promise<void> => {
     const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
     const answer = await fetch(`${system.controlUrl}/registry${path}`, init);
@@ -132,13 +139,11 @@ export function openPurgeRegistry(system: System, api: Api, host = REGISTRY, isA
       const again = { headers: { "content-type": type }, body: found.body };
       expect((await send(repository, "PUT", `/v2/${repository}/manifests/${tag}`, again)).status).toBe(201);
     },
-    /** @param what `_tags/NAME` or `_manifests/DIGEST` */
-    async lock(repository: string, what: string): Promise<void> {
-      const body = JSON.stringify({ deleteEnabled: false, writeEnabled: false });
-      const headers = { "content-type": "application/json" };
-      const answer = await send(repository, "PATCH", `/acr/v1/${repository}/${what}`, { headers, body });
-      expect(answer.status, answer.body).toBe(200);
-    },
+    /** @param what `_tags/NAME` or `_manifests/DIGEST`; empty for the repository itself */
+    lock: (repository: string, what: string) =>
+      setAttributes(repository, what, { deleteEnabled: false, writeEnabled: false }),
+    /** Takes it out of lists. @param what as of `lock` */
+    hide: (repository: string, what: string) => setAttributes(repository, what, { listEnabled: false }),
     /** As if everything in it had been pushed so many seconds ago. */
     age: (repository: string, ageSeconds: number) =>
       control("/times", { loginServer: host, repository, all: true, ageSeconds }),
