@@ -1,6 +1,6 @@
 /** What callers see of a run. Used by the routes of purge policies and runs. */
 import { z } from "zod";
-import { RECHECK_MAX_AGE_SECONDS } from "../shared/purge/freshness.ts";
+import { UNSEEN_MAX_SECONDS } from "../shared/purge/freshness.ts";
 import type { DamagedRun } from "../shared/purge/ports.ts";
 import { countsSchema, OPEN_STATES, type PurgeRun, RUN_KINDS, RUN_STATES } from "../shared/purge/run.ts";
 
@@ -35,7 +35,7 @@ export const runViewSchema = z
     recheckMaxAgeSeconds: z
       .int()
       .describe(
-        "the registry has no conditional delete: what changes an image within so many seconds before it is deleted may go unseen",
+        "the registry has no conditional delete: what changes an image within so many seconds before it is deleted may go unseen; where listing its repository or reading the clusters takes over 15 seconds, within twice that time and 5 seconds: warnings say so",
       ),
     links: z.object({ self: z.string(), plan: link, report: link, cancel: link }),
   })
@@ -59,7 +59,7 @@ export function runView(run: PurgeRun): z.input<typeof runViewSchema> {
     ...{ id, registry: run.loginServer, policy, kind, state, code, warnings: [...warnings], counts },
     ...{ bytesToFree: counts.bytesToFree, bytesFreed, slot, planId },
     ...{ startedBy: run.startedBy.principalId, startedAt, listedAt, updatedAt, endedAt, cancelRequested },
-    recheckMaxAgeSeconds: RECHECK_MAX_AGE_SECONDS,
+    recheckMaxAgeSeconds: UNSEEN_MAX_SECONDS,
     links: {
       self,
       plan: run.planBlob === null ? null : `${self}/items?view=plan`,

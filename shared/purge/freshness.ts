@@ -74,16 +74,16 @@ export function openFreshness(deps: FreshnessDeps): Freshness {
   const listings = new Map<string, Held<Listed>>();
   const facts = new Map<string, Map<string, ManifestFacts>>();
   const used: Held<InUse> = { value: null, freshUntil: 0, running: null };
-  const usedUntil = new WeakMap<object, number>();
+  const spans = new WeakMap<object, Span>();
 
   const once = <T>(held: Held<T>, read: () => Promise<T>, spanOf: (value: T) => Span | null): Promise<T> => {
     held.running ??= (async () => {
       const startedAt = clock();
       try {
         held.value = await read();
-        const span = spanOf(held.value) ?? { startedAt, endedAt: clock() };
-        held.freshUntil = freshUntil(span);
-        if (isSlow(span)) deps.warn(SLOW);
+        const span = spanOf(held.value);
+        held.freshUntil = freshUntil(span ?? { startedAt, endedAt: clock() });
+        if (span !== null && isSlow(span)) deps.warn(SLOW);
         return held.value;
       } finally {
         held.running = null;
@@ -134,12 +134,15 @@ export function openFreshness(deps: FreshnessDeps): Freshness {
       const read = async () => {
         const startedAt = clock();
         const inUse = { ...(await deps.readInUse(deps.signal)) };
-        usedUntil.set(inUse, freshUntil({ startedAt, endedAt: clock() }));
+        spans.set(inUse, { startedAt, endedAt: clock() });
         return inUse;
       };
-      return once(used, read, () => null);
+      return once(used, read, (inUse) => spans.get(inUse) ?? null);
     },
-    until: ({ now }, inUse) => Math.min(freshUntil(now), usedUntil.get(inUse) ?? 0),
+    until({ now }, inUse) {
+      const span = spans.get(inUse);
+      return span === undefined ? 0 : Math.min(freshUntil(now), freshUntil(span));
+    },
     keepOnly(repositories) {
       for (const name of listings.keys()) if (!repositories.has(name)) listings.delete(name);
       for (const name of facts.keys()) if (!repositories.has(name)) facts.delete(name);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Role } from "../../../shared/principal.ts";
-import { RECHECK_MAX_AGE_SECONDS } from "../../../shared/purge/freshness.ts";
+import { UNSEEN_MAX_SECONDS } from "../../../shared/purge/freshness.ts";
 import type { PurgeRun } from "../../../shared/purge/run.ts";
 import { ADMIN } from "../../support/fakes.ts";
 import { runtimeOf } from "../../support/fakes-http.ts";
@@ -34,7 +34,7 @@ describe("runs", () => {
     expect(json).toMatchObject({
       ...{ id: run.id, registry: REGISTRY, policy: "weekly", kind: "purge", state: "applying", code: null },
       ...{ bytesFreed: 2 ** 40, bytesToFree: 0, counts: run.counts, startedBy: ADMIN.id, cancelRequested: false },
-      recheckMaxAgeSeconds: RECHECK_MAX_AGE_SECONDS,
+      recheckMaxAgeSeconds: UNSEEN_MAX_SECONDS,
       links: {
         self: `/api/purge-runs/${run.id}`,
         plan: `/api/purge-runs/${run.id}/items?view=plan`,
