@@ -108,6 +108,8 @@ export async function drawPlan(chance: Chance, registry: FakeRegistry, count: nu
 /** What may go wrong, in shares of all calls. */
 export type Trouble = { readonly registry: number; readonly state: number; readonly milliseconds: number };
 
+const CHANGES: ReadonlySet<string> = new Set(["deleteManifest", "deleteTag", "setManifestLock", "setTagLock"]);
+
 /** After a listing that failed the next one of its repository works: three in a row are one too many to tell what was done. */
 export function drawWeather(chance: Chance, trouble: Trouble): Weather {
   const spared = new Map<string, number>();
@@ -119,6 +121,8 @@ export function drawWeather(chance: Chance, trouble: Trouble): Weather {
     if (call === "clusters" || !chance.is(trouble.registry)) return { fate: "done", milliseconds };
     const fate = chance.of(fates);
     const [kind, repository] = call.split(" ");
+    // Only what is to change waits for its turn: how long reading takes is what its age is measured by.
+    if (fate === "stalled" && !CHANGES.has(call)) return { fate: "done", milliseconds };
     if (repository !== undefined && kind !== undefined) {
       const left = spared.get(repository) ?? 0;
       if (left > 0) {
