@@ -59,7 +59,7 @@ export async function applyGroup(deps: GroupDeps, group: readonly ApplyItem[]): 
 }
 
 function openGroup(deps: GroupDeps) {
-  const { freshness, watch, carried, deleted } = deps;
+  const { freshness, watch, carried, deleted, staying } = deps;
   /** Lines of which something was sent to the registry by this slice; those of them that were to be deleted. */
   const sent = new Set<number>();
   const deleting = new Set<number>();
@@ -70,7 +70,7 @@ function openGroup(deps: GroupDeps) {
     if (parts.some(({ outcome }) => outcome === "deleted")) {
       deleted.set(itemKey(repository, digest), deps.now().getTime());
     } else if (item.line.action === "delete" && parts.some(({ outcome }) => outcome !== "gone")) {
-      deps.staying.keep(repository, digest);
+      staying.keep(repository, digest);
     }
     return { item, parts };
   };
@@ -114,7 +114,7 @@ function openGroup(deps: GroupDeps) {
       watch.signal.throwIfAborted();
       if (inUse === null || watch.stopped() !== null) return null;
       // Another line has failed meanwhile: what hangs together with its image is to be found first.
-      if (!deps.staying.isSettled(item.line.repository)) continue;
+      if (!staying.isSettled(item.line.repository)) continue;
       const verdict = recheck(item, contextOf(item, listed, inUse));
       if (verdict.kind !== "go") return settled(item, listed, verdict);
       tries += 1;
@@ -124,9 +124,12 @@ function openGroup(deps: GroupDeps) {
         deleting.add(item.end);
         if (item.line.action === "delete") deps.traces.sent(item.line.repository, item.line.digest);
       };
+      const { repository, digest, action } = item.line;
+      const mayStillGo = () =>
+        action !== "delete" || (staying.isSettled(repository) && !staying.holds(repository, digest));
       sent.add(item.end);
       const listAgain = () => freshness.listingFor(item, deps.now().getTime());
-      const lineDeps = { ...deps, until: freshness.until(listed, inUse), listAgain, began, mayBeOurs };
+      const lineDeps = { ...deps, until: freshness.until(listed, inUse), listAgain, began, mayBeOurs, mayStillGo };
       const result = await applyLine(lineDeps, item, verdict.tags, listed.now);
       // It was not its fault: this ends with the slice's time.
       if (result === "late") tries -= 1;
@@ -161,6 +164,7 @@ function openGroup(deps: GroupDeps) {
     /** Those that were done. */
     async doAll(items: readonly ApplyItem[]): Promise<readonly Done[]> {
       const running = new Map<string, Promise<Done | null>>();
+      const namedOnes = new Map<string, Promise<Done | null>[]>();
       const run = async (item: ApplyItem, first: readonly Promise<Done | null>[]): Promise<Done | null> => {
         try {
           const before = await Promise.all(first);
@@ -175,9 +179,14 @@ function openGroup(deps: GroupDeps) {
         }
       };
       const begin = (item: ApplyItem) => {
-        const { repository, digest, after } = item.line;
-        const first = after.flatMap((other) => running.get(itemKey(repository, other)) ?? []);
+        const { repository, digest, tags, after } = item.line;
+        const named = namedOnes.get(repository) ?? [];
+        namedOnes.set(repository, named);
+        // What is untagged mostly refers to something, and nobody knows to what: should that fail, it is to stay.
+        const isUnknown = tags.length === 0 && after.length === 0;
+        const first = isUnknown ? [...named] : after.flatMap((other) => running.get(itemKey(repository, other)) ?? []);
         const result = run(item, first);
+        if (tags.length > 0) named.push(result);
         running.set(itemKey(repository, digest), result);
         return result;
       };

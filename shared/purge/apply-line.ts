@@ -19,6 +19,8 @@ export type ApplyLineDeps = {
   readonly listAgain: (item: ApplyItem) => Promise<Listed>;
   /** Called right before something is told to be deleted. */
   readonly began: () => void;
+  /** Nothing came to stay meanwhile that may hang together with it. */
+  readonly mayStillGo: () => boolean;
   /** What is missing of the line may have gone by this run's hand, in a try before this one or with what it refers to. */
   readonly mayBeOurs: () => boolean;
   /** For people, in the run's record. */
@@ -159,7 +161,9 @@ async function attempt(deps: ApplyLineDeps, item: ApplyItem, call: ChangeCall<bo
   await watch.look();
   watch.signal.throwIfAborted();
   try {
-    const isDone = await watch.within(until, (signal, mayStillSend) => call(signal, telling(mayStillSend, began)));
+    const isDone = await watch.within(until, (signal, mayStillSend) =>
+      call(signal, telling(deps.mayStillGo, mayStillSend, began)),
+    );
     // What refers to something goes with it. Of anything else the list is asked: what is still in it was not deleted.
     if (isDone || (item.line.after.length > 0 && deps.mayBeOurs())) return { kind: "done" };
     return { kind: "absent", error: absent() };
@@ -174,9 +178,9 @@ async function attempt(deps: ApplyLineDeps, item: ApplyItem, call: ChangeCall<bo
 }
 
 /** Says so before it lets something be sent. */
-function telling(mayStillSend: MayStillSend, began: () => void): MayStillSend {
+function telling(mayStillGo: () => boolean, mayStillSend: MayStillSend, began: () => void): MayStillSend {
   return () => {
-    const isInTime = mayStillSend();
+    const isInTime = mayStillGo() && mayStillSend();
     if (isInTime) began();
     return isInTime;
   };

@@ -75,6 +75,17 @@ test("an image that the registry does not delete keeps its signatures, also when
   }
 });
 
+test("an image that the registry does not delete keeps the signatures whose turn comes at the same time", async () => {
+  const world = applyWorld();
+  const image = world.registry.push(REPOSITORY, { ...OLD, tags: ["v1"] });
+  const signature = world.registry.push(REPOSITORY, { ...OLD, subject: image });
+  await world.begin(await planOf(world.registry));
+  world.registry.faults.on = ({ operation, item }) =>
+    operation === "deleteManifest" && item === image ? refusal(405) : null;
+  await world.finish();
+  expect([outcomes(world).get(image), outcomes(world).get(signature)]).toEqual(["failed", "protected"]);
+});
+
 test("signatures that the registry deletes with their images were deleted by the run; no body is read for it", async () => {
   const world = applyWorld();
   for (let n = 0; n < 400; n++) {
