@@ -124,6 +124,7 @@ async function applyAs(deps: ApplyDeps, row: SliceRow, opened: Opened): Promise<
       return deletedAt === undefined ? own.has(key) : startedAt <= deletedAt;
     };
     const warnings = new Set<string>();
+    const warn = (text: string) => warnings.add(text);
     const readInUse = async (inner: AbortSignal) => {
       const read = await deps.readInUse(row.run(), inner);
       for (const warning of read.warnings) warnings.add(warning);
@@ -134,6 +135,7 @@ async function applyAs(deps: ApplyDeps, row: SliceRow, opened: Opened): Promise<
       ...opened,
       signal: watch.signal,
       readInUse,
+      warn,
       isOurs,
       items: () => ahead,
     });
@@ -162,7 +164,6 @@ async function applyAs(deps: ApplyDeps, row: SliceRow, opened: Opened): Promise<
         // Whoever takes the row from now on reads this; whoever has taken it may not have.
         await row.look(0);
       };
-      const warn = (text: string) => warnings.add(text);
       const done = await applyGroup(
         { ...deps, ...opened, freshness, staying, traces, watch, carried, items, followers, deleted, warn, announce },
         group,
