@@ -1,6 +1,7 @@
 /** `keepNewest` of a rule, and the last tag of a repository: what stays although a rule would delete it. Used by gather.ts. Pure. */
 import { type DecideInput, type Decisions, holdImage, settleImage } from "./decide.ts";
 import { compareText, isTagged, type RepositoryItems, tagsOf } from "./repository-items.ts";
+import { signedKey } from "./signature-tag.ts";
 import type { Verdict } from "./verdicts.ts";
 
 /** An image with the newest of its tags that a rule takes, or an untagged manifest with its own time. */
@@ -70,15 +71,16 @@ export function keepAllTagged(input: DecideInput, decisions: Decisions): void {
   }
 }
 
-/**
- * A signature of something that is not there any more: cosign's own endings. A tag that is a digest alone may be somebody's
- * name for an image.
- */
-const LEFT_SIGNATURE = /^sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})\.(?:sig|att|sbom)$/;
+/** How cosign ends the names of what it makes. Source: its signature storage specification. */
+const SIGNATURE_END = /\.(?:sig|att|sbom)$/;
 
-/** False: the tag is a signature's. */
+/**
+ * False: the tag is a signature's, be it of something that is not there any more. A tag that is a digest alone may then be
+ * somebody's name for an image.
+ */
 function isOfImage(items: RepositoryItems, tag: number): boolean {
-  return items.signedBy(tag) === undefined && !LEFT_SIGNATURE.test(items.tags[tag]?.name ?? "");
+  const { name = "" } = items.tags[tag] ?? {};
+  return items.signedBy(tag) === undefined && (signedKey(name) === null || !SIGNATURE_END.test(name));
 }
 
 /** Untagged manifests of which a rule keeps the newest; which of them count depends on what they are. */
