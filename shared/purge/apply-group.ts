@@ -2,7 +2,8 @@
 import pMap from "p-map";
 import { LatchkeyError, UpstreamError } from "../errors.ts";
 import { type ApplyItem, itemKey } from "./apply-items.ts";
-import { applyLine, part, removedPart, restoreLocks } from "./apply-line.ts";
+import { applyLine, part, removedPart } from "./apply-line.ts";
+import { restoreLocks } from "./apply-locks.ts";
 import { ALL_IN_USE, openView } from "./apply-view.ts";
 import type { ApplyWatch } from "./apply-watch.ts";
 import type { Found, Freshness } from "./freshness.ts";
