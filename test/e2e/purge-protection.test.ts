@@ -62,15 +62,13 @@ describe("what hangs together", () => {
     const name = ownName("layers");
     const base = await registry.push(name, "keep");
     await registry.push(name, "keep-too");
-    const first = await registry.push(name, "old-1", { layers: [base.layer], size: 1_000 });
+    const first = await registry.push(name, "old-1", { layers: [base.layer] });
     const second = await registry.push(name, "old-2", { layers: [base.layer, first.layer], size: 3_000 });
     await registry.age(name, 30 * DAY);
     await putPolicy(api, name, { rules: [deleteOld(name, { tags: "old-.*" })] });
     const { run, report } = await purge(name);
-    expect(report.map(({ isEstimate, freedBytes }) => [isEstimate, freedBytes])).toEqual([
-      [false, first.ownBytes],
-      [false, second.ownBytes],
-    ]);
+    expect(report.map(({ isEstimate }) => isEstimate)).toEqual([false, false]);
+    expect(run.bytesFreed).toBe(first.ownBytes + second.ownBytes);
     expect(run.counts).toMatchObject({ bytesToFree: run.bytesFreed, bytesEstimated: 0 });
     expect(await registry.missingOf(name, "keep")).toEqual([]);
   });
