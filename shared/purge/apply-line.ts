@@ -93,6 +93,7 @@ async function removeTags(deps: ApplyLineDeps, item: ApplyItem, tags: readonly s
   const left = new Map<string, UpstreamError>();
   const gone: string[] = [];
   const absent = new Set<string>();
+  const unsent = new Set<string>();
   let isOpen = false;
   let isLate = false;
   for (const tag of tags) {
@@ -103,9 +104,11 @@ async function removeTags(deps: ApplyLineDeps, item: ApplyItem, tags: readonly s
     else left.set(tag, call.kind === "late" ? late() : call.error);
     isOpen ||= call.kind === "unsure" || call.kind === "absent";
     if (call.kind === "absent") absent.add(tag);
+    if (call.kind === "late") unsent.add(tag);
     isLate ||= call.kind === "late" || (call.kind === "unsure" && call.isGivenUp);
   }
-  if (isOpen) {
+  // What is tried anew is compared with a listing that has begun after what was removed.
+  if (isOpen || (isLate && removed.length > 0)) {
     const listed = await deps.listAgain(item);
     if ("failure" in listed) {
       const [error] = left.values();
@@ -114,7 +117,7 @@ async function removeTags(deps: ApplyLineDeps, item: ApplyItem, tags: readonly s
       };
     }
     for (const tag of left.keys()) {
-      if (listed.now.tags.get(tag)?.digest === item.line.digest) continue;
+      if (unsent.has(tag) || listed.now.tags.get(tag)?.digest === item.line.digest) continue;
       left.delete(tag);
       if (absent.has(tag) && !deps.mayBeOurs()) gone.push(tag);
       else removed.push(tag);
