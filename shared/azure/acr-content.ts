@@ -12,6 +12,8 @@ import { createListContent, type ReadPage } from "./acr-lists.ts";
 import { MANIFEST_TYPES, readManifestBody } from "./acr-manifest.ts";
 import {
   digestSchema,
+  type LockFlags,
+  readLocks,
   readManifests,
   readNames,
   readReferrers,
@@ -94,27 +96,50 @@ export function createOpenRegistryContent(
           return status === 404 && code !== null ? mayBeDone : undefined;
         },
       });
-    const setLock = (
+    /** What was locked before it was unlocked here, by its path; what is not in it is locked again by both. */
+    const unlocked = new Map<string, LockFlags>();
+    const rememberLocks = async (
+      repository: string,
+      path: string,
+      signal: AbortSignal,
+      mayStillSend: MayStillSend | undefined,
+    ) => {
+      const { flags } = await call({
+        what: `read the locks of an image of ${repository}`,
+        kind: "read",
+        need: inRepository(repository, "metadata_read"),
+        request: { method: "GET", url: `${origin}${path}`, maxBytes: MAX_ANSWER_BYTES },
+        signal,
+        mayStillSend,
+        understand: ({ status, json }) => (status === 200 ? { flags: readLocks(json) } : undefined),
+      });
+      // Open already: an earlier try did that.
+      if (flags !== null && !(flags.deleteEnabled && flags.writeEnabled)) unlocked.set(path, flags);
+    };
+    const setLock = async (
       repository: string,
       path: string,
       isLocked: boolean,
       signal: AbortSignal,
       mayStillSend: MayStillSend | undefined,
-    ) =>
-      call({
+    ) => {
+      if (!isLocked) await rememberLocks(repository, path, signal, mayStillSend);
+      const enabled = { deleteEnabled: !isLocked, writeEnabled: !isLocked };
+      await call({
         what: `${isLocked ? "lock" : "unlock"} an image of ${repository}`,
         kind: "write",
         need: inRepository(repository, "metadata_write"),
         request: {
           method: "PATCH",
           url: `${origin}${path}`,
-          body: { deleteEnabled: !isLocked, writeEnabled: !isLocked },
+          body: isLocked ? (unlocked.get(path) ?? enabled) : enabled,
           maxBytes: MAX_ANSWER_BYTES,
         },
         signal,
         mayStillSend,
         understand: ({ status }) => (status === 200 ? true : undefined),
       });
+    };
     const manifestPath = (repository: string, digest: string) =>
       `${acr(repository)}/_manifests/${digestSchema.parse(digest)}`;
     const tagPath = (repository: string, tag: string) => `${acr(repository)}/_tags/${tagSchema.parse(tag)}`;

@@ -55,6 +55,11 @@ const listOf = <T>(entry: z.ZodType<T>) =>
     .array(entry)
     .nullish()
     .transform((entries): readonly T[] => entries ?? []);
+/** Which of the two locks are off. */
+export type LockFlags = { readonly deleteEnabled: boolean; readonly writeEnabled: boolean };
+const lockFlags = z.object({ deleteEnabled: z.boolean(), writeEnabled: z.boolean() });
+const lockable = z.object({ changeableAttributes: lockFlags });
+const itemBody = z.union([z.object({ tag: lockable }), z.object({ manifest: lockable })]);
 
 const tagEntry = z
   .object({ name: tagSchema, digest: digestSchema, lastUpdateTime: time, changeableAttributes: isLocked })
@@ -122,6 +127,13 @@ export function readRepository(body: unknown, repository: string): RepositoryEnt
   if (read?.imageName !== repository) return null;
   const { manifestCount, tagCount, changeableAttributes } = read;
   return { manifestCount, tagCount, isLocked: changeableAttributes };
+}
+
+/** The locks of a tag or manifest that was asked for by itself; null where they are not told. */
+export function readLocks(body: unknown): LockFlags | null {
+  const read = itemBody.safeParse(body).data;
+  if (read === undefined) return null;
+  return ("tag" in read ? read.tag : read.manifest).changeableAttributes;
 }
 
 /** Digests of what refers to a manifest; null for no such page. */

@@ -50,7 +50,7 @@ export type RegistryContent = {
   ): Promise<boolean>;
   /** The tag alone. False: it was not there. */
   deleteTag(repository: string, tag: string, signal: AbortSignal, mayStillSend?: MayStillSend): Promise<boolean>;
-  /** Sets deleteEnabled and writeEnabled. */
+  /** Takes off both locks; sets those again that this opening took off, or both. */
   setManifestLock(
     repository: string,
     digest: string,

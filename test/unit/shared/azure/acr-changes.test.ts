@@ -171,12 +171,51 @@ describe("a delete", () => {
   });
 });
 
-test("a lock is set and taken off by what it forbids", async () => {
+describe("a lock that is taken off", () => {
+  const MANIFEST = `/acr/v1/team%2Fapp/_manifests/${DIGEST}`;
+  const open = '{"deleteEnabled":true,"writeEnabled":true}';
+  const sent = ({ requests }: ReturnType<typeof fakeAcr>) =>
+    requests.map(({ method, url, body }) => [method, new URL(url).pathname, body]);
+
+  test.each([
+    { deleteEnabled: false, writeEnabled: true },
+    { deleteEnabled: true, writeEnabled: false },
+    { deleteEnabled: false, writeEnabled: false },
+  ])("is set again as it was: %j", async (flags) => {
+    let attributes: object = flags;
+    const acr = fakeAcr(() => ({ status: 200, body: { manifest: { changeableAttributes: attributes } } }));
+    await acr.content.setManifestLock("team/app", DIGEST, false, signal);
+    attributes = { deleteEnabled: true, writeEnabled: true };
+    await acr.content.setManifestLock("team/app", DIGEST, false, signal);
+    await acr.content.setManifestLock("team/app", DIGEST, true, signal);
+    expect(sent(acr)).toEqual([
+      ["GET", MANIFEST, undefined],
+      ["PATCH", MANIFEST, open],
+      ["GET", MANIFEST, undefined],
+      ["PATCH", MANIFEST, open],
+      ["PATCH", MANIFEST, JSON.stringify(flags)],
+    ]);
+  });
+
+  test.each([{}, { tag: {} }, { tag: { changeableAttributes: { deleteEnabled: "no" } } }])(
+    "of which %j is told is set again whole",
+    async (body) => {
+      const acr = answering({ status: 200, body });
+      await acr.content.setTagLock("app", "a", false, signal);
+      await acr.content.setTagLock("app", "a", true, signal);
+      expect(sent(acr).at(-1)).toEqual([
+        "PATCH",
+        "/acr/v1/app/_tags/a",
+        '{"deleteEnabled":false,"writeEnabled":false}',
+      ]);
+    },
+  );
+});
+
+test("a lock is set by what it forbids", async () => {
   const { content, requests } = answering({ status: 200, body: { changeableAttributes: {} } });
-  await content.setManifestLock("team/app", DIGEST, false, signal);
   await content.setTagLock("team/app", "a", true, signal);
   expect(requests.map(({ method, url, body }) => [method, new URL(url).pathname, body])).toEqual([
-    ["PATCH", `/acr/v1/team%2Fapp/_manifests/${DIGEST}`, '{"deleteEnabled":true,"writeEnabled":true}'],
     ["PATCH", "/acr/v1/team%2Fapp/_tags/a", '{"deleteEnabled":false,"writeEnabled":false}'],
   ]);
   await expect(
