@@ -205,8 +205,9 @@ export function createOpenRegistryContent(
           path: `${v2(repository)}/referrers/${digestSchema.parse(digest)}`,
           query: "",
           read: readReferrers,
-          isNone: ({ status }) => {
-            isServed = !NOT_SERVED.has(status);
+          isNone: ({ status, code }) => {
+            // Of one manifest it says nothing about the others.
+            isServed = !NOT_SERVED.has(status) || code === "MANIFEST_UNKNOWN";
             return !isServed;
           },
         });

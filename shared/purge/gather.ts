@@ -161,7 +161,8 @@ async function learnPairs(protection: Protection, reader: RepositoryReader): Pro
       const byBodies =
         readable.length > 0 && (readable.length <= costOfReferrers(referrersOfGoing.size) || !reader.servesReferrers);
       if (byBodies) await learnBodies(protection, reader, readable, () => undefined);
-      else if (reader.servesReferrers) await learnReferrers(protection, reader, referrersOfGoing);
+      else if (reader.servesReferrers)
+        await learnReferrers(protection, reader, referrersOfGoing, (it) => protection.keepUnreadable(it));
       // What this one refers to may be anything that goes, and it would go with that.
       else protection.keepAll([...bodiesOfStaying][0] ?? 0);
     } else return;
@@ -186,6 +187,7 @@ async function learnReferrers(
   protection: Protection,
   reader: RepositoryReader,
   manifests: Iterable<number>,
+  absent?: (manifest: number) => void,
 ): Promise<void> {
-  await reader.referrers([...manifests], (manifest, digests) => protection.learnReferrers(manifest, digests));
+  await reader.referrers([...manifests], (manifest, digests) => protection.learnReferrers(manifest, digests), absent);
 }

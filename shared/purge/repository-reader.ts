@@ -34,10 +34,14 @@ export type RepositoryReader = {
   isUnreadable(manifest: number): boolean;
   /** False: the registry does not tell, now or ever. */
   readonly servesReferrers: boolean;
-  /** Asks for what refers to each; calls back with every answer, also one of an earlier slice. */
+  /**
+   * Asks for what refers to each; calls back with every answer, also one of an earlier slice.
+   * @param absent of those that the registry says are not there; left out: it tells nothing then
+   */
   referrers(
     manifests: Iterable<number>,
     answered: (manifest: number, digests: readonly string[]) => void,
+    absent?: (manifest: number) => void,
   ): Promise<void>;
   /** Whether a body was read that was not known. */
   readonly hasNews: boolean;
@@ -80,7 +84,7 @@ export function repositoryReader(input: ReadInput): RepositoryReader {
         async (manifest, digest) => {
           try {
             const found = await content.facts(items.repository, digest, signal);
-            if (found === null) throw absent();
+            if (found === null) throw notThere();
             if (facts.add({ ...found, digest })) hasNews = true;
           } catch (error) {
             if (!isOfItem(error) || unreadable.size >= MAX_UNREADABLE) throw error;
@@ -92,7 +96,7 @@ export function repositoryReader(input: ReadInput): RepositoryReader {
     get servesReferrers() {
       return servesReferrers;
     },
-    async referrers(manifests, answered) {
+    async referrers(manifests, answered, absent) {
       const open: number[] = [];
       for (const manifest of manifests) {
         const known = asked.get(items.manifests[manifest]?.digest ?? "");
@@ -111,8 +115,9 @@ export function repositoryReader(input: ReadInput): RepositoryReader {
           answered(manifest, found);
         } catch (error) {
           if (!isOfItem(error)) throw error;
+          if (absent !== undefined && error instanceof UpstreamError && error.failure?.status === 404) absent(manifest);
           // Bodies tell the same.
-          servesReferrers = false;
+          else servesReferrers = false;
         }
       });
     },
@@ -123,7 +128,7 @@ export function repositoryReader(input: ReadInput): RepositoryReader {
 }
 
 /** A replica that lags behind the list says so too. */
-function absent(): UpstreamError {
+function notThere(): UpstreamError {
   const failure = { name: "RestError", status: 404, code: null };
   return new UpstreamError("UPSTREAM_REFUSED", "The registry lists a manifest that it says is not there.", {
     retryable: true,

@@ -167,6 +167,11 @@ describe("what refers to a manifest", () => {
     expect(await answering(plain).content.referrers("app", DIGEST, signal)).toBeNull();
   });
 
+  test("of a manifest that the registry does not know says nothing of the others", async () => {
+    const { content } = answering(refusal(404, "MANIFEST_UNKNOWN"));
+    await expect(content.referrers("app", DIGEST, signal)).rejects.toMatchObject({ failure: { status: 404 } });
+  });
+
   test("is none at all when there is none", async () => {
     expect(await answering({ status: 200, body: { manifests: [] } }).content.referrers("app", DIGEST, signal)).toEqual(
       [],

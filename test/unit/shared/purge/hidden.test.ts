@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Gathered } from "../../../../shared/purge/gather.ts";
 import type { PlanLine } from "../../../../shared/purge/plan-line.ts";
-import { digestOf, fakeRegistry, OCI_IMAGE, OCI_INDEX } from "../../../support/fakes-purge.ts";
+import { DOCKER_IMAGE, digestOf, fakeRegistry, OCI_IMAGE, OCI_INDEX, refusal } from "../../../support/fakes-purge.ts";
 import { expectedOf } from "../../../support/purge-oracle.ts";
 import { daysAgo, gatherFrom, planOf, REPOSITORY, rule } from "../../../support/purge-plan.ts";
 import { inUseOf, registryOf, worlds } from "../../../support/purge-worlds.ts";
@@ -111,6 +111,25 @@ describe("a body that is not there although its manifest is listed", () => {
     registry.absent.add(registry.push(REPOSITORY, { tags: ["prod"], subject: digestOf("subject"), updatedAt: OLD }));
     expect((await planOf(registry, { rules })).filter(({ action }) => action === "delete")).toEqual([]);
   });
+});
+
+test("what a registry does not know when it is asked for referrers stays, and the others are asked for all the same", async () => {
+  const registry = fakeRegistry();
+  const [unknown = "", ...others] = ["old-1", "old-2", "old-3"].map((tag) =>
+    registry.push(REPOSITORY, { mediaType: DOCKER_IMAGE, tags: [tag], updatedAt: OLD }),
+  );
+  for (let at = 0; at < 9; at++) registry.push(REPOSITORY, { tags: [`prod-${at}`], updatedAt: OLD });
+  registry.faults.on = ({ operation, item }) =>
+    operation === "referrers" && item === unknown ? refusal(404, "MANIFEST_UNKNOWN") : null;
+  const lines = await planOf(registry, { rules });
+  expect(
+    lines
+      .filter(({ action }) => action === "delete")
+      .map(({ digest }) => digest)
+      .sort(),
+  ).toEqual(others.sort());
+  expect(lines.find(({ digest }) => digest === unknown)).toMatchObject({ action: "keep", reason: "unreadable" });
+  expect(registry.count("facts")).toBe(0);
 });
 
 describe("in any repository", () => {
