@@ -117,7 +117,17 @@ function openGroup(deps: GroupDeps) {
       // Another line has failed meanwhile: what hangs together with its image is to be found first.
       if (!staying.isSettled(item.line.repository)) continue;
       const verdict = recheck(item, contextOf(item, listed, inUse));
-      if (verdict.kind !== "go") return settled(item, listed, verdict);
+      if (verdict.kind !== "go") {
+        // What it refers to took it along after that was listed.
+        const since = Math.max(
+          0,
+          ...item.line.after.map((digest) => deleted.get(itemKey(item.line.repository, digest)) ?? 0),
+        );
+        if (listed.now.startedAt >= since) return settled(item, listed, verdict);
+        const again = await freshness.listingFor(item, since);
+        if ("failure" in again) return failed(item, again.failure);
+        continue;
+      }
       tries += 1;
       const isOurs = isSent(item);
       const mayBeOurs = () => isOurs || item.line.after.some((digest) => isDeleted(item, digest)) || followed(item);
