@@ -4,16 +4,16 @@ import { readEtag, readSeen } from "../shared/access/manage.ts";
 import { readRegistryName } from "../shared/connectors/registry.ts";
 import { RUN_ID } from "../shared/ids.ts";
 import { purgePolicyNameSchema } from "../shared/names.ts";
-import { importAcrPurge } from "../shared/purge/acr-command.ts";
-import { MAX_COMMAND_CHARACTERS } from "../shared/purge/command-words.ts";
+import { importAcrPurge } from "../shared/purge/acr-command/acr-command.ts";
+import { MAX_COMMAND_CHARACTERS } from "../shared/purge/acr-command/command-words.ts";
 import {
   deletePurgePolicy,
   findPurgePolicy,
   type ManageDeps,
   type PolicyPlace,
   putPurgePolicy,
-} from "../shared/purge/manage.ts";
-import { purgePolicySchema } from "../shared/purge/policy.ts";
+} from "../shared/purge/policy/manage.ts";
+import { purgePolicySchema } from "../shared/purge/policy/policy.ts";
 import type { StoredPurgePolicy } from "../shared/purge/ports.ts";
 import { type StartDeps, type StartRequest, startRun } from "../shared/purge/start.ts";
 import { listQuerySchema, listSchema, pageOf } from "./lists.ts";

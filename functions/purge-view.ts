@@ -1,6 +1,6 @@
 /** What callers see of a run. Used by the routes of purge policies and runs. */
 import { z } from "zod";
-import { UNSEEN_MAX_SECONDS } from "../shared/purge/freshness.ts";
+import { UNSEEN_MAX_SECONDS } from "../shared/purge/apply/freshness.ts";
 import type { DamagedRun } from "../shared/purge/ports.ts";
 import { countsSchema, OPEN_STATES, type PurgeRun, RUN_KINDS, RUN_STATES } from "../shared/purge/run.ts";
 

@@ -1,7 +1,7 @@
 /** Part (b) of bench:purge: a registry that lets 500 deletes a minute through, in real time and, for large numbers, in virtual time. Used by purge.ts. */
 import Table from "cli-table3";
 import { CALLS_PER_MINUTE } from "../../shared/azure/acr-limits.ts";
-import { type Attempt, createBudget } from "../../shared/purge/budget.ts";
+import { type Attempt, createBudget } from "../../shared/purge/budget/budget.ts";
 import { measureSteps, type Scenario, sumOf } from "./purge-scenario.ts";
 import type { Target } from "./purge-target.ts";
 import { virtualTime } from "./purge-virtual-time.ts";

@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import Table from "cli-table3";
-import { compileRules } from "../../shared/purge/compiled-rules.ts";
-import { compilePattern } from "../../shared/purge/pattern-match.ts";
-import { parsePattern } from "../../shared/purge/pattern-parse.ts";
-import { matchesWhole } from "../../shared/purge/prepare.ts";
+import { compilePattern } from "../../shared/purge/pattern/match.ts";
+import { parsePattern } from "../../shared/purge/pattern/parse.ts";
+import { compileRules } from "../../shared/purge/plan/compiled-rules.ts";
+import { matchesWhole } from "../../shared/purge/plan/prepare.ts";
 import { tellTime } from "./purge-target.ts";
 import { percentile } from "./statistics.ts";
 

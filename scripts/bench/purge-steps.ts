@@ -1,14 +1,14 @@
 /** The steps of a purge as its orchestration calls them, with the product's own client of registries and state in memory. Used by purge-child.ts. */
 import { performance } from "node:perf_hooks";
-import { applySlice } from "../../shared/purge/apply.ts";
-import { endRun } from "../../shared/purge/finish.ts";
-import { inUseMaker } from "../../shared/purge/in-use.ts";
-import { planSlice } from "../../shared/purge/plan-step.ts";
-import { NO_BOUNDS } from "../../shared/purge/policy.ts";
+import { applySlice } from "../../shared/purge/apply/apply.ts";
+import { endRun } from "../../shared/purge/apply/finish.ts";
+import { inUseMaker } from "../../shared/purge/in-use/in-use.ts";
+import { planSlice } from "../../shared/purge/plan/plan-step.ts";
+import { prepareRun } from "../../shared/purge/plan/prepare.ts";
+import { settlePlan } from "../../shared/purge/plan/settle-plan.ts";
+import { NO_BOUNDS } from "../../shared/purge/policy/policy.ts";
 import type { OpenedRegistry, OpenRegistryContent } from "../../shared/purge/ports.ts";
-import { prepareRun } from "../../shared/purge/prepare.ts";
 import type { PurgeRun } from "../../shared/purge/run.ts";
-import { settlePlan } from "../../shared/purge/settle-plan.ts";
 import { memoryFacts, memoryLines, memoryRuns, queuedPurge } from "./purge-state.ts";
 
 /** Batches that are planned side by side, as in the orchestration. */

@@ -1,7 +1,7 @@
 /** One call of a registry's content: its token, its tries, its share of the budget. Used by acr-content.ts. */
 import { UpstreamError } from "../errors.ts";
 import { withBoth } from "../joined-signals.ts";
-import type { Attempt, Budget, CallKind } from "../purge/budget.ts";
+import type { Attempt, Budget, CallKind } from "../purge/budget/budget.ts";
 import { CHANGE_TRY_MS, type MayStillSend, TooLateError } from "../purge/may-still-send.ts";
 import { type ContentNeed, type ContentToken, type GetContentToken, remedyFor } from "./acr-access.ts";
 import type { ContentAnswer, ContentRequest, ContentTransport } from "./acr-transport.ts";

@@ -1,7 +1,7 @@
 /** The content of registries: lists, bodies, deletes, locks. Implements OpenRegistryContent. */
 import type { HttpClient } from "@azure/core-rest-pipeline";
-import { createBudget } from "../purge/budget.ts";
-import type { LaneClock } from "../purge/lane.ts";
+import { createBudget } from "../purge/budget/budget.ts";
+import type { LaneClock } from "../purge/budget/lane.ts";
 import type { MayStillSend } from "../purge/may-still-send.ts";
 import type { OpenRegistryContent } from "../purge/ports.ts";
 import { repositoryNameSchema } from "../scope.ts";

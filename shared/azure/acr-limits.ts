@@ -1,6 +1,6 @@
 /** What Azure Container Registry documents of itself: calls a minute. A table; used by acr-content.ts. */
 import type { Registry } from "../connectors/ports.ts";
-import type { CallKind } from "../purge/budget.ts";
+import type { CallKind } from "../purge/budget/budget.ts";
 
 const BASIC = { read: 5_000, write: 1_000, delete: 500, referrers: 250 };
 /**

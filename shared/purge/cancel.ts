@@ -1,6 +1,6 @@
 /** Asks a run to stop: what it has begun it finishes, the rest stays. Used by the routes. */
 import { NotFoundError, UpstreamError } from "../errors.ts";
-import type { PurgeContext } from "./manage.ts";
+import type { PurgeContext } from "./policy/manage.ts";
 import type { AppendAudit, DriveRun, PurgeRunStore, StoredRun } from "./ports.ts";
 import { OPEN_STATES } from "./run.ts";
 

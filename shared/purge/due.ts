@@ -1,9 +1,9 @@
 /** Starts the purges whose time has come: each slot once, and of several that were missed the last one alone. Called by the timer. */
 import { utc } from "../time.ts";
-import { NO_BOUNDS, readPurgePolicy, scheduleOf } from "./policy.ts";
+import { NO_BOUNDS, readPurgePolicy, scheduleOf } from "./policy/policy.ts";
+import { latestDue, nextDue, type Schedule } from "./policy/schedule.ts";
 import type { PurgePolicyStore, PurgeRunStore, StoredPurgePolicy } from "./ports.ts";
 import { type PurgeRun, TIMER } from "./run.ts";
-import { latestDue, nextDue, type Schedule } from "./schedule.ts";
 import { queuedRun, type StartDeps, startedEvent } from "./start.ts";
 
 /** Policies that are read at once. */

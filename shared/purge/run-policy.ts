@@ -1,5 +1,5 @@
 /** The policy of a run, as it was when the run began. Used by every step. */
-import { NO_BOUNDS, type PurgePolicy, readPurgePolicy } from "./policy.ts";
+import { NO_BOUNDS, type PurgePolicy, readPurgePolicy } from "./policy/policy.ts";
 import type { PurgeRun } from "./run.ts";
 
 /**

@@ -2,8 +2,14 @@
 import { ConflictError } from "../errors.ts";
 import { newRunId, type RandomBytes } from "../ids.ts";
 import { utc } from "../time.ts";
-import { findPurgePolicy, type ManageDeps, openOwnRegistry, type PolicyPlace, type PurgeContext } from "./manage.ts";
-import { NO_BOUNDS, readPurgePolicy } from "./policy.ts";
+import {
+  findPurgePolicy,
+  type ManageDeps,
+  openOwnRegistry,
+  type PolicyPlace,
+  type PurgeContext,
+} from "./policy/manage.ts";
+import { NO_BOUNDS, readPurgePolicy } from "./policy/policy.ts";
 import type { AuditEvent, DriveRun, PurgePolicyStore, PurgeRunStore } from "./ports.ts";
 import { noCounts, type PurgeRun } from "./run.ts";
 

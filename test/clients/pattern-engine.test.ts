@@ -3,8 +3,8 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { compilePattern, type Matcher } from "../../shared/purge/pattern-match.ts";
-import { PatternError, parsePattern } from "../../shared/purge/pattern-parse.ts";
+import { compilePattern, type Matcher } from "../../shared/purge/pattern/match.ts";
+import { PatternError, parsePattern } from "../../shared/purge/pattern/parse.ts";
 import { patternCases } from "../support/pattern-cases.ts";
 import { diceFrom, randomPattern, randomSubject } from "../support/purge-patterns.ts";
 

@@ -1,6 +1,6 @@
 /** Lines of plans and reports, and a blob of them whose places are bytes. Used by the unit tests. */
 import { NotFoundError } from "../../shared/errors.ts";
-import type { ApplyItem } from "../../shared/purge/apply-items.ts";
+import type { ApplyItem } from "../../shared/purge/apply/apply-items.ts";
 import type { PlanLine, ReportLine } from "../../shared/purge/plan-line.ts";
 import type { LinesStore } from "../../shared/purge/ports.ts";
 import type { ItemFilter } from "../../shared/purge/read-items.ts";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 
-const FILE = new URL("../unit/shared/purge/pattern-cases.json", import.meta.url);
+const FILE = new URL("../unit/shared/purge/pattern/cases.json", import.meta.url);
 
 const schema = z.strictObject({
   /** Pattern, subject, whether regexp2 finds a match anywhere, whether it matches the whole subject. */

@@ -1,13 +1,13 @@
 /** Everything around an apply, in memory: a registry, a plan of it, the run's record, the trail; and processes that can die. For unit tests. */
 import type { AuditEvent } from "../../shared/audit/record.ts";
 import { UpstreamError } from "../../shared/errors.ts";
-import { type ApplyDeps, applySlice } from "../../shared/purge/apply.ts";
-import { endRun } from "../../shared/purge/finish.ts";
-import { inUseMaker } from "../../shared/purge/in-use.ts";
+import { type ApplyDeps, applySlice } from "../../shared/purge/apply/apply.ts";
+import { endRun } from "../../shared/purge/apply/finish.ts";
+import { inUseMaker } from "../../shared/purge/in-use/in-use.ts";
+import { ClusterUnreadableError } from "../../shared/purge/in-use/read-in-use.ts";
 import { CHANGE_TRY_MS, type MayStillSend, TooLateError } from "../../shared/purge/may-still-send.ts";
 import type { PlanLine } from "../../shared/purge/plan-line.ts";
 import type { LinesStore, PurgeRunStore, RegistryContent } from "../../shared/purge/ports.ts";
-import { ClusterUnreadableError } from "../../shared/purge/read-in-use.ts";
 import { createPurgeRunStore } from "../../shared/store/purge-run-records.ts";
 import { fakeTable } from "./fake-table.ts";
 import { NOW } from "./fakes.ts";

@@ -1,8 +1,8 @@
 /** A purge at its end, in memory: its record, its blobs, and what can fail when it is ended. For unit tests. */
-import { endRun } from "../../shared/purge/finish.ts";
+import { endRun } from "../../shared/purge/apply/finish.ts";
+import { groupBlob, resting, writeIntent, writeStart } from "../../shared/purge/apply/slice-blobs.ts";
 import type { AuditEvent } from "../../shared/purge/ports.ts";
 import { noCounts, type PurgeRun } from "../../shared/purge/run.ts";
-import { groupBlob, resting, writeIntent, writeStart } from "../../shared/purge/slice-blobs.ts";
 import { fakeLines } from "./fakes-purge.ts";
 import { purgeRun, REGISTRY, runId, runStoreParts } from "./fakes-purge-runs.ts";
 

@@ -1,7 +1,8 @@
 /** Plans a repository of the registry in memory: rules by a few words, lines by digest. Used by the purge's unit tests. */
-import { type CompiledRule, compileRules } from "../../shared/purge/compiled-rules.ts";
-import { type Gathered, gather } from "../../shared/purge/gather.ts";
-import { type InUse, inUseMaker } from "../../shared/purge/in-use.ts";
+
+import { type InUse, inUseMaker } from "../../shared/purge/in-use/in-use.ts";
+import { type CompiledRule, compileRules } from "../../shared/purge/plan/compiled-rules.ts";
+import { type Gathered, gather } from "../../shared/purge/plan/gather.ts";
 import type { PlanLine } from "../../shared/purge/plan-line.ts";
 import type { FactsStore } from "../../shared/purge/ports.ts";
 import { NOW } from "./fakes.ts";

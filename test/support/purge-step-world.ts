@@ -1,11 +1,12 @@
 /** One run and what its planning steps need, in memory: its record can be changed between a step's reading and writing. For unit tests. */
-import { planSlice } from "../../shared/purge/plan-step.ts";
-import { type PurgePolicy, readPurgePolicy } from "../../shared/purge/policy.ts";
+
+import { type RegistryCluster, readInUse } from "../../shared/purge/in-use/read-in-use.ts";
+import { planSlice } from "../../shared/purge/plan/plan-step.ts";
+import { prepareRun } from "../../shared/purge/plan/prepare.ts";
+import { settlePlan } from "../../shared/purge/plan/settle-plan.ts";
+import { type PurgePolicy, readPurgePolicy } from "../../shared/purge/policy/policy.ts";
 import type { PurgeRunStore } from "../../shared/purge/ports.ts";
-import { prepareRun } from "../../shared/purge/prepare.ts";
-import { type RegistryCluster, readInUse } from "../../shared/purge/read-in-use.ts";
 import type { PurgeRun } from "../../shared/purge/run.ts";
-import { settlePlan } from "../../shared/purge/settle-plan.ts";
 import { openedCluster } from "./fakes-cluster.ts";
 import { fakeFacts, fakeLines, fakeRegistry } from "./fakes-purge.ts";
 import { openedOwn, WEEKLY } from "./fakes-purge-routes.ts";

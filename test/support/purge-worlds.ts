@@ -1,6 +1,6 @@
 /** Random small repositories with everything that can hang together, for the property tests of the plan. */
 import fc from "fast-check";
-import { type InUse, inUseMaker } from "../../shared/purge/in-use.ts";
+import { type InUse, inUseMaker } from "../../shared/purge/in-use/in-use.ts";
 import { DOCKER_IMAGE, digestOf, type FakeRegistry, fakeRegistry, OCI_IMAGE, OCI_INDEX } from "./fakes-purge.ts";
 import { daysAgo, REPOSITORY, rule } from "./purge-plan.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Role } from "../../../shared/principal.ts";
-import { UNSEEN_MAX_SECONDS } from "../../../shared/purge/freshness.ts";
+import { UNSEEN_MAX_SECONDS } from "../../../shared/purge/apply/freshness.ts";
 import type { PurgeRun } from "../../../shared/purge/run.ts";
 import { ADMIN } from "../../support/fakes.ts";
 import { runtimeOf } from "../../support/fakes-http.ts";

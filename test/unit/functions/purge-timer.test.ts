@@ -2,7 +2,7 @@ import { InvocationContext, type Timer, type TimerFunctionOptions } from "@azure
 import { expect, test } from "vitest";
 import { durableBinding } from "../../../functions/purge-steps.ts";
 import { type PurgeTimerDeps, registerPurgeTimer } from "../../../functions/purge-timer.ts";
-import { readPurgePolicy } from "../../../shared/purge/policy.ts";
+import { readPurgePolicy } from "../../../shared/purge/policy/policy.ts";
 import { SECRET, unavailable } from "../../support/fakes.ts";
 import { purgeRouteParts, WEEKLY } from "../../support/fakes-purge-routes.ts";
 import { purgeRun, REGISTRY, runId } from "../../support/fakes-purge-runs.ts";

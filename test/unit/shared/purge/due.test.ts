@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { startDue } from "../../../../shared/purge/due.ts";
-import { readPurgePolicy } from "../../../../shared/purge/policy.ts";
+import { readPurgePolicy } from "../../../../shared/purge/policy/policy.ts";
 import type { PurgePolicyStore, StoredPurgePolicy } from "../../../../shared/purge/ports.ts";
 import { unavailable } from "../../../support/fakes.ts";
 import { purgeRouteParts, WEEKLY } from "../../../support/fakes-purge-routes.ts";

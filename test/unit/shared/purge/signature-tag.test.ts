@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { repositoryItems } from "../../../../shared/purge/repository-items.ts";
+import { repositoryItems } from "../../../../shared/purge/plan/repository-items.ts";
 import { keyOfDigest, signedKey } from "../../../../shared/purge/signature-tag.ts";
 
 const HEX = "0123456789abcdef".repeat(4);

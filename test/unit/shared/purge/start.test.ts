@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NotFoundError } from "../../../../shared/errors.ts";
-import { putPurgePolicy } from "../../../../shared/purge/manage.ts";
+import { putPurgePolicy } from "../../../../shared/purge/policy/manage.ts";
 import type { PurgeRun } from "../../../../shared/purge/run.ts";
 import { startRun } from "../../../../shared/purge/start.ts";
 import { ADMIN, unavailable } from "../../../support/fakes.ts";

@@ -1,0 +1,145 @@
+/**
+ * Applying plans that do not know what refers to what, because all of it was to go: whatever then stays, its children, what it
+ * refers to and what refers to it stay too, and record, report and trail say what the registry lost.
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { ReportLine } from "../../../../../shared/purge/plan-line.ts";
+import { NOW } from "../../../../support/fakes.ts";
+import { fakeRegistry, refusal } from "../../../../support/fakes-purge.ts";
+import { chanceOf } from "../../../../support/purge-apply-chance.ts";
+import { applyWorld, Crash } from "../../../../support/purge-apply-world.ts";
+import { daysAgo, planOf, REPOSITORY, rule } from "../../../../support/purge-plan.ts";
+import { makeStay, torn } from "../../../../support/purge-stay-chance.ts";
+import { inUseOf, registryOf, worlds } from "../../../../support/purge-worlds.ts";
+
+const RUNS = Number(process.env.PURGE_RUNS ?? 200);
+const OLD = { updatedAt: daysAgo(30) };
+const requests = (world: ReturnType<typeof applyWorld>) =>
+  world.registry.calls.filter(({ operation }) => operation === "facts" || operation === "referrers").length;
+const outcomes = (world: ReturnType<typeof applyWorld>) =>
+  new Map(world.report().map(({ digest, outcome }: ReportLine) => [digest, outcome]));
+
+test("of an image that is tagged anew the signature stays", async () => {
+  const world = applyWorld();
+  const image = world.registry.push(REPOSITORY, { ...OLD, tags: ["v1"] });
+  const signature = world.registry.push(REPOSITORY, { ...OLD, subject: image });
+  const attestation = world.registry.push(REPOSITORY, { ...OLD, subject: signature });
+  const other = world.registry.push(REPOSITORY, { ...OLD, tags: ["v2"] });
+  await world.begin(await planOf(world.registry));
+  world.registry.tag(REPOSITORY, "prod", image, NOW.getTime() + 1);
+  await world.finish();
+  expect(outcomes(world)).toEqual(
+    new Map([
+      [image, "changed"],
+      [signature, "protected"],
+      [attestation, "protected"],
+      [other, "deleted"],
+    ]),
+  );
+});
+
+test("what refers to an image, and is tagged anew or came into use, keeps the image", async () => {
+  for (const isTagged of [true, false]) {
+    const world = applyWorld();
+    const image = world.registry.push(REPOSITORY, { ...OLD, tags: ["v1"] });
+    const artifact = world.registry.push(REPOSITORY, { ...OLD, subject: image, tags: ["art"] });
+    await world.begin(await planOf(world.registry));
+    if (isTagged) world.registry.tag(REPOSITORY, "prod", artifact, NOW.getTime() + 1);
+    else world.inUse.addImage({ kind: "image", repository: REPOSITORY, tag: "art", digest: null }, "cluster");
+    await world.finish();
+    expect(outcomes(world)).toEqual(
+      new Map([
+        [image, "protected"],
+        [artifact, isTagged ? "changed" : "protected"],
+      ]),
+    );
+  }
+});
+
+test("an image that the registry does not delete keeps its signatures, also when a later slice comes to them", async () => {
+  for (const servesReferrers of [true, false]) {
+    const registry = fakeRegistry({ servesReferrers });
+    const world = applyWorld(registry);
+    const image = registry.push(REPOSITORY, { ...OLD, tags: ["v0"] });
+    for (let n = 1; n < 500; n++) registry.push(REPOSITORY, { ...OLD, tags: [`v${n}`] });
+    const signature = registry.push(REPOSITORY, { ...OLD, subject: image });
+    await world.begin(await planOf(registry));
+    registry.faults.on = ({ operation, item }) =>
+      operation === "deleteManifest" && item === image ? refusal(405) : null;
+    const slow = world.newProcess((call) => ({ fate: "done", milliseconds: call === "deleteManifest" ? 14_000 : 50 }));
+    expect(await world.clock.run(slow.slice())).toEqual({ ok: true, more: true });
+    await world.finish();
+    expect([outcomes(world).get(image), outcomes(world).get(signature)]).toEqual(["failed", "protected"]);
+    expect((await world.run()).counts).toMatchObject({ failed: 1, protected: 1, deletedManifests: 499 });
+  }
+});
+
+test("an image that the registry does not delete keeps the signatures whose turn comes at the same time", async () => {
+  const world = applyWorld();
+  const image = world.registry.push(REPOSITORY, { ...OLD, tags: ["v1"] });
+  const signature = world.registry.push(REPOSITORY, { ...OLD, subject: image });
+  await world.begin(await planOf(world.registry));
+  world.registry.faults.on = ({ operation, item }) =>
+    operation === "deleteManifest" && item === image ? refusal(405) : null;
+  await world.finish();
+  expect([outcomes(world).get(image), outcomes(world).get(signature)]).toEqual(["failed", "protected"]);
+});
+
+test("signatures that the registry deletes with their images were deleted by the run; no body is read for it", async () => {
+  const world = applyWorld();
+  for (let n = 0; n < 400; n++) {
+    const image = world.registry.push(REPOSITORY, { ...OLD, tags: [`v${n}`] });
+    world.registry.push(REPOSITORY, { ...OLD, subject: image });
+  }
+  await world.begin(await planOf(world.registry));
+  await world.finish();
+  expect((await world.run()).counts).toMatchObject({ deletedManifests: 800, gone: 0 });
+  expect(requests(world)).toBe(0);
+});
+
+test("an image that another deletes between the listing and its deletion is gone", async () => {
+  const world = applyWorld();
+  const image = world.registry.push(REPOSITORY, { ...OLD, tags: ["v1"] });
+  await world.begin(await planOf(world.registry));
+  let isFirst = true;
+  world.registry.faults.on = async ({ operation }) => {
+    if (operation !== "deleteManifest" || !isFirst) return null;
+    isFirst = false;
+    await world.registry.content.deleteManifest(REPOSITORY, image, new AbortController().signal);
+    return null;
+  };
+  await world.finish();
+  expect(world.report().map(({ outcome }) => outcome)).toEqual(["gone"]);
+  expect(world.events.some(({ event }) => event === "purge.deleted")).toBe(false);
+});
+
+test("whatever is left has its children, its subject and its referrers, and the totals are true", async () => {
+  const property = fc.asyncProperty(worlds, fc.integer(), fc.boolean(), async (drawn, seed, servesReferrers) => {
+    const chance = chanceOf(seed);
+    const all = { ...drawn, rules: [...drawn.rules, rule({ name: "rest", untagged: true })] };
+    const registry = registryOf(all, { servesReferrers });
+    const world = applyWorld(registry);
+    const plan = await planOf(registry, { rules: all.rules, inUse: inUseOf(all), allowLastTag: all.allowLastTag });
+    await world.begin(plan);
+    const digests = all.manifests.map(({ digest }) => digest);
+    for (let count = chance.below(4); count > 0; count--) makeStay(chance, world, digests);
+    const before = new Set(digests.filter((digest) => registry.has(REPOSITORY, digest)));
+    for (let crashes = chance.below(3); crashes > 0; crashes--) {
+      const process = world.newProcess(undefined, 1 + chance.below(60));
+      await world.finish(process).catch((error: unknown) => {
+        if (!(error instanceof Crash)) throw error;
+      });
+    }
+    await world.finish();
+    const deleted = new Set([...before].filter((digest) => !registry.has(REPOSITORY, digest)));
+    const going = new Set(plan.filter(({ action }) => action === "delete").map(({ digest }) => digest));
+    expect(torn(all, deleted, new Set(registry.digests(REPOSITORY)))).toEqual([]);
+    expect([...deleted].filter((digest) => !going.has(digest))).toEqual([]);
+    const report: readonly ReportLine[] = world.report();
+    const told = report.filter(({ outcome }) => outcome === "deleted").map(({ digest }) => digest);
+    expect(told.toSorted()).toEqual([...deleted].toSorted());
+    expect((await world.run()).counts).toMatchObject({ deletedManifests: told.length, skipped: 0 });
+  });
+  await fc.assert(property, { numRuns: RUNS });
+}, 600_000);
