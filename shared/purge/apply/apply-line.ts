@@ -57,7 +57,8 @@ export async function applyLine(
   if (refused !== null) {
     if (item.line.after.length > 0 && isGone(await deps.listAgain(item), item)) return "again";
     await restoreLocks(deps, item, null);
-    return { parts: [part(deps, item.line.tags, "failed", failureText(refused))] };
+    const left = item.line.action === "delete" ? item.line.tags : tags;
+    return { parts: [part(deps, left, "failed", failureText(refused))] };
   }
   return item.line.action === "delete" ? deleteImage(deps, item) : removeTags(deps, item, tags);
 }

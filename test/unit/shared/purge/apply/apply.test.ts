@@ -126,6 +126,28 @@ test("tags go alone; the one that is refused is told apart from the others", asy
   expect((await world.run()).counts).toMatchObject({ deletedManifests: 0, deletedTags: 1, failed: 1 });
 });
 
+test("a tag that cannot be unlocked at its second try is told apart from the one that went at the first", async () => {
+  const world = applyWorld();
+  const digest = world.registry.push("app", { tags: ["a", "b", "c"] });
+  for (const tag of ["a", "b"]) world.registry.tag("app", tag, digest, 0, true);
+  await world.begin([
+    await lineOf(world.registry, "app", digest, { action: "untag", tags: ["a", "b"], freedBytes: 0 }),
+  ]);
+  // The second tag waits for so long that it is looked at anew.
+  const process = world.newProcess((call) => ({
+    fate: "done",
+    milliseconds: call === "deleteTag" && world.registry.count("deleteTag") === 1 ? 100_000 : 50,
+  }));
+  world.registry.faults.on = ({ operation }) =>
+    operation === "setTagLock" && world.registry.count("deleteTag") === 1 ? refusal(403) : null;
+  await world.finish(process);
+  expect(world.report().map(({ tags, outcome }) => [tags, outcome])).toEqual([
+    [["a"], "untagged"],
+    [["b"], "failed"],
+  ]);
+  expect(world.registry.tagNames("app")).toEqual(["b", "c"]);
+});
+
 test("a repository that cannot be listed fails line by line, and the others are done", async () => {
   const { world } = await manyImages(2);
   const other = world.registry.push("zoo", {});
