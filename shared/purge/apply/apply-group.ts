@@ -70,6 +70,7 @@ function openGroup(deps: GroupDeps) {
     const { repository, digest } = item.line;
     if (parts.some(({ outcome }) => outcome === "deleted")) {
       deleted.set(itemKey(repository, digest), deps.now().getTime());
+      staying.went(repository, digest);
     } else if (item.line.action === "delete" && parts.some(({ outcome }) => outcome !== "gone")) {
       staying.keep(repository, digest);
     }
@@ -133,7 +134,9 @@ function openGroup(deps: GroupDeps) {
       const mayBeOurs = () => isOurs || item.line.after.some((digest) => isDeleted(item, digest)) || followed(item);
       const began = () => {
         deleting.add(item.end);
-        if (item.line.action === "delete") deps.traces.sent(item.line.repository, item.line.digest);
+        if (item.line.action !== "delete") return;
+        deps.traces.sent(item.line.repository, item.line.digest);
+        staying.went(item.line.repository, item.line.digest);
       };
       const { repository, digest, action } = item.line;
       const mayStillGo = () =>

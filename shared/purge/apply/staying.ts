@@ -9,6 +9,7 @@ import { costOfReferrers } from "../plan/gather.ts";
 import { bodySays } from "../plan/media-kinds.ts";
 import type { RegistryContent } from "../ports.ts";
 import { type ApplyItem, itemKey } from "./apply-items.ts";
+import type { RepositoryNow } from "./repository-now.ts";
 
 /** Bodies and lists of referrers that are read at once. */
 const READ_AT_ONCE = 16;
@@ -27,20 +28,24 @@ export type StayingDeps = {
 export type Staying = {
   /** It stays: what hangs together with it is to be found before anything else goes. */
   keep(repository: string, digest: string): void;
+  /** This run may have deleted it: that it is not there is no wonder then. */
+  went(repository: string, digest: string): void;
   /** Nothing is left to be found. */
   isSettled(repository: string): boolean;
   /**
    * Finds what hangs together with all that stays. True: it had to read for it, and what was listed may be old by now.
-   * @param reading what failed to be read is read again when this is another one than the last time (a listing)
+   * @param reading what failed to be read is read again when this is another one than the last time
    * @throws what RegistryContent throws that is not about a single manifest
    */
-  settle(repository: string, reading: object): Promise<boolean>;
+  settle(repository: string, reading: Reading): Promise<boolean>;
   /** It stays, or it cannot be known that it does not. */
   holds(repository: string, digest: string): boolean;
   /** Forgets other repositories. */
   keepOnly(repositories: ReadonlySet<string>): void;
 };
 
+/** What of a listing counts here. */
+type Reading = Pick<RepositoryNow, "manifests" | "covers">;
 type Body = { readonly children: readonly string[]; readonly subject: string | null };
 type State = {
   readonly held: Set<string>;
@@ -48,9 +53,12 @@ type State = {
   readonly open: Set<string>;
   /** Of these it could not be read. */
   readonly unread: Set<string>;
+  /** These stay, and the registry says that they are not there: nobody knows what they need, unless this run deleted them. */
+  readonly absent: Set<string>;
+  readonly went: Set<string>;
   readonly bodies: Map<string, Body>;
   running: Promise<void> | null;
-  reading: object | null;
+  reading: Reading | null;
 };
 
 /** Opens it with nothing known. */
@@ -62,6 +70,8 @@ export function openStaying(deps: StayingDeps): Staying {
       held: new Set(),
       open: new Set(),
       unread: new Set(),
+      absent: new Set(),
+      went: new Set(),
       bodies: new Map(),
       running: null,
       reading: null,
@@ -90,10 +100,11 @@ export function openStaying(deps: StayingDeps): Staying {
     await pMap(digests, one, { concurrency: READ_AT_ONCE });
     return failed;
   };
-  const readBodies = (repository: string, { bodies }: State, digests: readonly string[]) =>
+  const readBodies = (repository: string, { bodies }: State, digests: readonly string[], absent?: Set<string>) =>
     readEach(digests, async (digest) => {
-      const { children = [], subject = null } = (await deps.content.facts(repository, digest, deps.signal)) ?? {};
-      bodies.set(digest, { children, subject });
+      const facts = await deps.content.facts(repository, digest, deps.signal);
+      if (facts === null && absent !== undefined) absent.add(digest);
+      else bodies.set(digest, { children: facts?.children ?? [], subject: facts?.subject ?? null });
     });
 
   /** One step from what was open. */
@@ -104,8 +115,12 @@ export function openStaying(deps: StayingDeps): Staying {
       }
     }
     const types = new Map<string, string | null>();
-    for (const { line } of deps.items()) {
-      if (line.repository === repository && line.action === "delete") types.set(line.digest, line.mediaType);
+    const unlisted = new Set<string>();
+    for (const { line, end } of deps.items()) {
+      if (line.repository !== repository || line.action !== "delete") continue;
+      types.set(line.digest, line.mediaType);
+      const { reading } = state;
+      if (reading !== null && end <= reading.covers && !reading.manifests.has(line.digest)) unlisted.add(line.digest);
     }
     const isUnknown = (digest: string) =>
       !state.bodies.has(digest) && bodySays(types.get(digest) ?? null) !== "nothing";
@@ -113,7 +128,10 @@ export function openStaying(deps: StayingDeps): Staying {
     // Where nothing goes any more, nothing can be lost.
     if (going().length === 0) return;
 
-    for (const digest of await readBodies(repository, state, from.filter(isUnknown))) state.unread.add(digest);
+    const absent = new Set<string>();
+    for (const digest of await readBodies(repository, state, from.filter(isUnknown), absent)) state.unread.add(digest);
+    // What is in no list either does not stay. Else it may be a replica that lags behind the list.
+    for (const digest of absent) if (!unlisted.has(digest)) state.absent.add(digest);
     for (const digest of from) {
       const { children = [], subject = null } = state.bodies.get(digest) ?? {};
       for (const other of [...children, ...(subject === null ? [] : [subject])])
@@ -146,7 +164,12 @@ export function openStaying(deps: StayingDeps): Staying {
   };
 
   return {
-    keep: (repository, digest) => hold(stateOf(repository), digest),
+    keep(repository, digest) {
+      const state = stateOf(repository);
+      state.went.delete(digest);
+      hold(state, digest);
+    },
+    went: (repository, digest) => void stateOf(repository).went.add(digest),
     isSettled: (repository) => {
       const { open, running } = stateOf(repository);
       return open.size === 0 && running === null;
@@ -155,8 +178,10 @@ export function openStaying(deps: StayingDeps): Staying {
       const state = stateOf(repository);
       if (state.reading !== reading) {
         state.reading = reading;
-        for (const digest of state.unread) state.open.add(digest);
-        state.unread.clear();
+        for (const unknown of [state.unread, state.absent]) {
+          for (const digest of unknown) state.open.add(digest);
+          unknown.clear();
+        }
       }
       let hasRead = false;
       while (state.open.size > 0 || state.running !== null) {
@@ -169,8 +194,8 @@ export function openStaying(deps: StayingDeps): Staying {
       return hasRead;
     },
     holds(repository, digest) {
-      const state = stateOf(repository);
-      return state.unread.size > 0 || state.held.has(digest);
+      const { unread, absent, went, held } = stateOf(repository);
+      return unread.size > 0 || held.has(digest) || [...absent].some((other) => !went.has(other));
     },
     keepOnly(repositories) {
       for (const name of states.keys()) if (!repositories.has(name)) states.delete(name);

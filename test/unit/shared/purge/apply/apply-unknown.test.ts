@@ -9,6 +9,7 @@ import { NOW } from "../../../../support/fakes.ts";
 import { fakeRegistry, refusal } from "../../../../support/fakes-purge.ts";
 import { chanceOf } from "../../../../support/purge-apply-chance.ts";
 import { applyWorld, Crash } from "../../../../support/purge-apply-world.ts";
+import { lineOf } from "../../../../support/purge-lines.ts";
 import { daysAgo, planOf, REPOSITORY, rule } from "../../../../support/purge-plan.ts";
 import { makeStay, torn } from "../../../../support/purge-stay-chance.ts";
 import { inUseOf, registryOf, worlds } from "../../../../support/purge-worlds.ts";
@@ -55,6 +56,50 @@ test("what refers to an image, and is tagged anew or came into use, keeps the im
       ]),
     );
   }
+});
+
+test("of what stays, and is listed, but whose body is not there, nobody knows what it refers to: nothing else goes", async () => {
+  const registry = fakeRegistry();
+  const lagging = new Set<string>();
+  const { content } = registry;
+  const facts: typeof content.facts = async (repository, digest, signal) =>
+    lagging.has(digest) ? null : content.facts(repository, digest, signal);
+  const world = applyWorld({ ...registry, content: { ...content, facts } });
+  const image = registry.push(REPOSITORY, { ...OLD, tags: ["v1"] });
+  const artifact = registry.push(REPOSITORY, { ...OLD, subject: image, tags: ["art"] });
+  await world.begin(await planOf(registry));
+  registry.tag(REPOSITORY, "prod", artifact, daysAgo(20));
+  lagging.add(artifact);
+  await world.finish();
+  expect(outcomes(world)).toEqual(
+    new Map([
+      [image, "protected"],
+      [artifact, "changed"],
+    ]),
+  );
+});
+
+test("what is neither listed nor there keeps nothing, though it was to go only with what stays", async () => {
+  const world = applyWorld();
+  const { registry } = world;
+  const image = registry.push(REPOSITORY, { ...OLD, tags: ["v1"] });
+  const signature = registry.push(REPOSITORY, { ...OLD, subject: image });
+  const other = registry.push(REPOSITORY, { ...OLD, tags: ["v2"] });
+  await world.begin([
+    await lineOf(registry, REPOSITORY, image),
+    await lineOf(registry, REPOSITORY, signature, { after: [image] }),
+    await lineOf(registry, REPOSITORY, other),
+  ]);
+  registry.tag(REPOSITORY, "prod", image, NOW.getTime() + 1);
+  await registry.content.deleteManifest(REPOSITORY, signature, new AbortController().signal);
+  await world.finish();
+  expect(outcomes(world)).toEqual(
+    new Map([
+      [image, "changed"],
+      [signature, "gone"],
+      [other, "deleted"],
+    ]),
+  );
 });
 
 test("an image that the registry does not delete keeps its signatures, also when a later slice comes to them", async () => {
