@@ -158,7 +158,13 @@ async function applyAs(deps: ApplyDeps, row: SliceRow, opened: Opened): Promise<
         return await end(row, isLast ? null : watch.stopped());
       }
       const announce = async (items: readonly ApplyItem[]) => {
-        await deps.appendAudit(deletingEvent(row.run(), items));
+        try {
+          await deps.appendAudit(deletingEvent(row.run(), items));
+        } catch (error) {
+          // With nothing begun that is not settled, by it or before, the next slice has nobody to wait for.
+          if (intents.every(({ end: at }) => at <= row.run().cursor)) await row.rest().catch(() => undefined);
+          throw error;
+        }
         const before = intents.filter(({ end: at }) => at > row.run().cursor && !items.some((item) => item.end === at));
         await writeIntent(lines, runId, row.id, [...before, ...items.map(intentOf)]);
         // Whoever takes the row from now on reads this; whoever has taken it may not have.

@@ -1,5 +1,7 @@
 /** One apply from the plan to the report, undisturbed and with one thing in its way at a time. */
 import { expect, test } from "vitest";
+import { WORKERS } from "../../../../../shared/purge/apply/apply-group.ts";
+import { FENCE_SECONDS } from "../../../../../shared/purge/apply/apply-watch.ts";
 import type { PlanLine } from "../../../../../shared/purge/plan-line.ts";
 import { NOW } from "../../../../support/fakes.ts";
 import { OCI_INDEX, refusal } from "../../../../support/fakes-purge.ts";
@@ -165,13 +167,32 @@ test("a repository that cannot be listed fails line by line, and the others are 
   ]);
 });
 
-test("without a record in the trail nothing is deleted, and the slice is to be tried again", async () => {
+test("without a record in the trail nothing is deleted, and the slice is to be tried again, which waits for nobody", async () => {
   const { world } = await manyImages(3);
   const process = world.newProcess((call) => ({ fate: call === "audit" ? "refused" : "done", milliseconds: 10 }));
   await expect(world.clock.run(process.slice())).rejects.toMatchObject({ code: "AUDIT_UNAVAILABLE" });
   expect(world.registry.count("deleteManifest")).toBe(0);
+  const failedAt = world.clock.now().getTime();
   await world.finish();
+  expect(world.clock.now().getTime() - failedAt).toBeLessThan(FENCE_SECONDS * 1000);
   expect(await world.run()).toMatchObject({ state: "done", counts: { deletedManifests: 3 } });
+});
+
+test("a slice without a record in the trail does not let go of what one before it may have begun", async () => {
+  let begun = 0;
+  // At every call: one that dies with some of its images deleted, and others not, is among them.
+  for (let diesAt = 40; diesAt < 60; diesAt++) {
+    const { world } = await manyImages(WORKERS + 8);
+    await world.clock.run(world.newProcess(undefined, diesAt).slice()).catch(() => undefined);
+    const process = world.newProcess((call) => ({ fate: call === "audit" ? "refused" : "done", milliseconds: 50 }));
+    await world.clock.run(process.slice()).catch(() => undefined);
+    if (world.registry.count("deleteManifest") === 0 || (await world.run()).groups > 0) continue;
+    if (world.registry.tagNames("team/app").length > 1) begun += 1;
+    await expect(world.clock.run(world.newProcess().end("INTERNAL"))).rejects.toMatchObject({ retryable: true });
+    await world.finish();
+    expect((await world.run()).counts).toMatchObject({ deletedManifests: WORKERS + 8, gone: 0 });
+  }
+  expect(begun).toBeGreaterThan(0);
 });
 
 test("a cluster that cannot be read ends the run as refused, with what was done told", async () => {
