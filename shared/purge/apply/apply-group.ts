@@ -8,8 +8,9 @@ import { restoreLocks } from "./apply-locks.ts";
 import { ALL_IN_USE, openView } from "./apply-view.ts";
 import type { ApplyWatch } from "./apply-watch.ts";
 import type { Found, Freshness } from "./freshness.ts";
-import { recheck, type Verdict } from "./recheck.ts";
+import { mayHaveFollowedOwn, recheck, type Verdict } from "./recheck.ts";
 import { type Done, failureText, type Part } from "./report.ts";
+import type { RepositoryNow } from "./repository-now.ts";
 import type { RunTraces } from "./run-traces.ts";
 import { openSlots } from "./slots.ts";
 import type { Staying } from "./staying.ts";
@@ -86,9 +87,13 @@ function openGroup(deps: GroupDeps) {
     isDeleted: (repository, digest) => deleted.has(itemKey(repository, digest)),
   });
   const followed = deps.traces.mayHaveFollowed;
+  const mayBeGone = (item: ApplyItem): boolean =>
+    isBegun(item) ||
+    followed(item) ||
+    item.line.after.some((digest) => isDeleted(item, digest)) ||
+    (deps.followers.get(itemKey(item.line.repository, item.line.digest)) ?? []).some(followed);
   const failed = (item: ApplyItem, error: UpstreamError): Done => {
-    const isOpen = isBegun(item) || followed(item) || item.line.after.some((digest) => isDeleted(item, digest));
-    if (isOpen) deps.warn(unknownText(item));
+    if (mayBeGone(item)) deps.warn(unknownText(item));
     return finish(item, [part(deps, item.line.tags, "failed", failureText(error))]);
   };
   /** What a verdict other than `go` makes of a line. */
@@ -131,7 +136,11 @@ function openGroup(deps: GroupDeps) {
       }
       tries += 1;
       const isOurs = isSent(item);
-      const mayBeOurs = () => isOurs || item.line.after.some((digest) => isDeleted(item, digest)) || followed(item);
+      const mayBeOurs = (now?: RepositoryNow) =>
+        isOurs ||
+        item.line.after.some((digest) => isDeleted(item, digest)) ||
+        followed(item) ||
+        (now !== undefined && mayHaveFollowedOwn(item, { ...deps, now, mayHaveFollowed: followed }));
       const began = () => {
         deleting.add(item.end);
         if (item.line.action !== "delete") return;
@@ -215,8 +224,7 @@ function openGroup(deps: GroupDeps) {
     async leaveRest(group: readonly ApplyItem[], done: Map<number, Done>): Promise<void> {
       const since = deps.now().getTime();
       for (const item of group) {
-        const mayBeGone = isBegun(item) || item.line.after.some((digest) => isDeleted(item, digest)) || followed(item);
-        if (done.has(item.end) || !mayBeGone) continue;
+        if (done.has(item.end) || !mayBeGone(item)) continue;
         const result = await leave(item, since).catch((error: unknown) => {
           watch.signal.throwIfAborted();
           if (!(error instanceof LatchkeyError)) throw error;

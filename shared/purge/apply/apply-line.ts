@@ -22,8 +22,11 @@ export type ApplyLineDeps = {
   readonly began: () => void;
   /** Nothing came to stay meanwhile that may hang together with it. */
   readonly mayStillGo: () => boolean;
-  /** What is missing of the line may have gone by this run's hand, in a try before this one or with what it refers to. */
-  readonly mayBeOurs: () => boolean;
+  /**
+   * What is missing of the line may have gone by this run's hand, in a try before this one or with what it refers to.
+   * @param now as it is listed behind this try
+   */
+  readonly mayBeOurs: (now?: RepositoryNow) => boolean;
   /** For people, in the run's record. */
   readonly warn: (text: string) => void;
 };
@@ -75,7 +78,7 @@ async function deleteImage(deps: ApplyLineDeps, item: ApplyItem): Promise<LineRe
     const listed = await deps.listAgain(item);
     if ("failure" in listed) return { parts: [unknown(deps, item, tags, call.error)] };
     if (isGone(listed, item)) {
-      const isOurs = call.kind === "unsure" || deps.mayBeOurs();
+      const isOurs = call.kind === "unsure" || deps.mayBeOurs(listed.now);
       return { parts: [part(deps, tags, isOurs ? "deleted" : "gone")] };
     }
     if (call.kind === "unsure" && call.isGivenUp) return "late";

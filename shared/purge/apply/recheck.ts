@@ -55,7 +55,11 @@ function compareImage(item: ApplyItem, context: RecheckContext): Verdict {
   const found = context.now.manifests.get(line.digest);
   if (found === undefined) {
     // A registry removes by itself what refers to what was deleted.
-    const isOurs = context.isSent(item) || line.after.some(context.isDeleted) || context.mayHaveFollowed(item);
+    const isOurs =
+      context.isSent(item) ||
+      line.after.some(context.isDeleted) ||
+      context.mayHaveFollowed(item) ||
+      mayHaveFollowedOwn(item, context);
     return { kind: isOurs ? "ours" : "gone" };
   }
   const isSame =
@@ -63,6 +67,18 @@ function compareImage(item: ApplyItem, context: RecheckContext): Verdict {
     found.tags.length === line.seen.tags.length &&
     line.seen.tags.every((seen) => isSameTag(seen, line.digest, context.now.tags.get(seen[0]), isBegun));
   return isSame ? { kind: "go", tags: [], removed: [] } : { kind: "changed", removed: [] };
+}
+
+/**
+ * It may refer to what waits for it, a child of its own: that one is missing as well, and nobody knows what it refers to,
+ * which this run may have deleted.
+ */
+export function mayHaveFollowedOwn(
+  { line }: ApplyItem,
+  { now, followers, mayHaveFollowed }: Pick<RecheckContext, "now" | "followers" | "mayHaveFollowed">,
+): boolean {
+  const own = followers.get(itemKey(line.repository, line.digest)) ?? [];
+  return own.some((follower) => !now.manifests.has(follower.line.digest) && mayHaveFollowed(follower));
 }
 
 function compareTags(item: ApplyItem, context: RecheckContext): Verdict {

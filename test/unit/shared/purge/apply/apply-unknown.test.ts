@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ReportLine } from "../../../../../shared/purge/plan-line.ts";
 import { NOW } from "../../../../support/fakes.ts";
-import { fakeRegistry, refusal } from "../../../../support/fakes-purge.ts";
+import { fakeRegistry, OCI_INDEX, refusal } from "../../../../support/fakes-purge.ts";
 import { chanceOf } from "../../../../support/purge-apply-chance.ts";
 import { applyWorld, Crash } from "../../../../support/purge-apply-world.ts";
 import { lineOf } from "../../../../support/purge-lines.ts";
@@ -141,6 +141,22 @@ test("signatures that the registry deletes with their images were deleted by the
   await world.finish();
   expect((await world.run()).counts).toMatchObject({ deletedManifests: 800, gone: 0 });
   expect(requests(world)).toBe(0);
+});
+
+test("an index that refers to its own child goes with what that one refers to: it was deleted by the run", async () => {
+  const world = applyWorld();
+  const image = world.registry.push(REPOSITORY, { ...OLD, tags: ["v1"] });
+  const child = world.registry.push(REPOSITORY, { ...OLD, subject: image });
+  const index = world.registry.push(REPOSITORY, {
+    ...OLD,
+    mediaType: OCI_INDEX,
+    children: [child],
+    subject: child,
+    tags: ["v2"],
+  });
+  await world.begin(await planOf(world.registry));
+  await world.finish();
+  expect(new Set(outcomes(world))).toEqual(new Set([image, index, child].map((digest) => [digest, "deleted"])));
 });
 
 test("an image that another deletes between the listing and its deletion is gone", async () => {
