@@ -1,11 +1,11 @@
 /** Who may have the lock of a registry, and what each writing of a run does to it. Used by purge-run-records.ts. */
-import { MAX_OUTAGE_SECONDS, OPEN_STATES, type PurgeRun } from "../purge/run.ts";
+import { OPEN_STATES, type PurgeRun } from "../purge/run.ts";
 import { utc } from "../time.ts";
 import { LOCK_KEY, partitionOf } from "./purge-keys.ts";
 import { LOCK_SECONDS, type Lock, lockRow, readableRun, runRow } from "./purge-run-rows.ts";
 import type { Change, StoredRow } from "./tables.ts";
 
-/** Why a run failed that had not written for longer than its lock, when another came for the registry. */
+/** Why a run failed that was not applying yet and had not written for longer than its lock, when another came for the registry. */
 export const OVERTAKEN = "RUN_OVERTAKEN";
 
 /**
@@ -30,8 +30,8 @@ export function overtake(run: PurgeRun, lock: Lock, holder: StoredRow | null, no
  *
  * Until its lock is over a run may work, whatever its row looks like. After that the row decides: an open run that has
  * written nothing for LOCK_SECONDS is at no work, since no slice is that long. One that had begun to delete keeps its registry
- * all the same, for MAX_OUTAGE_SECONDS: driven on, it says what is gone; overtaken, nobody does. A row that is damaged or gone
- * can be replaced by nobody: its run cannot go on.
+ * all the same, until it ends: driven on, it says what is gone; overtaken, nobody does. An outage that lasts ends it
+ * (outage.ts). A row that is damaged or gone can be replaced by nobody: its run cannot go on.
  * @param holder the row of the run that has the lock
  */
 export function isHeld(lock: Lock, holder: StoredRow | null, now: Date): boolean {
@@ -39,17 +39,13 @@ export function isHeld(lock: Lock, holder: StoredRow | null, now: Date): boolean
   if (holder === null) return false;
   const held = readableRun(holder);
   if ("damaged" in held || !OPEN_STATES.has(held.state)) return false;
-  const seconds = held.state === "applying" ? MAX_OUTAGE_SECONDS : LOCK_SECONDS;
-  return Date.parse(held.updatedAt) >= now.getTime() - seconds * 1000;
+  return held.state === "applying" || Date.parse(held.updatedAt) >= now.getTime() - LOCK_SECONDS * 1000;
 }
 
 function overtaken(run: PurgeRun, now: Date): PurgeRun {
   const at = utc(now);
   const warning = "Nobody had worked on this run for longer than it held the registry, and another run began.";
-  // Its blobs cannot be read within a transaction; the trail has the names.
-  const unknown = `What it may have deleted after its first ${run.groups} groups is not counted: the trail's records purge.deleting say what it had begun.`;
-  const warnings = [...run.warnings, warning, ...(run.state === "applying" ? [unknown] : [])];
-  return { ...run, state: "failed", code: OVERTAKEN, warnings, updatedAt: at, endedAt: at };
+  return { ...run, state: "failed", code: OVERTAKEN, warnings: [...run.warnings, warning], updatedAt: at, endedAt: at };
 }
 
 /**

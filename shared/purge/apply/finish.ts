@@ -112,8 +112,7 @@ async function isThere(lines: LinesStore, blob: string): Promise<boolean> {
  */
 async function cleanUp(lines: LinesStore, run: PurgeRun): Promise<void> {
   await lines.removeUnder(planFolder(run.id));
-  // One that was overtaken has no report but these.
-  if (run.groups === 0 || run.reportBlob !== null) await lines.removeUnder(reportFolder(run.id));
+  await lines.removeUnder(reportFolder(run.id));
 }
 
 /** The run as it is at its end. */

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { endRun } from "../../../../../shared/purge/apply/finish.ts";
-import { groupBlob } from "../../../../../shared/purge/apply/slice-blobs.ts";
 import { noCounts } from "../../../../../shared/purge/run.ts";
 import { NOW_TEXT, unavailable } from "../../../../support/fakes.ts";
 import { REGISTRY, runId } from "../../../../support/fakes-purge-runs.ts";
@@ -97,12 +96,6 @@ describe("again", () => {
     expect((await it.run()).state).toBe("planned");
     expect([...it.lines.blobs.keys()].some((name) => name.startsWith(`plans/${RUN}/`))).toBe(false);
     expect(it.lines.blobs.has(PLAN)).toBe(true);
-  });
-
-  test("of one that was overtaken the groups stay: it has no other report", async () => {
-    const it = await endParts({ state: "failed", code: "RUN_OVERTAKEN" });
-    await it.end(null);
-    expect(it.lines.blobs.has(groupBlob(RUN, "s1", 0))).toBe(true);
   });
 
   test.each(["audit", "replace"] as const)(
