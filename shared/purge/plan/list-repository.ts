@@ -1,4 +1,4 @@
-/** Lists a repository: all of its tags and manifests, or not at all where there are too many or some are hidden. Used by gather.ts. */
+/** Lists a repository: all of its tags and manifests, or not at all where there are too many or some are hidden. Used by gather.ts and, to tell what is hidden, by repository-now.ts. */
 import type { RegistryContent } from "../ports.ts";
 import type { ListedManifest, ListedTag, RepositoryEntry } from "../registry-items.ts";
 import { type RepositoryItems, repositoryItems } from "./repository-items.ts";
@@ -38,7 +38,7 @@ export async function listRepository(
 }
 
 /**
- * Whether a repository holds more than is listed of it.
+ * Whether a repository holds more than is listed of it, or may do so.
  * @param whole null: there is no such repository
  * @param listed manifests, tags, and tags that manifests have by their own entries
  */
@@ -46,8 +46,10 @@ export function isShort(
   whole: RepositoryEntry | null,
   listed: { readonly manifests: number; readonly tags: number; readonly named: number },
 ): boolean {
-  const { manifestCount, tagCount } = whole ?? { manifestCount: 0, tagCount: 0 };
-  return manifestCount > listed.manifests || tagCount > Math.max(listed.tags, listed.named);
+  const shownTags = Math.max(listed.tags, listed.named);
+  // Said not to be there, and listed: how much it holds, and whether it is locked, nobody knows.
+  if (whole === null) return listed.manifests > 0 || shownTags > 0;
+  return whole.manifestCount > listed.manifests || whole.tagCount > shownTags;
 }
 
 /** Manifests first, so that what is pushed meanwhile is a tag of something unlisted, which stays. Null: too many. */

@@ -69,6 +69,27 @@ describe("a listing", () => {
     expect(registry.count("manifests")).toBe(2);
   });
 
+  test("of a repository that is said not to be there is made three times, and is uncertain then", async () => {
+    const { registry, list } = world();
+    registry.entries.set(REPOSITORY, null);
+    expect(await list()).toMatchObject({ isUncertain: true });
+    expect(registry.count("manifests")).toBe(3);
+  });
+
+  test("of a repository whose last image goes meanwhile is made again, and shows nothing", async () => {
+    const { registry, list } = world();
+    registry.faults.on = ({ operation }) => {
+      if (operation !== "repository") return null;
+      registry.faults.on = () => null;
+      registry.hidden.digests.add(ONE);
+      registry.hidden.tags.add("v1");
+      registry.entries.set(REPOSITORY, null);
+      return null;
+    };
+    const now = await list();
+    expect([now.isUncertain, now.manifests.size]).toEqual([false, 0]);
+  });
+
   test("of a repository that is locked by now shows no image as it was planned", async () => {
     const { registry, list } = world();
     registry.entries.set(REPOSITORY, { manifestCount: 1, tagCount: 1, isLocked: true });

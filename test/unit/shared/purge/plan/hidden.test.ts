@@ -89,6 +89,30 @@ describe("a manifest that is not listed", () => {
   });
 });
 
+describe("a repository that is said not to be there", () => {
+  test("although things of it are listed is kept whole, after it was listed once more", async () => {
+    const registry = fakeRegistry();
+    registry.push(REPOSITORY, { tags: ["old"], updatedAt: OLD });
+    registry.entries.set(REPOSITORY, null);
+    expect(await gatherFrom(registry, { rules })).toEqual(HIDDEN);
+    expect(registry.count("manifests")).toBe(2);
+  });
+
+  test("because it came to be while it was listed is listed once more, and planned", async () => {
+    const registry = fakeRegistry();
+    registry.faults.on = ({ operation }) => {
+      if (operation === "manifests") registry.faults.on = () => null;
+      if (operation === "manifests") registry.push(REPOSITORY, { tags: ["old"], updatedAt: OLD });
+      return null;
+    };
+    expect(said(linesOf(await gatherFrom(registry, { rules })))).toEqual(["old delete matched"]);
+  });
+
+  test("and of which nothing is listed has nothing", async () => {
+    expect(await planOf(fakeRegistry(), { rules })).toEqual([]);
+  });
+});
+
 describe("a repository that is locked", () => {
   test("keeps all of it, whatever a rule includes, each with its reason", async () => {
     const registry = fakeRegistry();
