@@ -12,6 +12,8 @@ export type PlanBatchDeps = GatherDeps & {
   readonly lines: LinesStore;
   /** Told of each repository that could not be read, for the log. */
   readonly onUnread: (repository: string, error: unknown) => void;
+  /** Whether the run is to stop, asked before each repository behind the first. @throws UpstreamError STATE_UNAVAILABLE */
+  readonly isCancelled: () => Promise<boolean>;
 };
 /** One slice of a batch. */
 export type PlanBatchInput = Omit<GatherInput, "repository" | "asked"> & {
@@ -49,7 +51,8 @@ export async function planBatch(deps: PlanBatchDeps, input: PlanBatchInput): Pro
     for (const [index, repository] of input.repositories.entries()) {
       if (index < input.from) continue;
       const isFirst = index === input.from;
-      if (!isFirst && deps.now() >= input.deadline) {
+      // The next slice finds out itself that the run is cancelled.
+      if (!isFirst && (deps.now() >= input.deadline || (await deps.isCancelled()))) {
         next = index;
         return;
       }

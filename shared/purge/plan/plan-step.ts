@@ -15,6 +15,8 @@ import { matchesWhole, STEP_MS } from "./prepare.ts";
 const SLICE_MS = 180_000;
 /** Slices of a long plan write the run's record when it is older: it must not look as if nobody worked on it. */
 const TOUCH_MS = 60_000;
+/** How often a slice looks whether its run is cancelled: a batch may have thousands of small repositories. */
+const LOOK_MS = 2_000;
 
 /** What planning needs. */
 export type PlanStepDeps = {
@@ -54,7 +56,7 @@ export async function planSlice(
   const opened = await openOwnRegistry(deps.openRegistry, policy.connector, loginServer, run.resourceId ?? loginServer);
   const part = planPartBlob(runId, batch, slice);
   const { next, counts } = await planBatch(
-    { ...deps, content: deps.openContent(opened) },
+    { ...deps, content: deps.openContent(opened), isCancelled: cancelWatch(deps, run) },
     {
       loginServer,
       repositories: await readNames(deps.lines, batchBlob(runId, batch)),
@@ -71,6 +73,16 @@ export async function planSlice(
   );
   await deps.lines.write(countsBlobOf(part), [counts]);
   return { ok: true, next };
+}
+
+/** Looks at the run's record now and then. */
+function cancelWatch({ runs, now }: PlanStepDeps, { loginServer, id }: PurgeRun): () => Promise<boolean> {
+  let lookedAt = now().getTime();
+  return async () => {
+    if (now().getTime() - lookedAt < LOOK_MS) return false;
+    lookedAt = now().getTime();
+    return (await runs.get(loginServer, id))?.run.cancelRequested ?? true;
+  };
 }
 
 /** Slices run side by side: when one of them, or a cancel, was quicker, the record is fresh as well. */

@@ -26,6 +26,7 @@ function batch(registry: FakeRegistry, changes: Partial<Parameters<typeof planBa
     lines,
     now: () => new Date(time),
     onUnread: (repository: string) => unread.push(repository),
+    isCancelled: async () => false,
   };
   const input = {
     loginServer: LOGIN_SERVER,

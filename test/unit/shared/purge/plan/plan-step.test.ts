@@ -95,6 +95,18 @@ describe("nothing is planned", () => {
     expect(await world.plan()).toEqual({ ok: false, code: "CANCELLED" });
     expect([world.opened, world.written(PART)]).toEqual([[], null]);
   });
+  test("of what is left when a cancel comes amid a slice", async () => {
+    const world = await prepared();
+    world.registry.faults.on = async ({ repository, operation }) => {
+      if (repository !== "a" || operation !== "tags") return null;
+      world.clock.pass(2);
+      await world.change({ cancelRequested: true });
+      return null;
+    };
+    expect(await world.plan()).toEqual({ ok: true, next: 1 });
+    expect(world.written(PART)).toMatchObject([{ repository: "a" }]);
+    expect(await world.plan({ slice: 1, from: 1 })).toEqual({ ok: false, code: "CANCELLED" });
+  });
   test.each([
     ["what clusters use is gone", `${PLAN}/in-use.jsonl`],
     ["the repositories are gone", `${PLAN}/000000-repositories.jsonl`],
