@@ -103,11 +103,11 @@ it("a policy that is not enabled, or has no schedule, never runs by itself", asy
 it("a run that nobody drives any more goes on", async () => {
   const name = await filled(5);
   const before = await registry.list(name);
-  await control.fault({ service: "kubernetes", path: "/cronjobs", latencyMs: 2_000, times: 1 });
+  await control.fault({ service: "kubernetes", path: "/cronjobs", latencyMs: 1_000, times: 1 });
   const id = await startRun(api, name, "runs");
   await timer.terminate(id);
   await control.clear();
-  await wait(2_500);
+  await wait(1_500);
   const standing = await runsOf(name);
   expect(standing).toMatchObject([{ state: expect.stringMatching(/queued|planning/) }]);
   await timer.fire();
