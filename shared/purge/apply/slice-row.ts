@@ -59,14 +59,18 @@ export async function takeRow(deps: SliceRowDeps, { loginServer, runId }: RunPla
   };
 
   let before: string | null = null;
+  let lookedAt = 0;
   const take = async (): Promise<StoredRun> => {
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
+      lookedAt = now().getTime();
       const found = await read();
       // Ours, of which the reply was lost.
       if (found.run.slice === id) return found;
       before = found.run.slice;
       await writeStart(lines, runId, id, { previous: readSlice(before).id, groups: found.run.groups });
       const taken: PurgeRun = { ...found.run, slice: id, updatedAt: utc(now()) };
+      // Not when the reply is there: another may have taken it meanwhile.
+      lookedAt = now().getTime();
       const takenEtag = await runs.replace(taken, found.etag);
       if (takenEtag !== null) return { run: taken, etag: takenEtag };
       if ((await read()).etag === found.etag) throw new HaltError("lock-lost");
@@ -75,7 +79,6 @@ export async function takeRow(deps: SliceRowDeps, { loginServer, runId }: RunPla
   };
 
   let { run, etag } = await take();
-  let lookedAt = now().getTime();
   let isCancelled = run.cancelRequested;
   let looking: Promise<void> | null = null;
   const lookNow = async () => {
