@@ -54,3 +54,10 @@ export function runStoreParts(options: Parameters<typeof fakeTable>[0] = {}) {
   const row = (key: string, partition = REGISTRY) => fake.rows.get(JSON.stringify([partition, key])) ?? null;
   return { ...fake, clock, newStore, row };
 }
+
+/** The ETag of a run that is there. */
+export async function etagOf(parts: ReturnType<typeof runStoreParts>, run: PurgeRun): Promise<string> {
+  const found = await parts.newStore().get(run.loginServer, run.id);
+  if (found === null) throw new Error("the run is not there");
+  return found.etag;
+}
