@@ -1,4 +1,4 @@
-/** A local Azure in a process of its own, so that the time and the memory of bench:purge are the product's. Forked by purge-local.ts. */
+/** A local Azure in a process of its own, so that the time and the memory of bench:purge are the product's. Forked by purge-child.ts. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

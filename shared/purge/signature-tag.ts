@@ -1,4 +1,4 @@
-/** Tags that name what they belong to by its digest: signatures, attestations, SBOMs. Used by repository-items.ts and repository-now.ts. Pure. */
+/** Tags that name what they belong to by its digest: signatures, attestations, SBOMs. Used by repository-items.ts, keep-newest.ts and repository-now.ts. Pure. */
 
 /**
  * The digest with a hyphen, of longer digests its first 64 digits, and what it is. Sources: the signature storage

@@ -14,7 +14,7 @@ import type { AuditEvent, DriveRun, PurgePolicyStore, PurgeRunStore } from "./po
 import { noCounts, type PurgeRun } from "./run.ts";
 
 /** A plan that is older is not executed: the registry has moved on, and everything would be kept as changed. Seconds. */
-export const PLAN_MAX_AGE_SECONDS = 24 * 60 * 60;
+const PLAN_MAX_AGE_SECONDS = 24 * 60 * 60;
 
 /** What starting needs. */
 export type StartDeps = Pick<ManageDeps, "openRegistry" | "appendAudit" | "now"> & {

@@ -1,4 +1,4 @@
-/** Since when a run has got no further: a note beside its report. Used by finish.ts. */
+/** Since when a run has got no further: a note beside its report. Used by apply.ts and finish.ts. */
 import { z } from "zod";
 import { NotFoundError } from "../../errors.ts";
 import type { LinesStore } from "../ports.ts";

@@ -9,7 +9,7 @@ import { keyOfDigest, signedKey } from "../signature-tag.ts";
 import { type ApplyItem, itemKey } from "./apply-items.ts";
 
 /** The registry's clock may be this far behind ours: what is younger than the plan by its times may be new. Milliseconds. */
-export const NEW_MARGIN_MS = 5 * 60 * 1000;
+const NEW_MARGIN_MS = 5 * 60 * 1000;
 /** Bodies of new manifests that are read at once. */
 const READ_AT_ONCE = 8;
 /** Times that a repository is listed whose lists show less than it holds: something may have been pushed meanwhile. */

@@ -1,7 +1,7 @@
 /** A number of workers: so many of the given pieces of work run at once, in the order in which they came. Used by apply-group.ts. */
 
 /** Runs a piece of work when a worker is free. */
-export type Slots = <T>(work: () => Promise<T>) => Promise<T>;
+type Slots = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** Opens `count` of them. */
 export function openSlots(count: number): Slots {

@@ -4,7 +4,7 @@ import type { MayStillSend } from "../may-still-send.ts";
 import { createLane, type LaneClock } from "./lane.ts";
 
 /** Kinds of calls that a registry counts apart. Source: the ACR documentation on service tiers, request limits. */
-export const CALL_KINDS = ["read", "write", "delete", "referrers"] as const;
+const CALL_KINDS = ["read", "write", "delete", "referrers"] as const;
 /** One of them. */
 export type CallKind = (typeof CALL_KINDS)[number];
 

@@ -1,4 +1,4 @@
-/** Reads what a pod names or runs: an image reference or id that may be of one registry. Used by in-use.ts. Pure. */
+/** Reads what a pod names or runs: an image reference or id that may be of one registry. Used by read-in-use.ts. Pure. */
 import { repositoriesSchema } from "../../scope.ts";
 
 /**

@@ -1,4 +1,4 @@
-/** What clusters use of a registry, and whether an image is among it. Used by the list step, which writes it down, and by the plan. */
+/** What clusters use of a registry, and whether an image is among it. Used by prepare.ts, which writes it down, by the plan, and while applying. */
 import { z } from "zod";
 import { matchesRepository } from "../../scope.ts";
 import type { UsedImage } from "./image-reference.ts";

@@ -1,4 +1,4 @@
-/** Reads from the clusters of a registry which of its images they use. Used by the list step and, again, while applying. */
+/** Reads from the clusters of a registry which of its images they use. Used by prepare.ts and, again, while applying. */
 import pMap from "p-map";
 import { LatchkeyError } from "../../errors.ts";
 import type { ListClusterImages, OpenCluster } from "../ports.ts";

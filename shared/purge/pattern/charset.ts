@@ -103,7 +103,7 @@ export function complementOf(ranges: readonly CharRange[]): CharRange[] {
  * A class for subjects in lower case, as regexp2 makes it under `(?i)`: capitals bring their small letters. Its tables
  * also bring `i` for a range that holds U+0130 and begins after `i`, so that `(?i)[\W]` takes an `i`: that is kept.
  */
-export function lowerCased(ranges: readonly CharRange[]): CharRange[] {
+function lowerCased(ranges: readonly CharRange[]): CharRange[] {
   const merged = mergeRanges(ranges);
   const added: CharRange[] = [];
   for (const { first, last } of merged) {

@@ -10,7 +10,7 @@ export type Flags = {
 };
 
 /** No flag. */
-export const NO_FLAGS: Flags = { i: false, m: false, s: false, x: false, n: false };
+const NO_FLAGS: Flags = { i: false, m: false, s: false, x: false, n: false };
 
 /** What `(?x)` skips between parts: tab, line feed, vertical tab, form feed, carriage return, space. */
 const BLANKS = "\t\n\v\f\r ";

@@ -1,4 +1,4 @@
-/** Whether a plan takes away more than it may: then nothing of it is done. Used by the limit step. Pure. */
+/** Whether a plan takes away more than it may: then nothing of it is done. Used by settle-plan.ts, and its code by finish.ts. Pure. */
 import type { PurgeLimits } from "../policy/policy.ts";
 import type { RunCounts } from "../run.ts";
 

@@ -1,4 +1,4 @@
-/** What the body of a manifest can say, by its media type. Used by gather.ts and protect.ts. Pure. */
+/** What the body of a manifest can say, by its media type. Used by the plan, and while applying. Pure. */
 
 /**
  * Can have a subject, but no children. Sources: the OCI image specification 1.1; the OCI artifact manifest of its release

@@ -17,12 +17,12 @@ export const MAX_SPEC_CHARACTERS = 30_000;
 /** Highest `keepNewest`: more images than a repository that is read at all can have. */
 export const MAX_KEEP_NEWEST = 1_000_000;
 /** `limits.maxItems` of a policy that says nothing. */
-export const DEFAULT_MAX_ITEMS = 5_000;
+const DEFAULT_MAX_ITEMS = 5_000;
 /** `limits.maxSharePercent` of a policy that says nothing. */
-export const DEFAULT_MAX_SHARE_PERCENT = 100;
+const DEFAULT_MAX_SHARE_PERCENT = 100;
 
 /** Schedules by name: 03:00 UTC every day, on Sunday, on the 1st; `age` is that of rules that name none. */
-export const PRESETS = {
+const PRESETS = {
   daily: { cron: "0 3 * * *", age: "1d" },
   weekly: { cron: "0 3 * * 0", age: "7d" },
   monthly: { cron: "0 3 1 * *", age: "30d" },

@@ -2,7 +2,7 @@
 import { lazy } from "../../lazy.ts";
 
 /** Minutes between two looks of the timer: every run time stands on such a mark. */
-export const STEP_MINUTES = 5;
+const STEP_MINUTES = 5;
 /** Longest expression, in characters. */
 export const MAX_CRON_CHARACTERS = 200;
 
@@ -165,9 +165,4 @@ export async function latestDue(schedule: Schedule, dueSince: Date, now: Date): 
   // One millisecond later, because croner looks for what is before its reference.
   const [latest] = (await cronOf(schedule)).previousRuns(1, new Date(now.getTime() + 1));
   return latest !== undefined && latest.getTime() >= dueSince.getTime() ? latest : null;
-}
-
-/** A run time as part of a row's key, UTC: `20260104T0300Z`. */
-export function slotOf(date: Date): string {
-  return `${date.toISOString().slice(0, 16).replace(/[-:]/g, "")}Z`;
 }

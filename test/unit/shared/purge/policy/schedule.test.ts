@@ -5,7 +5,6 @@ import {
   nextDue,
   readSchedule,
   type Schedule,
-  slotOf,
 } from "../../../../../shared/purge/policy/schedule.ts";
 
 const MINUTE = 60_000;
@@ -163,8 +162,4 @@ test("what was missed runs once: the newest of the due run times, the first and 
   expect(await latest("2026-01-01T03:00:00Z")).toBe("2026-01-01T03:00:00.000Z");
   expect(await latest("2026-01-02T02:59:59.999Z")).toBe("2026-01-01T03:00:00.000Z");
   expect(await latest("2026-03-05T12:00:00Z")).toBe("2026-03-05T03:00:00.000Z");
-});
-
-test("a slot is the run time to the minute, UTC", () => {
-  expect(slotOf(new Date("2026-01-04T03:05:00.000Z"))).toBe("20260104T0305Z");
 });
