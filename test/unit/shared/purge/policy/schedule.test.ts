@@ -1,11 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  latestDue,
-  nextDue,
-  readSchedule,
-  type Schedule,
-} from "../../../../../shared/purge/policy/schedule.ts";
+import { latestDue, nextDue, readSchedule, type Schedule } from "../../../../../shared/purge/policy/schedule.ts";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
