@@ -79,7 +79,10 @@ export function openView(deps: ApplyViewDeps): ApplyView {
       const { repository } = item.line;
       for (;;) {
         // Side by side: one after the other the first grows old meanwhile.
-        const [listed, inUse] = await Promise.all([freshness.listingFor(item), inUseNow()]);
+        const [listed, inUse] = await Promise.all([
+          freshness.listingFor(item, staying.listSince(repository)),
+          inUseNow(),
+        ]);
         if ("failure" in listed || inUse === null) return { listed, inUse };
         if (!(await settle(repository, listed.now, inUse))) return { listed, inUse };
       }

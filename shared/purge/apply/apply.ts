@@ -117,14 +117,21 @@ async function applyAs(deps: ApplyDeps, row: SliceRow, opened: Opened): Promise<
     const isLeft = ({ line }: ApplyItem) => !deleted.has(itemKey(line.repository, line.digest));
     const items = () => ahead.filter(isLeft);
     const traces = openTraces();
-    const staying = openStaying({ ...opened, signal: watch.signal, items, followers: () => followers });
+    const warnings = new Set<string>();
+    const warn = (text: string) => warnings.add(text);
+    const staying = openStaying({
+      ...deps,
+      ...opened,
+      signal: watch.signal,
+      warn,
+      items,
+      followers: () => followers,
+    });
     const isOurs = (repository: string, digest: string, startedAt: number) => {
       const key = itemKey(repository, digest);
       const deletedAt = deleted.get(key);
       return deletedAt === undefined ? own.has(key) : startedAt <= deletedAt;
     };
-    const warnings = new Set<string>();
-    const warn = (text: string) => warnings.add(text);
     const readInUse = async (inner: AbortSignal) => {
       const read = await deps.readInUse(row.run(), inner);
       for (const warning of read.warnings) warnings.add(warning);

@@ -79,6 +79,58 @@ test("of what stays, and is listed, but whose body is not there, nobody knows wh
   );
 });
 
+test("what was to go, and is listed, but whose body is not there, may refer to what stays: it stays too", async () => {
+  for (const servesReferrers of [true, false]) {
+    const world = applyWorld(fakeRegistry({ servesReferrers }));
+    const { registry } = world;
+    const image = registry.push(REPOSITORY, { ...OLD, tags: ["v1"] });
+    const signature = registry.push(REPOSITORY, { ...OLD, subject: image });
+    await world.begin(await planOf(registry));
+    registry.tag(REPOSITORY, "prod", image, daysAgo(20));
+    registry.absent.add(signature);
+    await world.finish();
+    expect(outcomes(world)).toEqual(
+      new Map([
+        [image, "changed"],
+        [signature, "protected"],
+      ]),
+    );
+  }
+});
+
+test("what hangs together with an image that stays, and takes too long to be read, stays: no slice ends with nothing done", async () => {
+  const world = applyWorld(fakeRegistry({ servesReferrers: false }));
+  const image = world.registry.push(REPOSITORY, { ...OLD, tags: ["v0"] });
+  for (let n = 1; n < 400; n++) world.registry.push(REPOSITORY, { ...OLD, tags: [`v${n}`] });
+  await world.begin(await planOf(world.registry));
+  world.registry.tag(REPOSITORY, "prod", image, daysAgo(20));
+  const slow = world.newProcess((call) => ({ fate: "done", milliseconds: call === "facts" ? 10_000 : 50 }));
+  await world.clock.run(slow.slice());
+  expect((await world.run()).cursor).toBeGreaterThan(0);
+  await world.finish(slow);
+  expect((await world.run()).counts).toMatchObject({ changed: 1, protected: 399, deletedManifests: 0 });
+  expect((await world.run()).warnings).toHaveLength(1);
+});
+
+test("many repositories of which something stays do not take up a slice by being read", async () => {
+  const world = applyWorld(fakeRegistry({ servesReferrers: false }));
+  const plan = [];
+  for (let n = 100; n < 200; n++) {
+    const digests = ["v1", "v2"].map((tag) => world.registry.push(`team/${n}`, { ...OLD, tags: [tag] }));
+    for (const digest of digests) plan.push(await lineOf(world.registry, `team/${n}`, digest));
+    world.registry.tag(`team/${n}`, "prod", digests[0] ?? "", daysAgo(20));
+  }
+  await world.begin(plan);
+  const slow = world.newProcess((call) => ({ fate: "done", milliseconds: call === "facts" ? 14_000 : 50 }));
+  await world.clock.run(slow.slice());
+  expect((await world.run()).cursor).toBeGreaterThan(0);
+  await world.finish(slow);
+  const { counts } = await world.run();
+  expect(counts.changed).toBe(100);
+  expect(counts.deletedManifests + counts.protected).toBe(100);
+  expect(counts.deletedManifests).toBeGreaterThan(0);
+});
+
 test("what is neither listed nor there keeps nothing, though it was to go only with what stays", async () => {
   const world = applyWorld();
   const { registry } = world;
