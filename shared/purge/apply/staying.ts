@@ -207,7 +207,7 @@ export function openStaying(deps: StayingDeps): Staying {
       hold(state, digest);
     },
     went: (repository, digest) => void stateOf(repository).went.add(digest),
-    listSince: (repository) => stateOf(repository).doubted.values().reduce((last, at) => Math.max(last, at), 0),
+    listSince: (repository) => [...stateOf(repository).doubted.values()].reduce((last, at) => Math.max(last, at), 0),
     isSettled: (repository) => {
       const state = stateOf(repository);
       return !isOpen(state) && !isDoubtful(state);

@@ -98,6 +98,25 @@ test("what was to go, and is listed, but whose body is not there, may refer to w
   }
 });
 
+test("a signature that went with its image after it was listed was deleted by the run, though it has no body when it is asked for", async () => {
+  const world = applyWorld(fakeRegistry({ servesReferrers: false }));
+  const { registry } = world;
+  const refused = registry.push(REPOSITORY, { ...OLD, tags: ["v1"] });
+  const image = registry.push(REPOSITORY, { ...OLD, tags: ["v2"] });
+  const signature = registry.push(REPOSITORY, { ...OLD, subject: image });
+  await world.begin(await planOf(registry));
+  registry.faults.on = ({ operation, item }) =>
+    operation === "deleteManifest" && item === refused ? refusal(405) : null;
+  await world.finish();
+  expect(outcomes(world)).toEqual(
+    new Map([
+      [refused, "failed"],
+      [image, "deleted"],
+      [signature, "deleted"],
+    ]),
+  );
+});
+
 test("what hangs together with an image that stays, and takes too long to be read, stays: no slice ends with nothing done", async () => {
   const world = applyWorld(fakeRegistry({ servesReferrers: false }));
   const image = world.registry.push(REPOSITORY, { ...OLD, tags: ["v0"] });
