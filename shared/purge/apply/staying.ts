@@ -1,7 +1,7 @@
 /**
  * What stays of a repository although its line was to delete it, and what hangs together with that: its subject, its children,
  * what refers to it, and so on. A plan knows this only between what goes and what stays; it is read when something stays that
- * was to go, and only then. Used by apply-group.ts.
+ * was to go, and only then. Used by apply.ts, apply-view.ts, apply-behind.ts and apply-group.ts.
  */
 import pMap from "p-map";
 import { UpstreamError } from "../../errors.ts";
