@@ -165,6 +165,7 @@ export function createOpenRegistryContent(
           signal,
           understand: ({ status, code, json }) => {
             if (status === 404 && code === "NAME_UNKNOWN") return { entry: null };
+            if (NOT_SERVED.has(status)) return { entry: UNTOLD };
             const entry = status === 200 ? readRepository(json, repository) : null;
             return entry === null ? undefined : { entry };
           },
@@ -233,3 +234,5 @@ export function createOpenRegistryContent(
 
 /** Registries without the list of referrers say one of these. Source: the OCI distribution specification, "Listing Referrers". */
 const NOT_SERVED: ReadonlySet<number> = new Set([404, 405, 501]);
+/** What a registry that does not serve the question says of a repository. */
+const UNTOLD = { manifestCount: null, tagCount: null, isLocked: false } as const;

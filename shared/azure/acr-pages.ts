@@ -94,7 +94,12 @@ const manifestEntry = z
 const namesPage = z.object({ repositories: z.array(repositoryNameSchema).nullable() });
 const tagsPage = z.object({ imageName: z.string(), tags: listOf(tagEntry) });
 const manifestsPage = z.object({ imageName: z.string(), manifests: listOf(manifestEntry) });
-const count = z.number().int().nonnegative();
+const count = z
+  .number()
+  .int()
+  .nonnegative()
+  .nullish()
+  .transform((told) => told ?? null);
 const repositoryBody = z.object({
   imageName: z.string(),
   manifestCount: count,
@@ -121,7 +126,7 @@ export function readManifests(page: unknown, repository: string): readonly Manif
   return read?.imageName === repository ? read.manifests : null;
 }
 
-/** A repository as a whole; null for no such answer, and for one without its counts. */
+/** A repository as a whole, with counts as far as they are told; null for no such answer. */
 export function readRepository(body: unknown, repository: string): RepositoryEntry | null {
   const read = repositoryBody.safeParse(body).data;
   if (read?.imageName !== repository) return null;

@@ -27,8 +27,9 @@ export type ManifestEntry = ListedManifest & { readonly tagNames: readonly strin
 
 /** What a registry says of a repository as a whole. Counts are of all that it holds, also of what its lists leave out. */
 export type RepositoryEntry = {
-  readonly manifestCount: number;
-  readonly tagCount: number;
+  /** Null: not told. */
+  readonly manifestCount: number | null;
+  readonly tagCount: number | null;
   /** Nothing in it may be deleted, or nothing be written. */
   readonly isLocked: boolean;
 };

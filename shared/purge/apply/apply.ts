@@ -132,6 +132,10 @@ async function applyAs(deps: ApplyDeps, row: SliceRow, opened: Opened): Promise<
       const deletedAt = deleted.get(key);
       return deletedAt === undefined ? own.has(key) : startedAt <= deletedAt;
     };
+    const hasDeleted = () => {
+      const { deletedManifests, deletedTags } = row.run().counts;
+      return deletedManifests + deletedTags + deleted.size + intents.length > 0;
+    };
     const readInUse = async (inner: AbortSignal) => {
       const read = await deps.readInUse(row.run(), inner);
       for (const warning of read.warnings) warnings.add(warning);
@@ -144,6 +148,7 @@ async function applyAs(deps: ApplyDeps, row: SliceRow, opened: Opened): Promise<
       readInUse,
       warn,
       isOurs,
+      hasDeleted,
       items: () => ahead,
     });
 

@@ -34,6 +34,8 @@ export type FreshnessDeps = {
   /** Lines ahead, and whether a digest is one of them or was deleted after a time. */
   items(): readonly ApplyItem[];
   isOurs(repository: string, digest: string, startedAt: number): boolean;
+  /** Whether the run may have deleted anything yet. */
+  hasDeleted(): boolean;
 };
 
 /** A listing. */
@@ -99,7 +101,7 @@ export function openFreshness(deps: FreshnessDeps): Freshness {
     const isOurs = (digest: string, startedAt: number) => deps.isOurs(repository, digest, startedAt);
     for (let tries = 1; ; tries++) {
       try {
-        return { now: await listNow({ ...deps, repository, items, isOurs, known }) };
+        return { now: await listNow({ ...deps, repository, items, isOurs, hasDeleted: deps.hasDeleted(), known }) };
       } catch (error) {
         deps.signal.throwIfAborted();
         if (!(error instanceof UpstreamError)) throw error;

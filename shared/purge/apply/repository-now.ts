@@ -44,6 +44,8 @@ export type ListNow = {
   readonly plannedAt: number;
   /** Whether a digest is known to be none that is new: it is a line's whose turn comes, or it was deleted after `startedAt`. */
   isOurs(digest: string, startedAt: number): boolean;
+  /** Whether this run has deleted anything yet: a registry's counts may follow its lists late. */
+  readonly hasDeleted: boolean;
   /** What was read of this repository already. */
   readonly known: Map<string, ManifestFacts>;
 };
@@ -109,7 +111,7 @@ async function listOnce(deps: ListNow): Promise<RepositoryNow & { readonly isWho
   }
   const locked = whole?.isLocked ? { updatedAt: null } : {};
   return {
-    isWhole: !isShort(whole, seen),
+    isWhole: deps.hasDeleted || !isShort(whole, seen),
     startedAt,
     endedAt: deps.now().getTime(),
     covers: items.at(-1)?.end ?? 0,

@@ -49,7 +49,8 @@ export function isShort(
   const shownTags = Math.max(listed.tags, listed.named);
   // Said not to be there, and listed: how much it holds, and whether it is locked, nobody knows.
   if (whole === null) return listed.manifests > 0 || shownTags > 0;
-  return whole.manifestCount > listed.manifests || whole.tagCount > shownTags;
+  // What is not told says nothing: registries of Azure tell both.
+  return (whole.manifestCount ?? 0) > listed.manifests || (whole.tagCount ?? 0) > shownTags;
 }
 
 /** Manifests first, so that what is pushed meanwhile is a tag of something unlisted, which stays. Null: too many. */

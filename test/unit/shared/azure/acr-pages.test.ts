@@ -242,14 +242,15 @@ describe("a repository", () => {
     },
   );
 
-  test.each([
-    { manifestCount: undefined },
-    { manifestCount: -1 },
-    { manifestCount: "3" },
-    { tagCount: null },
-    { tagCount: 1.5 },
-    { imageName: "team/other" },
-  ])("with %j tells nothing", (changes) => {
-    expect(readRepository({ ...body, ...changes }, "team/app")).toBeNull();
+  test("without its counts is one of which they are not told", () => {
+    const untold = { ...body, manifestCount: undefined, tagCount: null };
+    expect(readRepository(untold, "team/app")).toEqual({ manifestCount: null, tagCount: null, isLocked: false });
   });
+
+  test.each([{ manifestCount: -1 }, { manifestCount: "3" }, { tagCount: 1.5 }, { imageName: "team/other" }])(
+    "with %j tells nothing",
+    (changes) => {
+      expect(readRepository({ ...body, ...changes }, "team/app")).toBeNull();
+    },
+  );
 });

@@ -130,7 +130,7 @@ describe("a slice whose time is over before it has done anything", () => {
     expect(await world.run()).toMatchObject({ state: "done", counts: { deletedManifests: 1 } });
   });
 
-  test("is followed by others for a day; then the run ends, and says why", async () => {
+  test("is followed by others for a day; then the run ends, and says why", { timeout: 60_000 }, async () => {
     const { world } = await oneImage();
     const since = world.clock.now().getTime();
     for (;;) {

@@ -21,6 +21,7 @@ function world(options: Parameters<typeof fakeRegistry>[0] = {}) {
       items: [changingItem()],
       plannedAt: NOW.getTime() - 3_600_000,
       isOurs: () => false,
+      hasDeleted: false,
       known: new Map(),
       ...changes,
     });
@@ -67,6 +68,13 @@ describe("a listing", () => {
     };
     expect(await list()).toMatchObject({ isUncertain: false });
     expect(registry.count("manifests")).toBe(2);
+  });
+
+  test("of a registry whose counts follow late is believed once this run has deleted something", async () => {
+    const { registry, list } = world();
+    registry.entries.set(REPOSITORY, { manifestCount: 40, tagCount: 40, isLocked: false });
+    expect(await list({ hasDeleted: true })).toMatchObject({ isUncertain: false });
+    expect(registry.count("manifests")).toBe(1);
   });
 
   test("of a repository that is said not to be there is made three times, and is uncertain then", async () => {

@@ -89,6 +89,15 @@ describe("a manifest that is not listed", () => {
   });
 });
 
+describe("a repository whose counts are not told", () => {
+  test("is planned by what its lists show", async () => {
+    const registry = fakeRegistry();
+    registry.push(REPOSITORY, { tags: ["old"], updatedAt: OLD });
+    registry.entries.set(REPOSITORY, { manifestCount: null, tagCount: null, isLocked: false });
+    expect(said(linesOf(await gatherFrom(registry, { rules })))).toEqual(["old delete matched"]);
+  });
+});
+
 describe("a repository that is said not to be there", () => {
   test("although things of it are listed is kept whole, after it was listed once more", async () => {
     const registry = fakeRegistry();
