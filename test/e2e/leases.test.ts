@@ -138,7 +138,8 @@ describe("renew", () => {
 
     const after = await as<Lease>("scientist", "GET", path);
     const { expiresAt, exposedUntil } = renewed.body;
-    expect(after.body).toEqual({ ...before.body, expiresAt, exposedUntil, refreshAfter: expect.any(String) });
+    const times = { expiresAt, exposedUntil, refreshAfter: expect.any(String), mintedAt: expect.any(String) };
+    expect(after.body).toEqual({ ...before.body, ...times });
     expect(after.headers.get("etag")).not.toBe(before.headers.get("etag"));
     expect(await eventsOf(first.leaseId)).toEqual([
       "credential.issued ok grant:leases",

@@ -15,6 +15,8 @@ import { makeStay, torn } from "../../../../support/purge-stay-chance.ts";
 import { inUseOf, registryOf, worlds } from "../../../../support/purge-worlds.ts";
 
 const RUNS = Number(process.env.PURGE_RUNS ?? 200);
+/** The same worlds each time; PURGE_SEED=2 PURGE_RUNS=2000 looks for others. */
+const SEED = Number(process.env.PURGE_SEED ?? 1);
 const OLD = { updatedAt: daysAgo(30) };
 const requests = (world: ReturnType<typeof applyWorld>) =>
   world.registry.calls.filter(({ operation }) => operation === "facts" || operation === "referrers").length;
@@ -273,5 +275,5 @@ test("whatever is left has its children, its subject and its referrers, and the 
     expect(told.toSorted()).toEqual([...deleted].toSorted());
     expect((await world.run()).counts).toMatchObject({ deletedManifests: told.length, skipped: 0 });
   });
-  await fc.assert(property, { numRuns: RUNS });
+  await fc.assert(property, { numRuns: RUNS, seed: SEED });
 }, 600_000);
