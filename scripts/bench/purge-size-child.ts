@@ -52,7 +52,7 @@ async function plan(): Promise<Planned> {
       },
     ],
   };
-  const asked = queuedPurge(LOGIN_SERVER, policy, now().toISOString());
+  const asked = queuedPurge(LOGIN_SERVER, policy, now);
   const { inUse } = inUseMaker();
   const memory = size.isWatched ? watchMemory() : null;
   const base = memory?.first ?? 0;

@@ -1,8 +1,10 @@
 /** What a purge keeps, in memory: a benchmark of its requests does not measure a store. Used by purge-steps.ts and purge-size-child.ts. */
+import { randomBytes, randomUUID } from "node:crypto";
 import { NotFoundError } from "../../shared/errors.ts";
 import type { FactsStore, LinesStore, PurgeRunStore, StoredRun } from "../../shared/purge/ports.ts";
 import type { ManifestFacts } from "../../shared/purge/registry-items.ts";
-import { noCounts, type PurgeRun } from "../../shared/purge/run.ts";
+import type { PurgeRun } from "../../shared/purge/run.ts";
+import { queuedRun } from "../../shared/purge/start.ts";
 
 /** Blobs as the JSON that a real one holds; places are numbers of lines. */
 export function memoryLines(): LinesStore {
@@ -67,34 +69,13 @@ export function memoryFacts(): FactsStore {
 }
 
 /** A purge that was just asked for. @param policy as it is written */
-export function queuedPurge(loginServer: string, policy: object, at: string): PurgeRun {
+export function queuedPurge(loginServer: string, policy: object, now: () => Date): PurgeRun {
   return {
-    id: "0000000000001-aaaaaa",
-    loginServer,
-    policy: "bench",
+    ...queuedRun({ now, randomBytes }, { loginServer, policy: "bench" }, JSON.stringify(policy)),
     kind: "purge",
-    state: "queued",
-    code: null,
-    warnings: [],
-    slot: null,
     planId: null,
-    policyJson: JSON.stringify(policy),
-    listedAt: null,
-    batches: 0,
-    resourceId: null,
-    planBlob: null,
-    reportBlob: null,
-    counts: noCounts(),
-    bytesFreed: 0,
-    cursor: 0,
-    groups: 0,
-    slice: null,
-    cancelRequested: false,
-    correlationId: "00000000-0000-4000-8000-000000000001",
+    correlationId: randomUUID(),
     startedBy: { principalId: "bench", issuer: "bench", tenantId: "" },
-    startedAt: at,
-    updatedAt: at,
-    endedAt: null,
   };
 }
 

@@ -31,7 +31,7 @@ export async function purgeBySteps(
 ): Promise<PurgeTimes> {
   const { loginServer } = opened.registry;
   const now = () => new Date();
-  const asked = queuedPurge(loginServer, policy, now().toISOString());
+  const asked = queuedPurge(loginServer, policy, now);
   const { inUse } = inUseMaker();
   let ids = 0;
   const deps = {
